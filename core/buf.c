@@ -1,0 +1,103 @@
+#include "buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char empty[1];
+
+void buf_init(struct buf *b, size_t max) {
+    *b = (struct buf){.data = empty, .max = max};
+}
+
+void buf_free(struct buf *b) {
+    if (b->data != empty)
+        free(b->data);
+    buf_init(b, b->max);
+}
+
+void buf_reset(struct buf *b) {
+    b->len = 0;
+    b->failed = false;
+    if (b->data != empty)
+        b->data[0] = '\0';
+}
+
+char *buf_reserve(struct buf *b, size_t n) {
+    size_t cap = b->cap;
+    char *data;
+
+    if (b->failed || n > b->max - b->len) {
+        b->failed = true;
+        return NULL;
+    }
+    if (b->len + n + 1 <= cap)
+        return b->data + b->len;
+    cap = cap < 64 ? 64 : cap + cap / 2;
+    if (cap < b->len + n + 1)
+        cap = b->len + n + 1;
+    data = realloc(b->data == empty ? NULL : b->data, cap);
+    if (data == NULL) {
+        b->failed = true;
+        return NULL;
+    }
+    b->data = data;
+    b->cap = cap;
+    data[b->len] = '\0';
+    return data + b->len;
+}
+
+void buf_add(struct buf *b, const void *p, size_t n) {
+    char *to = buf_reserve(b, n);
+
+    if (to == NULL || n == 0)
+        return;
+    memcpy(to, p, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+}
+
+void buf_adds(struct buf *b, const char *s) {
+    buf_add(b, s, strlen(s));
+}
+
+void buf_addc(struct buf *b, char c) {
+    buf_add(b, &c, 1);
+}
+
+void buf_addf(struct buf *b, const char *fmt, ...) {
+    va_list ap;
+    char *to;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(NULL, 0, fmt, ap);
+    va_end(ap);
+    if (n < 0 || (to = buf_reserve(b, (size_t)n)) == NULL) {
+        b->failed = true;
+        return;
+    }
+    va_start(ap, fmt);
+    vsnprintf(to, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    b->len += (size_t)n;
+}
+
+bool buf_failed(const struct buf *b) {
+    return b->failed;
+}
+
+char *buf_take(struct buf *b, size_t *len) {
+    char *data;
+
+    if (b->data == empty)
+        (void)buf_reserve(b, 0);
+    if (b->failed)
+        return NULL;
+    data = b->data;
+    if (len != NULL)
+        *len = b->len;
+    buf_init(b, b->max);
+    return data;
+}

@@ -1,0 +1,42 @@
+/*
+ * buf.h - bytes that grow up to a ceiling.
+ *
+ * A failure (ceiling, memory) sticks: later additions do nothing, and the writer asks once, at
+ * the end, with buf_failed().  The content is always followed by a NUL that is not counted.
+ * Whoever calls buf_init() calls buf_free(), unless buf_take() gave the bytes to somebody else.
+ */
+#ifndef BUF_H
+#define BUF_H
+
+#include "base.h"
+
+struct buf {
+    char *data; /* "" while empty, never NULL */
+    size_t len;
+    size_t cap;
+    size_t max; /* ceiling for len, in bytes */
+    bool failed;
+};
+
+void buf_init(struct buf *b, size_t max);
+void buf_free(struct buf *b);
+
+/* Forget the content and the failure, keep the memory. */
+void buf_reset(struct buf *b);
+
+void buf_add(struct buf *b, const void *p, size_t n);
+void buf_adds(struct buf *b, const char *s);
+void buf_addc(struct buf *b, char c);
+void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* Room for n more bytes at the end, which the caller fills and counts by adding to len; NULL on
+ * failure. */
+char *buf_reserve(struct buf *b, size_t n);
+
+MUST_CHECK bool buf_failed(const struct buf *b);
+
+/* The bytes as a malloc'd, NUL-terminated block that the caller frees; b is empty afterwards.
+ * NULL if b has failed. */
+MUST_CHECK char *buf_take(struct buf *b, size_t *len);
+
+#endif

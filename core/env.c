@@ -1,0 +1,320 @@
+#include "env.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define LOCAL_SENDER "paraph@example.test"
+#define SIGNATURE                                                                                  \
+    "<div>Sent with <b>paraph</b><br>"                                                             \
+    "<a href=\"https://example.test/\">example.test</a></div>"
+
+struct env env;
+
+static struct buf *faults; /* of the env_load() under way */
+
+static void fault(const char *name, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void fault(const char *name, const char *fmt, ...) {
+    char text[512];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    buf_addf(faults, "%s: %s\n", name, text);
+}
+
+/* --- one variable of each kind --------------------------------------------------------------- */
+
+/* An empty variable counts as not set, since deployment tools cannot always unset one. */
+static const char *get(const char *name, const char *fallback) {
+    const char *value = getenv(name);
+
+    return value != NULL && *value != '\0' ? value : fallback;
+}
+
+static uint64_t get_number(const char *name, uint64_t fallback, uint64_t min, uint64_t max) {
+    const char *value = get(name, NULL);
+    unsigned long long n;
+    char *end;
+
+    if (value == NULL)
+        return fallback;
+    errno = 0;
+    n = strtoull(value, &end, 10);
+    if (errno != 0 || *end != '\0' || *value < '0' || *value > '9' || n < min || n > max) {
+        fault(name, "'%.40s' is not a whole number from %llu to %llu", value,
+              (unsigned long long)min, (unsigned long long)max);
+        return fallback;
+    }
+    return n;
+}
+
+static bool get_bool(const char *name, bool fallback) {
+    const char *value = get(name, NULL);
+
+    if (value == NULL)
+        return fallback;
+    for (const char *const *yes = (const char *const[]){"true", "1", "yes", NULL}; *yes; yes++)
+        if (strcasecmp(value, *yes) == 0)
+            return true;
+    for (const char *const *no = (const char *const[]){"false", "0", "no", NULL}; *no; no++)
+        if (strcasecmp(value, *no) == 0)
+            return false;
+    fault(name, "'%.40s' is neither true, 1, yes nor false, 0, no", value);
+    return fallback;
+}
+
+/* The index of the value among `words`, which a NULL ends. */
+static int get_choice(const char *name, int fallback, const char *const words[]) {
+    const char *value = get(name, NULL);
+    char list[128] = "";
+
+    if (value == NULL)
+        return fallback;
+    for (int i = 0; words[i] != NULL; i++) {
+        if (strcmp(value, words[i]) == 0)
+            return i;
+        snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i > 0 ? ", " : "",
+                 words[i]);
+    }
+    fault(name, "'%.40s' is not one of: %s", value, list);
+    return fallback;
+}
+
+static const char *get_url(const char *name, const char *fallback) {
+    const char *value = get(name, NULL);
+    static const char bad[] = " \t\r\n\"'<>\\^`{|}";
+    size_t n;
+    char *copy;
+
+    if (value == NULL)
+        return fallback;
+    if ((strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0) ||
+        strpbrk(value, bad) != NULL || strlen(value) > 1024 || strstr(value, "://")[3] == '\0') {
+        fault(name, "'%.80s' is not an address such as https://mail.example.org", value);
+        return fallback;
+    }
+    if ((copy = strdup(value)) == NULL)
+        abort();
+    for (n = strlen(copy); n > 0 && copy[n - 1] == '/'; n--)
+        copy[n - 1] = '\0';
+    return copy;
+}
+
+static const char *get_host_port(const char *name) {
+    const char *value = get(name, NULL);
+
+    if (value != NULL && (strpbrk(value, "/ \t\r\n@?#\"") != NULL || strlen(value) > 255)) {
+        fault(name, "'%.80s' is not host:port (without http://)", value);
+        return NULL;
+    }
+    return value;
+}
+
+/* Only a first look: one @ with something on both sides. */
+static const char *get_mailbox(const char *name) {
+    const char *value = get(name, NULL), *at;
+
+    if (value == NULL)
+        return NULL;
+    at = strrchr(value, '@');
+    if (at == NULL || at == value || at[1] == '\0' || strpbrk(value, " \t\r\n,;<>\"") != NULL) {
+        fault(name, "'%.80s' is not an e-mail address", value);
+        return NULL;
+    }
+    return value;
+}
+
+static const char *get_collection(const char *name, const char *fallback) {
+    const char *value = get(name, fallback);
+
+    if (strchr(value, '/') != NULL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0 ||
+        strlen(value) > 200) {
+        fault(name, "'%.80s' cannot be the name of a collection (no '/', at most 200 bytes)",
+              value);
+        return fallback;
+    }
+    return value;
+}
+
+static const char *get_dir(const char *name) {
+    const char *value = get(name, NULL);
+    struct stat st;
+    char *real;
+
+    if (value == NULL)
+        return NULL;
+    if (stat(value, &st) != 0 || (real = realpath(value, NULL)) == NULL) {
+        fault(name, "'%.200s' cannot be opened: %s", value, strerror(errno));
+        return NULL;
+    }
+    if (!S_ISDIR(st.st_mode)) {
+        fault(name, "'%.200s' is not a directory", value);
+        free(real);
+        return NULL;
+    }
+    return real;
+}
+
+/* --- groups of variables --------------------------------------------------------------------- */
+
+/* The shipped scripts lie beside the program: in the checkout it was built in, or installed. */
+static const char *shipped_dir(const char *tree) {
+    static const char *const places[] = {"%s/../%s", "%s/../../%s", "%s/../share/paraph/%s"};
+    char exe[PATH_MAX], path[PATH_MAX + 64];
+    struct stat st;
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+    char *slash, *real;
+
+    if (n > 0) {
+        exe[n] = '\0';
+        if ((slash = strrchr(exe, '/')) != NULL)
+            *slash = '\0';
+        for (size_t i = 0; i < COUNT_OF(places); i++) {
+            snprintf(path, sizeof(path), places[i], exe, tree);
+            if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+                (real = realpath(path, NULL)) != NULL)
+                return real;
+        }
+    }
+    snprintf(path, sizeof(path), "%s/%s", PARAPH_SHARE_DIR, tree);
+    if ((real = strdup(path)) == NULL)
+        abort();
+    return real;
+}
+
+static bool is_loopback(const char *host) {
+    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
+           strcmp(host, "localhost") == 0;
+}
+
+static void load_places(void) {
+    env.host = get("HOST", env.cloud_run ? "0.0.0.0" : "127.0.0.1");
+    env.port = (uint16_t)get_number("PORT", 8080, 0, 65535);
+    env.workers = (unsigned)get_number("WORKERS", 1, 1, 64);
+    env.scripts_dir = get_dir("SCRIPTS_DIR");
+    env.templates_dir = get_dir("TEMPLATES_DIR");
+    env.shipped_scripts_dir = shipped_dir("scripts");
+    env.shipped_templates_dir = shipped_dir("templates");
+    env.reload_interval = (unsigned)get_number("RELOAD_INTERVAL", 1, 0, 86400);
+    env.max_body_bytes = get_number("MAX_BODY_BYTES", 33554432, 1024, 1 << 30);
+    env.request_timeout = (unsigned)get_number("REQUEST_TIMEOUT", 60, 1, 3600);
+    env.upstream_timeout = (unsigned)get_number("UPSTREAM_TIMEOUT", 20, 1, 3600);
+    env.data_dir = get("DATA_DIR", "./data");
+    env.local_signature = get("LOCAL_SIGNATURE", SIGNATURE);
+}
+
+static void load_google(void) {
+    env.service_account = get_mailbox("GOOGLE_SERVICE_ACCOUNT_EMAIL");
+    env.project = get("GOOGLE_CLOUD_PROJECT", NULL);
+    env.firestore_database = get("FIRESTORE_DATABASE", "(default)");
+    env.gmail_scopes = get("GMAIL_SCOPES", "https://mail.google.com/");
+    env.gmail_concurrency = (unsigned)get_number("GMAIL_CONCURRENCY", 4, 1, 100);
+    env.gce_metadata_host = get_host_port("GCE_METADATA_HOST");
+    env.firestore_emulator_host = get_host_port("FIRESTORE_EMULATOR_HOST");
+    env.firestore_url = get_url("FIRESTORE_URL", "https://firestore.googleapis.com");
+    env.gmail_url = get_url("GMAIL_URL", "https://gmail.googleapis.com");
+    env.iam_credentials_url =
+        get_url("IAM_CREDENTIALS_URL", "https://iamcredentials.googleapis.com");
+    env.oauth_token_url = get_url("OAUTH_TOKEN_URL", "https://oauth2.googleapis.com/token");
+    env.google_jwks_url =
+        get_url("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs");
+    env.iap_jwks_url =
+        get_url("IAP_JWKS_URL", "https://www.gstatic.com/iap/verify/public_key-jwk");
+    if (env.backend == ENV_GOOGLE && env.gmail_user == NULL && env.role != ENV_TRACKER &&
+        getenv("GMAIL_USER") == NULL)
+        fault("GMAIL_USER", "is missing: the mailbox that mail leaves through (or set "
+                            "BACKEND=local to try without Google)");
+}
+
+static const char *own_url(void) {
+    static char url[300];
+    bool v6 = strchr(env.host, ':') != NULL;
+
+    snprintf(url, sizeof(url), "http://%s%.200s%s:%u", v6 ? "[" : "", env.host, v6 ? "]" : "",
+             env.port);
+    return url;
+}
+
+void env_bound(uint16_t port) {
+    bool own = env.pixel_base_url == own_url();
+
+    env.port = port;
+    if (own)
+        env.pixel_base_url = own_url();
+}
+
+static void load_tracking(void) {
+    env.pixel_base_url =
+        get_url("PIXEL_TRACKER_BASE_URL", env.backend == ENV_LOCAL ? own_url() : NULL);
+    env.tracking = get_bool("ENABLE_TRACKING", env.pixel_base_url != NULL);
+    if (env.tracking && env.pixel_base_url == NULL)
+        fault("ENABLE_TRACKING", "is true, but PIXEL_TRACKER_BASE_URL is not set: give the address "
+                                 "under which recipients reach /pixel, or set it to false");
+}
+
+static void load_auth(void) {
+    static const char methods[] = "key, google, iap, iam, none";
+    const char *value = get("AUTH", NULL);
+    bool loopback = is_loopback(env.host);
+
+    env.api_keys = get("API_KEYS", NULL);
+    env.auth_audience = get("AUTH_AUDIENCE", NULL);
+    env.auth_allowed = get("AUTH_ALLOWED", NULL);
+    env.iap_audience = get("IAP_AUDIENCE", NULL);
+    env.auth = "none";
+    if (value == NULL && (env.cloud_run || !loopback) && env.role != ENV_TRACKER)
+        fault("AUTH", "is not set, and %s: say who may call with one or more of %s",
+              env.cloud_run ? "this is Cloud Run" : "HOST is not a loopback address", methods);
+    if (value != NULL && strcmp(value, "none") != 0)
+        fault("AUTH", "'%.80s' is not one of: none (the other methods, key, google, iap and iam, "
+                      "are not in this version; it does not run open instead)",
+              value);
+}
+
+int env_load(struct buf *out) {
+    size_t before = out->len;
+
+    faults = out;
+    env = (struct env){.cloud_run = get("K_SERVICE", NULL) != NULL};
+    env.role = (enum env_role)get_choice("ROLE", ENV_ALL,
+                                         (const char *const[]){"all", "gateway", "tracker", NULL});
+    env.gmail_user = get_mailbox("GMAIL_USER");
+    env.backend = (enum env_backend)get_choice(
+        "BACKEND", env.cloud_run || get("GMAIL_USER", NULL) != NULL ? ENV_GOOGLE : ENV_LOCAL,
+        (const char *const[]){"local", "google", NULL});
+    env.send_mode = (enum env_mode)get_choice("SEND_MODE", ENV_DRAFT,
+                                              (const char *const[]){"draft", "send", NULL});
+    env.pixel_collection = get_collection("PIXEL_COLLECTION", "email_opens");
+    env.draft_collection = get_collection("DRAFT_COLLECTION", "email_drafts");
+    if (strcmp(env.pixel_collection, env.draft_collection) == 0)
+        fault("PIXEL_COLLECTION", "is the same as DRAFT_COLLECTION ('%.80s')",
+              env.draft_collection);
+    env.no_send = get_bool("NO_SEND", false);
+    env.allowed_senders = get("ALLOWED_SENDERS", "");
+    env.log_level = get_choice("LOG_LEVEL", LOG_INFO,
+                               (const char *const[]){"debug", "info", "warning", "error", NULL});
+    env.log_format = (enum env_log_format)get_choice(
+        "LOG_FORMAT", isatty(STDERR_FILENO) ? ENV_TEXT : ENV_JSON,
+        (const char *const[]){"text", "json", NULL});
+    load_places();
+    load_google();
+    load_tracking();
+    load_auth();
+    faults = NULL;
+    return out->len > before ? -1 : 0;
+}
+
+const char *env_sender(void) {
+    return env.gmail_user != NULL ? env.gmail_user : LOCAL_SENDER;
+}

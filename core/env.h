@@ -1,0 +1,66 @@
+/*
+ * env.h - the configuration: environment variables, read once, checked all together.
+ *
+ * `env` is written by env_load() alone and constant afterwards.  Strings live as long as the
+ * process.  What is not set and has no default is NULL.
+ */
+#ifndef ENV_H
+#define ENV_H
+
+#include "base.h"
+#include "buf.h"
+
+enum env_backend { ENV_LOCAL, ENV_GOOGLE };
+enum env_mode { ENV_DRAFT, ENV_SEND };
+enum env_role { ENV_ALL, ENV_GATEWAY, ENV_TRACKER };
+enum env_log_format { ENV_TEXT, ENV_JSON };
+
+struct env {
+    enum env_backend backend;
+    bool cloud_run; /* K_SERVICE is set */
+    const char *gmail_user;
+    const char *service_account;
+    const char *pixel_base_url; /* without trailing slash */
+    bool tracking;
+    enum env_mode send_mode;
+    const char *pixel_collection;
+    const char *draft_collection;
+    const char *data_dir;
+    const char *local_signature;
+    const char *project;
+    const char *firestore_database;
+    const char *gmail_scopes;
+    unsigned gmail_concurrency;
+    bool no_send;
+    const char *allowed_senders; /* comma-separated; never NULL */
+    const char *auth;            /* comma-separated methods; never NULL */
+    const char *api_keys, *auth_audience, *auth_allowed, *iap_audience;
+    enum env_role role;
+    const char *host;
+    uint16_t port;
+    unsigned workers;
+    const char *scripts_dir, *templates_dir;                 /* the overlay, or NULL */
+    const char *shipped_scripts_dir, *shipped_templates_dir; /* always there */
+    unsigned reload_interval;                                /* seconds; 0: on SIGHUP alone */
+    int log_level; /* enum log_level */
+    enum env_log_format log_format;
+    size_t max_body_bytes;
+    unsigned request_timeout, upstream_timeout; /* seconds */
+    const char *gce_metadata_host, *firestore_emulator_host;
+    const char *firestore_url, *gmail_url, *iam_credentials_url;
+    const char *oauth_token_url, *google_jwks_url, *iap_jwks_url;
+};
+
+extern struct env env;
+
+/* Fill `env` from the process environment.  On failure -1, and one line for every variable that
+ * is wrong in *faults ("PORT: 'abc' is not a number from 1 to 65535"). */
+int env_load(struct buf *faults);
+
+/* PORT=0 took this one: from now on it is env.port, and part of our own pixel URL. */
+void env_bound(uint16_t port);
+
+/* The default sender: GMAIL_USER, or the sample address of the local backend. */
+const char *env_sender(void);
+
+#endif

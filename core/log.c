@@ -1,0 +1,165 @@
+#include "log.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "buf.h"
+
+#define EVENT_MAX (64 * KIB)
+
+static enum log_level threshold = LOG_INFO;
+static bool as_json;
+
+static const struct {
+    const char *word, *severity, *text;
+} levels[] = {
+    [LOG_DEBUG] = {"debug", "DEBUG", "debug"},
+    [LOG_INFO] = {"info", "INFO", "info "},
+    [LOG_WARNING] = {"warning", "WARNING", "WARN "},
+    [LOG_ERROR] = {"error", "ERROR", "ERROR"},
+};
+
+void log_init(enum log_level level, bool json) {
+    threshold = level;
+    as_json = json;
+}
+
+bool log_on(enum log_level level) {
+    return level >= threshold;
+}
+
+int log_level_from(const char *word) {
+    for (size_t i = 0; i < COUNT_OF(levels); i++)
+        if (strcmp(levels[i].word, word) == 0)
+            return (int)i;
+    return -1;
+}
+
+/*
+ * A JSON string.  Bytes that would not be valid UTF-8 cannot be told apart here without the codecs
+ * of a higher layer; whoever logs foreign bytes has checked them, and a stray one is written as it
+ * is rather than lost.
+ */
+static void add_quoted(struct buf *b, const char *s) {
+    buf_addc(b, '"');
+    for (; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+
+        if (c == '"' || c == '\\') {
+            buf_addc(b, '\\');
+            buf_addc(b, (char)c);
+        } else if (c == '\n') {
+            buf_adds(b, "\\n");
+        } else if (c == '\t') {
+            buf_adds(b, "\\t");
+        } else if (c < 0x20 || c == 0x7F) {
+            buf_addf(b, "\\u%04x", c);
+        } else {
+            buf_addc(b, (char)c);
+        }
+    }
+    buf_addc(b, '"');
+}
+
+static void add_value(struct buf *b, const struct log_field *f) {
+    switch (f->kind) {
+    case LOG_STR:
+        add_quoted(b, f->s);
+        break;
+    case LOG_RAW_JSON:
+        buf_adds(b, f->s);
+        break;
+    case LOG_INT:
+        buf_addf(b, "%" PRId64, f->i);
+        break;
+    case LOG_NUM:
+        if (isfinite(f->n))
+            buf_addf(b, "%.6g", f->n);
+        else
+            buf_adds(b, "null");
+        break;
+    case LOG_BOOL:
+        buf_adds(b, f->i ? "true" : "false");
+        break;
+    }
+}
+
+static bool is_plain(const char *s) {
+    return *s != '\0' && strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                   "-_./:@+,%?&") == strlen(s);
+}
+
+static void add_time(struct buf *b) {
+    struct timeval now;
+    struct tm tm;
+    char text[32];
+
+    gettimeofday(&now, NULL);
+    gmtime_r(&now.tv_sec, &tm);
+    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    buf_addf(b, "%s.%03dZ", text, (int)(now.tv_usec / 1000));
+}
+
+static void add_json(struct buf *b, enum log_level level, const char *request_id,
+                     const char *message, const struct log_field *f) {
+    buf_addf(b, "{\"severity\":\"%s\",\"time\":\"", levels[level].severity);
+    add_time(b);
+    buf_adds(b, "\",\"message\":");
+    add_quoted(b, message);
+    if (request_id != NULL) {
+        buf_adds(b, ",\"request_id\":");
+        add_quoted(b, request_id);
+    }
+    for (; f != NULL && f->name != NULL; f++) {
+        if (f->kind == LOG_STR && f->s == NULL)
+            continue;
+        buf_addc(b, ',');
+        add_quoted(b, f->name);
+        buf_addc(b, ':');
+        add_value(b, f);
+    }
+    buf_adds(b, "}\n");
+}
+
+static void add_text(struct buf *b, enum log_level level, const char *request_id,
+                     const char *message, const struct log_field *f) {
+    add_time(b);
+    buf_addf(b, " %s %s", levels[level].text, message);
+    for (; f != NULL && f->name != NULL; f++) {
+        if (f->kind == LOG_STR && f->s == NULL)
+            continue;
+        buf_addf(b, " %s=", f->name);
+        if (f->kind == LOG_STR && is_plain(f->s))
+            buf_adds(b, f->s);
+        else
+            add_value(b, f);
+    }
+    if (request_id != NULL)
+        buf_addf(b, " request_id=%s", request_id);
+    buf_addc(b, '\n');
+}
+
+void log_event(enum log_level level, const char *request_id, const char *message,
+               const struct log_field *fields) {
+    struct buf b;
+    ssize_t done;
+
+    if (!log_on(level))
+        return;
+    buf_init(&b, EVENT_MAX);
+    (as_json ? add_json : add_text)(&b, level, request_id, message, fields);
+    if (buf_failed(&b)) {
+        /* Too long or no memory: the event without its fields still says that it happened. */
+        buf_reset(&b);
+        (as_json ? add_json : add_text)(&b, level, request_id, message, NULL);
+    }
+    /* One write, so that lines of several processes do not mix. */
+    done = write(STDERR_FILENO, b.data, b.len);
+    (void)done;
+    buf_free(&b);
+}

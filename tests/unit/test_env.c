@@ -1,0 +1,136 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "env.h"
+#include "log.h"
+
+/* Every variable of the contract that a test may set. */
+static const char *const all[] = {
+    "GMAIL_USER",      "PIXEL_TRACKER_BASE_URL", "ENABLE_TRACKING", "SEND_MODE",
+    "BACKEND",         "NO_SEND",                "AUTH",            "ROLE",
+    "HOST",            "PORT",                   "WORKERS",         "SCRIPTS_DIR",
+    "TEMPLATES_DIR",   "RELOAD_INTERVAL",        "LOG_LEVEL",       "LOG_FORMAT",
+    "MAX_BODY_BYTES",  "REQUEST_TIMEOUT",        "K_SERVICE",       "DRAFT_COLLECTION",
+    "PIXEL_COLLECTION"};
+
+static struct buf faults;
+
+/* pairs: name, value, ..., NULL */
+static int load(const char *const pairs[]) {
+    for (size_t i = 0; i < COUNT_OF(all); i++)
+        unsetenv(all[i]);
+    for (; pairs[0] != NULL; pairs += 2)
+        setenv(pairs[0], pairs[1], 1);
+    buf_reset(&faults);
+    return env_load(&faults);
+}
+
+#define LOAD(...) load((const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+
+static int setup(void **state) {
+    (void)state;
+    buf_init(&faults, 64 * KIB);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    buf_free(&faults);
+    return 0;
+}
+
+static void without_any_variable_it_is_local(void **state) {
+    (void)state;
+    assert_int_equal(LOAD(), 0);
+    assert_int_equal(env.backend, ENV_LOCAL);
+    assert_string_equal(env.host, "127.0.0.1");
+    assert_int_equal(env.port, 8080);
+    assert_string_equal(env.pixel_base_url, "http://127.0.0.1:8080");
+    assert_true(env.tracking);
+    assert_int_equal(env.send_mode, ENV_DRAFT);
+    assert_string_equal(env.auth, "none");
+    assert_int_equal(env.max_body_bytes, 33554432);
+    assert_string_equal(env_sender(), "paraph@example.test");
+}
+
+static void a_free_port_becomes_part_of_the_pixel(void **state) {
+    (void)state;
+    assert_int_equal(LOAD("PORT", "0"), 0);
+    env_bound(4711);
+    assert_string_equal(env.pixel_base_url, "http://127.0.0.1:4711");
+    assert_int_equal(LOAD("PORT", "0", "PIXEL_TRACKER_BASE_URL", "https://t.example.org/x/"), 0);
+    env_bound(4711);
+    assert_string_equal(env.pixel_base_url, "https://t.example.org/x");
+}
+
+static void every_fault_is_reported_at_once(void **state) {
+    (void)state;
+    assert_int_equal(LOAD("PORT", "abc", "SEND_MODE", "now", "NO_SEND", "perhaps", "SCRIPTS_DIR",
+                          "/no/such/dir", "PIXEL_TRACKER_BASE_URL", "ftp://x", "GMAIL_USER", "nobody"),
+                     -1);
+    assert_non_null(strstr(faults.data, "PORT: 'abc' is not a whole number from 0 to 65535\n"));
+    assert_non_null(strstr(faults.data, "SEND_MODE: 'now' is not one of: draft, send\n"));
+    assert_non_null(strstr(faults.data, "NO_SEND: 'perhaps' is neither"));
+    assert_non_null(strstr(faults.data, "SCRIPTS_DIR: '/no/such/dir' cannot be opened"));
+    assert_non_null(strstr(faults.data, "PIXEL_TRACKER_BASE_URL: 'ftp://x' is not an address"));
+    assert_non_null(strstr(faults.data, "GMAIL_USER: 'nobody' is not an e-mail address\n"));
+}
+
+static void wrong_values(void **state) {
+    static const char *const cases[][2] = {
+        {"PORT", "65536"},          {"PORT", "-1"},          {"PORT", "80 "},
+        {"WORKERS", "0"},           {"MAX_BODY_BYTES", "1"}, {"MAX_BODY_BYTES", "9e9"},
+        {"REQUEST_TIMEOUT", "0"},   {"ROLE", "ALL"},         {"BACKEND", "sqlite"},
+        {"LOG_LEVEL", "trace"},     {"LOG_FORMAT", "xml"},   {"TEMPLATES_DIR", "/etc/passwd"},
+        {"DRAFT_COLLECTION", "a/b"}, {"AUTH", "key"},        {"HOST", "0.0.0.0"},
+        {"K_SERVICE", "paraph"},    {"PIXEL_COLLECTION", "email_drafts"},
+        {"PIXEL_TRACKER_BASE_URL", "https://x.example/\"><script>"},
+        {"RELOAD_INTERVAL", "99999999999999999999"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        if (LOAD(cases[i][0], cases[i][1]) == 0)
+            fail_msg("%s=%s was accepted", cases[i][0], cases[i][1]);
+        assert_non_null(strstr(faults.data, ": "));
+    }
+}
+
+static void tracking_needs_a_base_url(void **state) {
+    (void)state;
+    assert_int_equal(LOAD("BACKEND", "google", "GMAIL_USER", "a@example.org"), 0);
+    assert_false(env.tracking);
+    assert_null(env.pixel_base_url);
+    assert_int_equal(LOAD("BACKEND", "google", "GMAIL_USER", "a@example.org", "ENABLE_TRACKING", "yes"),
+                     -1);
+    assert_non_null(strstr(faults.data, "ENABLE_TRACKING"));
+}
+
+static void the_backend_follows_the_place(void **state) {
+    (void)state;
+    assert_int_equal(LOAD("GMAIL_USER", "a@example.org"), 0);
+    assert_int_equal(env.backend, ENV_GOOGLE);
+    assert_int_equal(LOAD("K_SERVICE", "x", "AUTH", "none", "GMAIL_USER", "a@example.org"), 0);
+    assert_string_equal(env.host, "0.0.0.0");
+    assert_int_equal(LOAD("BACKEND", "google"), -1);
+    assert_non_null(strstr(faults.data, "GMAIL_USER: is missing"));
+    assert_int_equal(LOAD("BACKEND", "google", "ROLE", "tracker"), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(without_any_variable_it_is_local),
+        cmocka_unit_test(a_free_port_becomes_part_of_the_pixel),
+        cmocka_unit_test(every_fault_is_reported_at_once),
+        cmocka_unit_test(wrong_values),
+        cmocka_unit_test(tracking_needs_a_base_url),
+        cmocka_unit_test(the_backend_follows_the_place),
+    };
+
+    return cmocka_run_group_tests_name("env", tests, setup, teardown);
+}
