@@ -1,0 +1,29 @@
+/*
+ * bindings.h - the modules that scripts can require: lua_x.c binds paraph.x and nothing else.
+ *
+ * Each function leaves its module on the stack, as luaL_requiref() wants it.
+ */
+#ifndef BINDINGS_H
+#define BINDINGS_H
+
+#include <lua.h>
+
+int lua_address_open(lua_State *L);
+int lua_blob_open(lua_State *L); /* registers the type; the module is empty */
+int lua_config_open(lua_State *L);
+int lua_crypto_open(lua_State *L);
+int lua_fetch_open(lua_State *L); /* the module is the function itself */
+int lua_json_open(lua_State *L);
+int lua_log_open(lua_State *L);
+int lua_mail_open(lua_State *L);
+int lua_store_open(lua_State *L);
+int lua_task_open(lua_State *L);
+int lua_templates_open(lua_State *L);
+int lua_text_open(lua_State *L);
+int lua_time_open(lua_State *L);
+
+/* Not modules: find, match, gmatch, gsub and rep in the global `string`, replaced by versions
+ * with a budget of steps. */
+int lua_string_open(lua_State *L);
+
+#endif

@@ -1,0 +1,342 @@
+#include "gen.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "bindings.h"
+#include "env.h"
+#include "log.h"
+#include "sandbox.h"
+#include "task.h"
+
+#define ROUTES_MAX 200
+
+struct gen {
+    lua_State *L;
+    unsigned number;
+    unsigned holders;
+    bool replaced;
+    size_t bytes, limit;
+    struct gen_route *routes;
+    size_t nroutes;
+};
+
+static struct gen *live;
+static unsigned alive, numbers;
+
+/* --- memory -------------------------------------------------------------------------------------- */
+
+static void *gen_alloc(void *ud, void *ptr, size_t old, size_t size) {
+    struct gen *g = ud;
+    void *p;
+
+    if (ptr == NULL)
+        old = 0; /* then it tells the kind of object */
+    if (size == 0) {
+        g->bytes -= old;
+        free(ptr);
+        return NULL;
+    }
+    if (size > old && g->bytes - old + size > g->limit)
+        return NULL;
+    if ((p = realloc(ptr, size)) != NULL)
+        g->bytes += size - old;
+    return p;
+}
+
+size_t gen_bytes(const struct gen *g) {
+    return g->bytes;
+}
+
+void gen_allow(struct gen *g, size_t growth) {
+    g->limit = g->bytes + growth < GEN_BYTES_MAX ? g->bytes + growth : GEN_BYTES_MAX;
+}
+
+/* --- files --------------------------------------------------------------------------------------- */
+
+static bool is_inside(const char *name) {
+    return name[0] != '/' && name[0] != '\0' && strstr(name, "..") == NULL;
+}
+
+int gen_find(enum gen_tree tree, const char *name, char *path, size_t size) {
+    const char *dirs[2] = {env.scripts_dir, env.shipped_scripts_dir};
+    struct stat st;
+
+    if (tree == GEN_TEMPLATES) {
+        dirs[0] = env.templates_dir;
+        dirs[1] = env.shipped_templates_dir;
+    }
+    for (int i = 0; i < 2 && is_inside(name); i++)
+        if (dirs[i] != NULL && (size_t)snprintf(path, size, "%s/%s", dirs[i], name) < size &&
+            stat(path, &st) == 0 && S_ISREG(st.st_mode))
+            return 0;
+    return -1;
+}
+
+/* --- routes -------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *word;
+    unsigned bit;
+} roles[] = {{"draft", GEN_DRAFT}, {"send", GEN_SEND}, {"review", GEN_REVIEW}, {"ops", GEN_OPS}};
+
+/* Raises "routes.lua: route 3 (POST /x): ..." */
+static int route_error(lua_State *L, int i, const char *what) {
+    const char *method, *pattern;
+
+    lua_rawgeti(L, 2, 1);
+    lua_rawgeti(L, 2, 2);
+    method = lua_tostring(L, -2);
+    pattern = lua_tostring(L, -1);
+    return luaL_error(L, "routes.lua: route %d (%s %s): %s", i, method != NULL ? method : "?",
+                      pattern != NULL ? pattern : "?", what);
+}
+
+static unsigned role_bit(lua_State *L, int i) {
+    const char *word = lua_tostring(L, -1);
+
+    for (size_t r = 0; word != NULL && r < COUNT_OF(roles); r++)
+        if (strcmp(word, roles[r].word) == 0)
+            return roles[r].bit;
+    return (unsigned)route_error(L, i, "access is draft, send, review, ops, a list of them, or "
+                                       "\"public\"");
+}
+
+static unsigned read_access(lua_State *L, int i) {
+    unsigned bits = 0;
+
+    lua_getfield(L, 2, "access");
+    if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "public") == 0)
+        return 0;
+    if (!lua_istable(L, -1))
+        return role_bit(L, i);
+    for (lua_Integer n = 1; lua_rawgeti(L, -1, n) != LUA_TNIL; n++) {
+        bits |= role_bit(L, i);
+        lua_pop(L, 1);
+    }
+    if (bits == 0)
+        route_error(L, i, "access names nobody");
+    return bits;
+}
+
+static bool is_method(const char *s) {
+    static const char *const known[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
+
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (strcmp(s, known[i]) == 0)
+            return true;
+    return false;
+}
+
+static char *route_string(lua_State *L, int i, int n, const char *what) {
+    char *copy;
+
+    if (lua_rawgeti(L, 2, n) != LUA_TSTRING)
+        route_error(L, i, what);
+    if ((copy = strdup(lua_tostring(L, -1))) == NULL)
+        luaL_error(L, "not enough memory");
+    return copy;
+}
+
+static void read_serve(lua_State *L, int i, struct gen_route *r) {
+    const char *serve = "gateway";
+
+    if (lua_getfield(L, 2, "serve") != LUA_TNIL)
+        serve = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    r->gateway = strcmp(serve, "gateway") == 0 || strcmp(serve, "all") == 0;
+    r->tracker = strcmp(serve, "tracker") == 0 || strcmp(serve, "all") == 0;
+    if (!r->gateway && !r->tracker)
+        route_error(L, i, "serve is \"gateway\", \"tracker\" or \"all\"");
+}
+
+static void read_deadline(lua_State *L, int i, struct gen_route *r) {
+    lua_Number seconds = env.request_timeout;
+
+    if (lua_getfield(L, 2, "deadline") != LUA_TNIL)
+        seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+    if (!(seconds > 0 && seconds <= 3600))
+        route_error(L, i, "deadline is a number of seconds up to 3600");
+    r->deadline_ms = (unsigned)ceil(seconds * 1000);
+}
+
+static void check_members(lua_State *L, int i) {
+    static const char known[] = " handler access deadline serve ";
+    char name[40];
+
+    for (lua_pushnil(L); lua_next(L, 2) != 0; lua_pop(L, 1)) {
+        if (lua_isinteger(L, -2))
+            continue;
+        snprintf(name, sizeof(name), " %.30s ",
+                 lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?");
+        if (strstr(known, name) == NULL)
+            route_error(L, i, lua_pushfstring(L, "unknown member '%s'", name));
+    }
+}
+
+/* Stack: 1 the table of routes, 2 this one. */
+static void read_route(lua_State *L, struct gen *g, int i) {
+    struct gen_route *r = &g->routes[g->nroutes];
+
+    if (!lua_istable(L, 2))
+        luaL_error(L, "routes.lua: route %d is not a table", i);
+    check_members(L, i);
+    g->nroutes++; /* from here on freed with the generation */
+    r->handler = LUA_NOREF;
+    r->method = route_string(L, i, 1, "the first member is the method");
+    r->pattern = route_string(L, i, 2, "the second member is the path");
+    if (!is_method(r->method))
+        route_error(L, i, "the method is GET (which serves HEAD too), POST, PUT, PATCH or DELETE");
+    if (r->pattern[0] != '/')
+        route_error(L, i, "the path begins with '/'");
+    for (size_t k = 0; k + 1 < g->nroutes; k++)
+        if (strcmp(g->routes[k].method, r->method) == 0 &&
+            strcmp(g->routes[k].pattern, r->pattern) == 0)
+            route_error(L, i, "is there twice");
+    r->access = read_access(L, i);
+    read_serve(L, i, r);
+    read_deadline(L, i, r);
+    if (lua_getfield(L, 2, "handler") != LUA_TFUNCTION)
+        route_error(L, i, "handler is not a function");
+    r->handler = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static int l_read_routes(lua_State *L) {
+    struct gen *g = gen_of(L);
+    int n;
+
+    if (!lua_istable(L, 1))
+        return luaL_error(L, "routes.lua: returns no table");
+    n = (int)lua_rawlen(L, 1);
+    if (n == 0 || n > ROUTES_MAX)
+        return luaL_error(L, "routes.lua: %d routes; from 1 to %d are possible", n, ROUTES_MAX);
+    if ((g->routes = calloc((size_t)n, sizeof(*g->routes))) == NULL)
+        return luaL_error(L, "not enough memory");
+    for (int i = 1; i <= n; i++) {
+        lua_rawgeti(L, 1, i);
+        read_route(L, g, i);
+        lua_settop(L, 1);
+    }
+    return 0;
+}
+
+const struct gen_route *gen_routes(const struct gen *g, size_t *n) {
+    *n = g->nroutes;
+    return g->routes;
+}
+
+/* --- birth and death ------------------------------------------------------------------------------ */
+
+static void gen_close(struct gen *g) {
+    lua_close(g->L);
+    for (size_t i = 0; i < g->nroutes; i++) {
+        free((void *)(uintptr_t)g->routes[i].method);
+        free((void *)(uintptr_t)g->routes[i].pattern);
+    }
+    free(g->routes);
+    free(g);
+    alive--;
+}
+
+static int l_boot(lua_State *L) {
+    sandbox_open(L);
+    return 0;
+}
+
+static int l_load_routes(lua_State *L) {
+    lua_settop(L, 0);
+    lua_pushcfunction(L, l_read_routes);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "routes");
+    lua_call(L, 1, 1);
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+static struct gen *load(lua_CFunction and_then, struct err *e) {
+    struct gen *g = calloc(1, sizeof(*g));
+
+    if (g == NULL || (g->limit = TASK_SLICE_MEM, g->L = lua_newstate(gen_alloc, g)) == NULL) {
+        free(g);
+        err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
+        return NULL;
+    }
+    alive++;
+    g->number = ++numbers;
+    lua_pushcfunction(g->L, l_boot);
+    if (task_pcall(g, g->L, 0, 0) != LUA_OK)
+        goto fail;
+    if (and_then != NULL) {
+        lua_pushcfunction(g->L, and_then);
+        if (task_pcall(g, g->L, 0, 0) != LUA_OK)
+            goto fail;
+    }
+    return g;
+fail:
+    err_set(e, ERR_POLICY_ERROR, "%s", lua_tostring(g->L, -1));
+    numbers--;
+    gen_close(g);
+    return NULL;
+}
+
+struct gen *gen_load(struct err *e) {
+    return load(l_load_routes, e);
+}
+
+struct gen *gen_load_bare(struct err *e) {
+    return load(NULL, e);
+}
+
+void gen_drop(struct gen *g) {
+    gen_close(g);
+}
+
+struct gen *gen_live(void) {
+    return live;
+}
+
+void gen_swap(struct gen *g) {
+    struct gen *old = live;
+
+    live = g;
+    if (old == NULL)
+        return;
+    old->replaced = true;
+    if (old->holders == 0)
+        gen_close(old);
+}
+
+lua_State *gen_state(struct gen *g) {
+    return g->L;
+}
+
+struct gen *gen_of(lua_State *L) {
+    void *ud;
+
+    lua_getallocf(L, &ud);
+    return ud;
+}
+
+unsigned gen_number(const struct gen *g) {
+    return g->number;
+}
+
+void gen_hold(struct gen *g) {
+    g->holders++;
+}
+
+void gen_release(struct gen *g) {
+    if (--g->holders == 0 && g->replaced)
+        gen_close(g);
+}
+
+unsigned gen_count(void) {
+    return alive;
+}

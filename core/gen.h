@@ -1,0 +1,70 @@
+/*
+ * gen.h - a generation: one Lua state with the scripts and templates as they were when loaded.
+ *
+ * Scripts and templates are found in the overlay first, then among the shipped ones.  A generation
+ * is immutable once live; a reload builds another, checks it, and swaps one pointer.  The old one
+ * closes when its last task ends.
+ */
+#ifndef GEN_H
+#define GEN_H
+
+#include <lua.h>
+
+#include "base.h"
+#include "err.h"
+
+enum gen_access { /* bits; 0: public */
+    GEN_DRAFT = 1,
+    GEN_SEND = 2,
+    GEN_REVIEW = 4,
+    GEN_OPS = 8
+};
+
+struct gen_route {
+    const char *method;
+    const char *pattern; /* "/drafts/{id}/message" */
+    unsigned access;     /* any of these roles; 0: public */
+    unsigned deadline_ms;
+    bool tracker, gateway; /* which ROLE serves it */
+    int handler;           /* registry reference */
+};
+
+struct gen;
+
+/* Build a generation from the directories that env names: run routes.lua, check every route.
+ * NULL and a sentence with file and line on failure. */
+struct gen *gen_load(struct err *e);
+
+/* A generation without routes, for tests and the prompt: bindings, sandbox, scripts to require. */
+struct gen *gen_load_bare(struct err *e);
+
+/* Close a generation that was never swapped in and has no tasks. */
+void gen_drop(struct gen *g);
+
+struct gen *gen_live(void);
+void gen_swap(struct gen *g); /* NULL: retire the live one */
+
+lua_State *gen_state(struct gen *g);
+struct gen *gen_of(lua_State *L);
+unsigned gen_number(const struct gen *g); /* 1, 2, 3 … */
+const struct gen_route *gen_routes(const struct gen *g, size_t *n);
+
+/* A task holds its generation; what is held stays open after it was replaced. */
+void gen_hold(struct gen *g);
+void gen_release(struct gen *g);
+
+/* Generations alive. */
+unsigned gen_count(void);
+
+/* Memory held by the state, and by how much it may grow from now on before an allocation is
+ * refused (at most GEN_BYTES_MAX in all).  The task machine sets the latter for each slice. */
+#define GEN_BYTES_MAX (512 * MIB)
+size_t gen_bytes(const struct gen *g);
+void gen_allow(struct gen *g, size_t growth);
+
+/* Find a file in the overlay, then in the shipped directory; its path in `path`, or -1.  `name`
+ * may not leave the directory. */
+enum gen_tree { GEN_SCRIPTS, GEN_TEMPLATES };
+int gen_find(enum gen_tree tree, const char *name, char *path, size_t size);
+
+#endif

@@ -1,0 +1,440 @@
+#include "host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "clock.h"
+#include "crypto.h"
+#include "encode.h"
+#include "env.h"
+#include "gen.h"
+#include "http.h"
+#include "log.h"
+#include "loop.h"
+#include "lua_blob.h"
+#include "reply.h"
+#include "route.h"
+#include "task.h"
+
+#define INFLIGHT_MAX 20000 /* requests waiting; more are 503 */
+#define ID_MAX       128
+#define STATUS_GONE  499 /* in the log: the client left before the answer */
+
+struct request {
+    struct request *next, **link; /* of all under way */
+    struct http_request *http;
+    struct task *task; /* NULL: not started, or ended */
+    struct task_owner owner;
+    char id[ID_MAX + 1];
+    char *path; /* decoded, without the query */
+    struct route_match match;
+    uint64_t started_us;
+    int status;
+    bool gone, replied;
+};
+
+static struct request *requests;
+static unsigned inflight;
+static bool stopping;
+static struct loop_timer *drain_timer;
+
+/* --- the reply ---------------------------------------------------------------------------------- */
+
+static void send_reply(struct request *q, struct reply *r) {
+    reply_header(r, "X-Request-Id", q->id);
+    reply_header(r, "X-Content-Type-Options", "nosniff");
+    q->status = r->status;
+    q->replied = true;
+    http_reply(q->http, r->status, r->headers, r->nheaders, r->body);
+    reply_fini(r);
+}
+
+static void send_error(struct request *q, const struct err *e) {
+    struct reply r;
+
+    reply_init(&r);
+    reply_error(&r, e, q->id, NULL);
+    if (e->code == ERR_METHOD_NOT_ALLOWED)
+        reply_header(&r, "Allow", q->match.allow);
+    send_reply(q, &r);
+}
+
+static void log_policy_error(const struct request *q, const char *trace) {
+    LOG(LOG_ERROR, q->id, "policy error", LOG_S("route", q->match.route->pattern),
+        LOG_S("error", trace));
+}
+
+static void on_task_done(lua_State *co, int status, int nres, const char *trace, void *arg) {
+    struct request *q = arg;
+    struct reply r;
+    char why[256];
+
+    q->task = NULL;
+    reply_init(&r);
+    if (status == LUA_OK) {
+        reply_from_lua(&r, co, nres, q->id, why, sizeof(why));
+        if (why[0] != '\0')
+            log_policy_error(q, why);
+    } else if (!reply_from_raised(&r, co, q->id)) {
+        log_policy_error(q, trace);
+    }
+    if (r.err.code != ERR_NONE && r.status >= 500 && r.err.code != ERR_POLICY_ERROR)
+        LOG(LOG_WARNING, q->id, "request failed", LOG_E(&r.err));
+    send_reply(q, &r);
+}
+
+/* --- the request as Lua sees it ------------------------------------------------------------------- */
+
+static bool is_secret(const char *name) {
+    static const char *const secret[] = {"authorization", "x-api-key", "cookie",
+                                         "proxy-authorization", "x-goog-iap-jwt-assertion"};
+
+    for (size_t i = 0; i < COUNT_OF(secret); i++)
+        if (strcmp(name, secret[i]) == 0)
+            return true;
+    return false;
+}
+
+static void push_header(const char *name, const char *value, void *arg) {
+    lua_State *L = arg;
+    char lower[128];
+    size_t n = 0;
+
+    for (; name[n] != '\0' && n < sizeof(lower) - 1; n++)
+        lower[n] = (char)(name[n] >= 'A' && name[n] <= 'Z' ? name[n] + 32 : name[n]);
+    lower[n] = '\0';
+    if (is_secret(lower) || encode_utf8_error(value, strlen(value)) != strlen(value))
+        return;
+    if (lua_getfield(L, -1, lower) == LUA_TSTRING) {
+        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
+        lua_setfield(L, -3, lower);
+    } else {
+        lua_pushstring(L, value);
+        lua_setfield(L, -3, lower);
+    }
+    lua_pop(L, 1);
+}
+
+/* Push the decoded text, or raise: a malformed escape is the caller's fault, so as an err. */
+static void push_decoded(lua_State *L, const char *s, size_t n) {
+    struct err e;
+    struct buf b;
+    bool ok;
+
+    buf_init(&b, n);
+    ok = encode_percent_decode(&b, s, n) == 0 && encode_utf8_error(b.data, b.len) == b.len;
+    lua_pushlstring(L, ok ? b.data : "", ok ? b.len : 0);
+    buf_free(&b);
+    if (ok)
+        return;
+    err_set(&e, ERR_MALFORMED_REQUEST, "the query is not valid percent-encoded UTF-8");
+    task_push_err_table(L, &e);
+    lua_error(L);
+}
+
+static void push_query(lua_State *L, const char *target) {
+    const char *s = strchr(target, '?'), *equals;
+    size_t n;
+
+    lua_newtable(L);
+    for (s = s != NULL ? s + 1 : ""; *s != '\0'; s += n + (s[n] == '&')) {
+        n = strcspn(s, "&");
+        if (n == 0)
+            continue;
+        equals = memchr(s, '=', n);
+        push_decoded(L, s, equals != NULL ? (size_t)(equals - s) : n);
+        push_decoded(L, equals != NULL ? equals + 1 : "",
+                     equals != NULL ? n - (size_t)(equals - s) - 1 : 0);
+        lua_rawset(L, -3);
+    }
+}
+
+static void push_params(lua_State *L, const struct route_match *m) {
+    lua_createtable(L, 0, (int)m->nparams);
+    for (size_t i = 0; i < m->nparams; i++) {
+        lua_pushlstring(L, m->params[i].name, m->params[i].name_len);
+        lua_pushlstring(L, m->params[i].value, m->params[i].len);
+        lua_rawset(L, -3);
+    }
+}
+
+static void push_caller(lua_State *L, const struct task_owner *owner) {
+    static const struct {
+        const char *word;
+        unsigned bit;
+    } roles[] = {{"draft", GEN_DRAFT}, {"send", GEN_SEND}, {"review", GEN_REVIEW}, {"ops", GEN_OPS}};
+
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, owner->caller);
+    lua_setfield(L, -2, "name");
+    lua_createtable(L, 0, (int)COUNT_OF(roles));
+    for (size_t i = 0; i < COUNT_OF(roles); i++)
+        if (owner->roles & roles[i].bit) {
+            lua_pushboolean(L, true);
+            lua_setfield(L, -2, roles[i].word);
+        }
+    lua_setfield(L, -2, "roles");
+}
+
+/* Protected; leaves the handler and its argument. */
+static int l_push_request(lua_State *L) {
+    struct request *q = lua_touserdata(L, 1);
+    bool head = strcmp(q->http->method, "HEAD") == 0;
+    char remote[64];
+
+    lua_settop(L, 0);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, q->match.route->handler);
+    lua_createtable(L, 0, 10);
+    lua_pushstring(L, head ? "GET" : q->http->method);
+    lua_setfield(L, 2, "method");
+    lua_pushboolean(L, head);
+    lua_setfield(L, 2, "head");
+    lua_pushstring(L, q->path);
+    lua_setfield(L, 2, "path");
+    push_query(L, q->http->target);
+    lua_setfield(L, 2, "query");
+    lua_createtable(L, 0, 8);
+    http_each_header(q->http, push_header, L);
+    lua_setfield(L, 2, "headers");
+    push_params(L, &q->match);
+    lua_setfield(L, 2, "params");
+    lua_blob_push(L, q->http->body);
+    lua_setfield(L, 2, "body");
+    lua_pushstring(L, q->id);
+    lua_setfield(L, 2, "id");
+    http_remote(q->http, remote, sizeof(remote));
+    lua_pushstring(L, remote);
+    lua_setfield(L, 2, "remote");
+    push_caller(L, &q->owner);
+    lua_setfield(L, 2, "caller");
+    return 2;
+}
+
+static void start_task(struct request *q) {
+    struct gen *g = gen_live();
+    lua_State *L = gen_state(g);
+    struct task *t;
+    struct err e;
+
+    gen_allow(g, TASK_SLICE_MEM);
+    lua_pushcfunction(L, l_push_request);
+    lua_pushlightuserdata(L, q);
+    if (lua_pcall(L, 1, 2, 0) != LUA_OK) {
+        if (lua_istable(L, -1))
+            task_read_err(L, -1, &e);
+        else
+            err_set(&e, ERR_OVERLOADED, "there is not enough memory for this request just now");
+        lua_pop(L, 1);
+        send_error(q, &e);
+        return;
+    }
+    t = task_start(g, L, 1, q->match.route->deadline_ms, &q->owner, on_task_done, q);
+    if (!q->replied)
+        q->task = t;
+}
+
+/* --- admission ------------------------------------------------------------------------------------ */
+
+/* The caller's id if it is one that can be logged and sent back, else a fresh one. */
+static void take_id(struct request *q) {
+    static const char sane[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
+    const char *given = http_header(q->http, "X-Request-Id");
+    size_t n = given != NULL ? strlen(given) : 0;
+
+    if (n > 0 && n <= ID_MAX && strspn(given, sane) == n)
+        memcpy(q->id, given, n + 1);
+    else
+        crypto_uuid4(q->id);
+}
+
+static int take_path(struct request *q, struct err *e) {
+    size_t n = strcspn(q->http->target, "?");
+    struct buf b;
+
+    buf_init(&b, n);
+    /* '+' is a plus sign in a path */
+    for (size_t i = 0, step; i < n; i += step) {
+        step = 1;
+        if (q->http->target[i] == '+')
+            buf_addc(&b, '+');
+        else if (q->http->target[i] != '%')
+            buf_addc(&b, q->http->target[i]);
+        else if (n - i < 3 || encode_percent_decode(&b, q->http->target + i, step = 3) != 0)
+            goto fail;
+    }
+    if (encode_utf8_error(b.data, b.len) != b.len || encode_control_at(b.data, b.len) != b.len)
+        goto fail;
+    q->path = buf_take(&b, NULL);
+    buf_free(&b);
+    if (q->path == NULL)
+        return err_set(e, ERR_OVERLOADED, "there is not enough memory for this request just now");
+    return 0;
+fail:
+    buf_free(&b);
+    return err_set(e, ERR_MALFORMED_REQUEST, "the path is not valid percent-encoded UTF-8");
+}
+
+static int admit(struct request *q, struct err *e) {
+    const struct gen_route *route;
+
+    if (take_path(q, e) != 0)
+        return -1;
+    route_find(gen_live(), env.role, q->http->method, q->path, &q->match);
+    route = q->match.route;
+    if (route == NULL && q->match.allow[0] != '\0')
+        return err_set(e, ERR_METHOD_NOT_ALLOWED, "%.20s is not possible here; possible: %s",
+                       q->http->method, q->match.allow);
+    if (route == NULL)
+        return err_set(e, ERR_NOT_FOUND, "there is nothing under this path");
+    if (route->access != 0 && (route->access & q->owner.roles) == 0)
+        return err_set(e, ERR_FORBIDDEN, "this caller may not do that");
+    if (stopping && route->access != 0)
+        return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
+    if (inflight >= INFLIGHT_MAX && route->access != 0)
+        return err_set(e, ERR_OVERLOADED, "%u requests are under way already; try again", inflight);
+    return 0;
+}
+
+static struct request *request_new(struct http_request *http) {
+    struct request *q = calloc(1, sizeof(*q));
+
+    if (q == NULL)
+        return NULL;
+    q->http = http;
+    http->user = q;
+    take_id(q);
+    /* AUTH=none, the only method so far: whoever reaches this has all roles. */
+    q->owner = (struct task_owner){q->id, "anonymous",
+                                   GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
+    q->started_us = clock_monotonic_us();
+    q->next = requests;
+    q->link = &requests;
+    if (requests != NULL)
+        requests->link = &q->next;
+    requests = q;
+    inflight++;
+    return q;
+}
+
+static void reply_without_memory(struct http_request *http) {
+    http_reply(http, 503, NULL, 0, NULL);
+}
+
+static void on_request(struct http_request *http) {
+    struct request *q = request_new(http);
+    struct err e;
+
+    if (q == NULL)
+        reply_without_memory(http);
+    else if (admit(q, &e) != 0)
+        send_error(q, &e);
+    else
+        start_task(q);
+}
+
+static void on_refused(struct http_request *http, const struct err *e) {
+    struct request *q = request_new(http);
+
+    if (q == NULL)
+        reply_without_memory(http);
+    else
+        send_error(q, e);
+}
+
+/* What only reads is not worth finishing for nobody; what writes goes on to its end. */
+static void on_gone(struct http_request *http) {
+    struct request *q = http->user;
+    struct err e;
+
+    if (q == NULL || q->gone)
+        return;
+    q->gone = true;
+    if (q->task == NULL || q->match.route == NULL || strcmp(q->match.route->method, "GET") != 0)
+        return;
+    err_set(&e, ERR_CANCELLED, "the client has left");
+    task_abort(q->task, &e);
+}
+
+static void log_request(const struct request *q) {
+    uint64_t us = clock_monotonic_us() - q->started_us;
+    char remote[64];
+
+    if (!log_on(LOG_INFO))
+        return;
+    http_remote(q->http, remote, sizeof(remote));
+    LOG(LOG_INFO, q->id, "request", LOG_S("method", q->http->method),
+        LOG_S("path", q->path), LOG_I("status", q->gone ? STATUS_GONE : q->status),
+        LOG_N("ms", (double)us / 1000),
+        LOG_I("bytes_in", q->http->body != NULL ? q->http->body->len : 0),
+        LOG_I("bytes_out", q->http->reply_length), LOG_S("remote", remote));
+}
+
+static void on_end(struct http_request *http) {
+    struct request *q = http->user;
+
+    if (q == NULL)
+        return;
+    log_request(q);
+    *q->link = q->next;
+    if (q->next != NULL)
+        q->next->link = q->link;
+    inflight--;
+    free(q->path);
+    free(q);
+    if (stopping && inflight == 0)
+        loop_stop();
+}
+
+/* --- birth and death -------------------------------------------------------------------------------- */
+
+int host_init(struct err *e) {
+    static const struct http_handler handler = {on_request, on_refused, on_gone, on_end};
+
+    stopping = false;
+    return http_init(&handler, env.max_body_bytes, e);
+}
+
+static void on_last_second(void *arg) {
+    (void)arg;
+    loop_stop();
+}
+
+static void on_drain_end(void *arg) {
+    struct err e;
+
+    (void)arg;
+    loop_timer_stop(&drain_timer);
+    LOG(LOG_WARNING, NULL, "shutdown: requests are cut off", LOG_I("requests", inflight));
+    err_set(&e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
+    for (struct request *q = requests; q != NULL; q = q->next)
+        if (q->task != NULL)
+            task_abort(q->task, &e);
+    /* A handler that goes on in spite of that has one more second. */
+    drain_timer = loop_timer_start(1000, on_last_second, NULL);
+}
+
+void host_drain(unsigned ms) {
+    if (stopping)
+        return;
+    stopping = true;
+    LOG(LOG_INFO, NULL, "shutting down", LOG_I("requests", inflight));
+    http_quiesce();
+    if (inflight == 0)
+        loop_stop();
+    else
+        drain_timer = loop_timer_start(ms, on_drain_end, NULL);
+}
+
+void host_fini(void) {
+    struct err e;
+
+    loop_timer_stop(&drain_timer);
+    err_set(&e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
+    for (struct request *q = requests; q != NULL; q = q->next)
+        if (!q->replied)
+            send_error(q, &e); /* MHD may not be stopped with a request suspended */
+    http_fini();
+}

@@ -1,0 +1,63 @@
+/*
+ * http.h - HTTP server: libmicrohttpd with its epoll descriptor on our loop.
+ *
+ * A request belongs to http.c from on_request() or on_refused() to on_end().  In between, exactly
+ * one http_reply() is due: from inside the callback or later, from the loop.  After on_end() the
+ * request is gone.
+ */
+#ifndef HTTP_H
+#define HTTP_H
+
+#include "base.h"
+#include "blob.h"
+#include "err.h"
+
+struct http_request {
+    const char *method;  /* as sent */
+    const char *target;  /* path and query as sent, not decoded */
+    struct blob *body;   /* NULL: empty */
+    size_t reply_length; /* after http_reply(): bytes of the answer's body */
+    void *user;          /* the handler's own */
+};
+
+struct http_header {
+    const char *name;
+    const char *value;
+};
+
+struct http_handler {
+    /* The request is complete. */
+    void (*on_request)(struct http_request *r);
+    /* The request is malformed or too large; answer with this. */
+    void (*on_refused)(struct http_request *r, const struct err *e);
+    /* The client left while the answer was awaited; the reply is due all the same. */
+    void (*on_gone)(struct http_request *r);
+    /* Answered, or the connection is lost. */
+    void (*on_end)(struct http_request *r);
+};
+
+/* Bind and listen; *port 0 takes a free one and sets it. */
+int http_listen(const char *host, uint16_t *port, bool shared, struct err *e);
+
+/* Accept and serve; handler stays the caller's. */
+int http_init(const struct http_handler *handler, size_t max_body, struct err *e);
+
+/* Accept no more; answers from now on close their connections. */
+void http_quiesce(void);
+
+/* No request may be awaiting its reply. */
+void http_fini(void);
+
+void http_reply(struct http_request *r, int status, const struct http_header *headers,
+                size_t nheaders, struct blob *body);
+
+/* Value of the first header of that name (any case), or NULL. */
+const char *http_header(const struct http_request *r, const char *name);
+
+void http_each_header(const struct http_request *r,
+                      void (*fn)(const char *name, const char *value, void *arg), void *arg);
+
+/* The peer's address as text. */
+void http_remote(const struct http_request *r, char *out, size_t size);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * lua_config.c - paraph.config: the settings that scripts may read.
+ */
+#include <lauxlib.h>
+
+#include "bindings.h"
+#include "env.h"
+#include "gen.h"
+
+static void set_string(lua_State *L, const char *name, const char *value) {
+    lua_pushstring(L, value); /* nil for NULL */
+    lua_setfield(L, -2, name);
+}
+
+static void set_bool(lua_State *L, const char *name, bool value) {
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, name);
+}
+
+static void set_integer(lua_State *L, const char *name, lua_Integer value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+int lua_config_open(lua_State *L) {
+    static const char *const roles[] = {
+        [ENV_ALL] = "all", [ENV_GATEWAY] = "gateway", [ENV_TRACKER] = "tracker"};
+
+    lua_newtable(L);
+    set_string(L, "backend", env.backend == ENV_GOOGLE ? "google" : "local");
+    set_string(L, "draft_collection", env.draft_collection);
+    set_string(L, "pixel_collection", env.pixel_collection);
+    set_string(L, "pixel_base_url", env.pixel_base_url);
+    set_bool(L, "tracking", env.tracking);
+    set_string(L, "send_mode", env.send_mode == ENV_SEND ? "send" : "draft");
+    set_bool(L, "no_send", env.no_send);
+    set_string(L, "gmail_user", env.gmail_user);
+    set_string(L, "role", roles[env.role]);
+    set_integer(L, "request_timeout", env.request_timeout);
+    set_string(L, "version", PARAPH_VERSION);
+    set_integer(L, "generation", gen_number(gen_of(L)));
+    return 1;
+}

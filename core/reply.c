@@ -1,0 +1,257 @@
+#include "reply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <lauxlib.h>
+
+#include "json_text.h"
+#include "lua_blob.h"
+#include "lua_json.h"
+#include "task.h"
+
+#define DETAILS_MAX (64 * KIB)
+
+void reply_init(struct reply *r) {
+    memset(r, 0, sizeof(*r));
+    r->status = 200;
+}
+
+void reply_fini(struct reply *r) {
+    blob_unref(r->body);
+    for (size_t i = 0; i < r->ntexts; i++)
+        free(r->texts[i]);
+    reply_init(r);
+}
+
+static bool is_header_text(const char *s) {
+    for (; *s != '\0'; s++)
+        if (((unsigned char)*s < 0x20 && *s != '\t') || *s == 0x7F)
+            return false;
+    return true;
+}
+
+static bool is_header_name(const char *s) {
+    return *s != '\0' &&
+           strspn(s, "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(s);
+}
+
+static const char *keep(struct reply *r, const char *s) {
+    char *copy = strdup(s);
+
+    if (copy == NULL)
+        return NULL;
+    r->texts[r->ntexts++] = copy;
+    return copy;
+}
+
+int reply_header(struct reply *r, const char *name, const char *value) {
+    struct http_header *h = &r->headers[r->nheaders];
+
+    if (r->nheaders == REPLY_HEADERS_MAX || !is_header_name(name) || !is_header_text(value))
+        return -1;
+    if ((h->name = keep(r, name)) == NULL || (h->value = keep(r, value)) == NULL)
+        return -1;
+    r->nheaders++;
+    return 0;
+}
+
+/* --- errors ------------------------------------------------------------------------------------- */
+
+static void add_member(struct buf *b, const char *name, const char *value) {
+    json_text_add_string(b, name, strlen(name));
+    buf_addc(b, ':');
+    json_text_add_string(b, value, strlen(value));
+}
+
+void reply_error(struct reply *r, const struct err *e, const char *request_id,
+                 const char *details) {
+    char seconds[16];
+    struct buf b;
+    char *text;
+    size_t n;
+
+    reply_fini(r);
+    r->status = err_status(e->code);
+    r->err = *e;
+    buf_init(&b, 2 * DETAILS_MAX);
+    buf_adds(&b, "{\"status\":\"error\",");
+    add_member(&b, "code", err_word(e->code));
+    buf_addc(&b, ',');
+    add_member(&b, "error", e->message);
+    if (e->field[0] != '\0') {
+        buf_addc(&b, ',');
+        add_member(&b, "field", e->field);
+    }
+    if (details != NULL && strlen(details) > 2) { /* more than "{}" */
+        buf_addc(&b, ',');
+        buf_add(&b, details + 1, strlen(details) - 2);
+    }
+    buf_addc(&b, ',');
+    add_member(&b, "request_id", request_id);
+    buf_addc(&b, '}');
+    if ((text = buf_take(&b, &n)) != NULL && (r->body = blob_own(text, n)) == NULL)
+        free(text);
+    buf_free(&b);
+    reply_header(r, "Content-Type", "application/json");
+    if (e->retry_after > 0 || r->status == 503 || r->status == 429) {
+        snprintf(seconds, sizeof(seconds), "%d", e->retry_after > 0 ? e->retry_after : 1);
+        reply_header(r, "Retry-After", seconds);
+    }
+}
+
+/* --- what a handler returned ---------------------------------------------------------------------- */
+
+static int l_buf_gc(lua_State *L) {
+    buf_free(lua_touserdata(L, 1));
+    return 0;
+}
+
+/* A buf that the collector frees if something raises on the way. */
+static struct buf *push_buf(lua_State *L, size_t max) {
+    struct buf *b = lua_newuserdatauv(L, sizeof(*b), 0);
+
+    buf_init(b, max);
+    if (luaL_newmetatable(L, "paraph.reply.buf")) {
+        lua_pushcfunction(L, l_buf_gc);
+        lua_setfield(L, -2, "__gc");
+    }
+    lua_setmetatable(L, -2);
+    return b;
+}
+
+static void read_headers(lua_State *L, struct reply *r) {
+    if (lua_getfield(L, 1, "headers") == LUA_TNIL)
+        return;
+    if (!lua_istable(L, -1))
+        luaL_error(L, "the reply's headers are not a table");
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+        if (lua_type(L, -2) != LUA_TSTRING || !lua_isstring(L, -1) ||
+            reply_header(r, lua_tostring(L, -2), lua_tostring(L, -1)) != 0)
+            luaL_error(L, "the reply's header '%s' cannot be sent", luaL_tolstring(L, -2, NULL));
+    }
+}
+
+static void read_json(lua_State *L, struct reply *r) {
+    struct buf *b = push_buf(L, LUA_JSON_TEXT_MAX);
+    struct err e;
+    size_t n;
+    char *text;
+
+    if (lua_json_encode(L, -2, b, &e) != 0)
+        luaL_error(L, "the reply's json: %s", e.message);
+    if ((text = buf_take(b, &n)) == NULL || (r->body = blob_own(text, n)) == NULL) {
+        free(text);
+        luaL_error(L, "not enough memory");
+    }
+}
+
+static void read_reply(lua_State *L, struct reply *r) {
+    const char *type = "text/plain; charset=utf-8";
+
+    if (lua_getfield(L, 1, "status") != LUA_TNIL) {
+        if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 200 || lua_tointeger(L, -1) > 599)
+            luaL_error(L, "the reply's status is not a whole number from 200 to 599");
+        r->status = (int)lua_tointeger(L, -1);
+    }
+    if (lua_getfield(L, 1, "json") != LUA_TNIL) {
+        read_json(L, r);
+        type = "application/json";
+    } else if (lua_getfield(L, 1, "body") != LUA_TNIL) {
+        if (!lua_isstring(L, -1) && lua_blob_test(L, -1) == NULL)
+            luaL_error(L, "the reply's body is neither a string nor a blob");
+        r->body = lua_blob_take(L, -1);
+    }
+    if (lua_getfield(L, 1, "type") == LUA_TSTRING)
+        type = lua_tostring(L, -1);
+    if (r->body != NULL && reply_header(r, "Content-Type", type) != 0)
+        luaL_error(L, "the reply's type cannot be sent");
+    read_headers(L, r);
+}
+
+struct reading {
+    struct reply *reply;
+    const char *request_id;
+};
+
+/* nil, err: 1 nothing, 2 the error table. */
+static void read_error(lua_State *L, const struct reading *in) {
+    struct buf *b = push_buf(L, DETAILS_MAX);
+    const char *details = NULL;
+    struct err e, bad;
+
+    task_read_err(L, 2, &e);
+    if (lua_istable(L, 2) && lua_getfield(L, 2, "details") == LUA_TTABLE) {
+        if (lua_json_encode(L, -1, b, &bad) != 0)
+            luaL_error(L, "the error's details: %s", bad.message);
+        details = b->data;
+    }
+    reply_error(in->reply, &e, in->request_id, details);
+}
+
+static int l_read(lua_State *L) {
+    const struct reading *in = lua_touserdata(L, 3);
+
+    if (lua_istable(L, 1))
+        read_reply(L, in->reply);
+    else
+        read_error(L, in);
+    return 0;
+}
+
+static void policy_error(struct reply *r, const char *request_id) {
+    struct err e;
+
+    err_set(&e, ERR_POLICY_ERROR,
+            "a policy script failed; the log says where, under this request's id");
+    reply_error(r, &e, request_id, NULL);
+}
+
+/* Two values at the top of co through l_read(), protected. */
+static int read_values(struct reply *r, lua_State *co, const char *request_id, char *why,
+                       size_t size) {
+    struct reading in = {r, request_id};
+
+    if (!lua_checkstack(co, 4))
+        return -1;
+    lua_pushlightuserdata(co, &in);
+    lua_pushcfunction(co, l_read);
+    lua_insert(co, -4);
+    if (lua_pcall(co, 3, 0, 0) == LUA_OK)
+        return 0;
+    snprintf(why, size, "%s", lua_isstring(co, -1) ? lua_tostring(co, -1) : "");
+    lua_pop(co, 1);
+    return -1;
+}
+
+void reply_from_lua(struct reply *r, lua_State *co, int nres, const char *request_id, char *why,
+                    size_t size) {
+    why[0] = '\0';
+    if (!lua_checkstack(co, 2))
+        nres = 0;
+    for (; nres < 2; nres++)
+        lua_pushnil(co);
+    if (nres > 2)
+        lua_pop(co, nres - 2);
+    if (!lua_istable(co, -2) && !lua_istable(co, -1))
+        snprintf(why, size, "the handler returned neither a reply nor nil and an error");
+    if (why[0] != '\0' || read_values(r, co, request_id, why, size) != 0)
+        policy_error(r, request_id);
+}
+
+bool reply_from_raised(struct reply *r, lua_State *co, const char *request_id) {
+    char why[64];
+    struct err e;
+
+    if (lua_istable(co, -1) && lua_checkstack(co, 8)) {
+        task_read_err(co, -1, &e);
+        lua_pushnil(co);
+        lua_pushvalue(co, -2);
+        if (e.code != ERR_INTERNAL_ERROR && read_values(r, co, request_id, why, sizeof(why)) == 0)
+            return true;
+    }
+    policy_error(r, request_id);
+    return false;
+}
