@@ -1,0 +1,469 @@
+#include "fetch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+
+#include "buf.h"
+#include "encode.h"
+#include "env.h"
+#include "fetch_multi.h"
+
+#define BODY_MAX           (8 * MIB)
+#define HEAD_MAX           (64 * KIB) /* of a reply; and a line of a request's */
+#define HEADERS_MAX        256
+#define BUFFER_BYTES       8192L /* of each transfer's receive buffer */
+#define CONNECT_TIMEOUT_MS 10000
+#define TIMEOUT_MAX_MS     (24 * 3600 * 1000)
+
+struct fetch {
+    struct fetch *next, **link; /* among all transfers */
+    CURL *easy;
+    CURLM *multi;
+    struct curl_slist *headers;
+    struct blob *request_body;
+    fetch_done_fn *done;
+    void *arg;
+    bool tls;
+    bool repeatable; /* RFC 9110 §9.2.2: the method is idempotent */
+    struct buf head; /* name NUL value NUL ..., of the response that is coming in */
+    size_t nheaders;
+    bool in_head; /* its status line has been seen, and not yet its end */
+    struct buf body;
+    char origin[300]; /* scheme://host[:port]: all of the URL that may be told */
+    char refusal[96]; /* why it was ended from this side, or "" */
+    char fault[CURL_ERROR_SIZE];
+};
+
+/* What a reply's body blob owns. */
+struct answer {
+    char *body;
+    char *head;
+    struct fetch_header headers[];
+};
+
+static struct fetch *transfers;
+static unsigned ntransfers;
+static bool open_for_work;
+
+/* --- transfers ----------------------------------------------------------------------------- */
+
+static void refuse(struct fetch *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+static void refuse(struct fetch *f, const char *fmt, ...) {
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(f->refusal, sizeof(f->refusal), fmt, ap);
+    va_end(ap);
+}
+
+/* No callback of curl for f comes after this. */
+static void detach(struct fetch *f) {
+    curl_multi_remove_handle(f->multi, f->easy);
+    *f->link = f->next;
+    if (f->next != NULL)
+        f->next->link = f->link;
+    fetch_multi_hold(--ntransfers > 0);
+}
+
+static void destroy(struct fetch *f) {
+    curl_easy_cleanup(f->easy);
+    curl_slist_free_all(f->headers);
+    blob_unref(f->request_body);
+    buf_free(&f->head);
+    buf_free(&f->body);
+    free(f);
+}
+
+static void release_answer(void *owner) {
+    struct answer *a = owner;
+
+    free(a->body);
+    free(a->head);
+    free(a);
+}
+
+/* Head and body move from f into a; NULL when out of memory. */
+static struct answer *make_answer(struct fetch *f, size_t *body_len) {
+    struct answer *a = calloc(1, sizeof(*a) + f->nheaders * sizeof(a->headers[0]));
+    char *at;
+
+    if (a == NULL)
+        return NULL;
+    if ((a->head = buf_take(&f->head, NULL)) == NULL ||
+        (a->body = buf_take(&f->body, body_len)) == NULL) {
+        release_answer(a);
+        return NULL;
+    }
+    at = a->head;
+    for (size_t i = 0; i < f->nheaders; i++) {
+        a->headers[i].name = at;
+        a->headers[i].value = at + strlen(at) + 1;
+        at += strlen(at) + 1;
+        at += strlen(at) + 1;
+    }
+    return a;
+}
+
+static void fill_reply(struct fetch *f, struct fetch_reply *reply) {
+    size_t len = 0;
+    struct answer *a = make_answer(f, &len);
+    long status = 0;
+
+    if (a == NULL || (reply->body = blob_wrap(a->body, len, release_answer, a)) == NULL) {
+        if (a != NULL)
+            release_answer(a);
+        err_set(&reply->err, ERR_FETCH_ERROR, "out of memory for the answer of %s", f->origin);
+        return;
+    }
+    curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+    reply->status = (int)status;
+    reply->headers = a->headers;
+    reply->nheaders = f->nheaders;
+}
+
+/* curl's sentence names host, port and numbers; it may quote what the server sent. */
+static void fill_err(struct fetch *f, CURLcode rc, struct err *e) {
+    const char *why = f->refusal[0] != '\0' ? f->refusal
+                      : f->fault[0] != '\0' ? f->fault
+                                            : curl_easy_strerror(rc);
+
+    for (char *s = f->fault; *s != '\0'; s++)
+        if (*s < ' ' || *s > '~')
+            *s = '?';
+    err_set(e, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_FETCH_ERROR,
+            "the exchange with %s failed: %s", f->origin, why);
+}
+
+static void finish(struct fetch *f, CURLcode rc) {
+    struct fetch_reply reply = {0};
+    long request_bytes = 0;
+
+    detach(f);
+    curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    reply.sent = request_bytes > 0;
+    if (rc == CURLE_OK && f->in_head) { /* curl takes a connection's end for the head's */
+        refuse(f, "the answer broke off in its head");
+        rc = CURLE_PARTIAL_FILE;
+    }
+    if (rc != CURLE_OK)
+        fill_err(f, rc, &reply.err);
+    else
+        fill_reply(f, &reply);
+    f->done(&reply, f->arg);
+    blob_unref(reply.body);
+    destroy(f);
+}
+
+static void on_end(CURL *easy, CURLcode rc) {
+    struct fetch *f;
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &f);
+    finish(f, rc);
+}
+
+/* --- one request --------------------------------------------------------------------------- */
+
+/* Without the white space around it; control characters become spaces (RFC 9110 §5.5). */
+static void add_text(struct buf *b, const char *p, size_t n) {
+    while (n > 0 && strchr(" \t\r\n", p[n - 1]) != NULL)
+        n--;
+    while (n > 0 && strchr(" \t", *p) != NULL)
+        p++, n--;
+    for (size_t i = 0; i < n; i++)
+        buf_addc(b, (unsigned char)p[i] < ' ' || p[i] == 0x7F ? ' ' : p[i]);
+}
+
+static void add_field(struct fetch *f, const char *line, size_t n) {
+    const char *colon = memchr(line, ':', n);
+    size_t name = f->head.len;
+
+    if (colon == NULL || colon == line)
+        return;
+    add_text(&f->head, line, (size_t)(colon - line));
+    for (char *s = f->head.data + name; *s != '\0'; s++)
+        *s |= *s >= 'A' && *s <= 'Z' ? 0x20 : 0;
+    buf_addc(&f->head, '\0');
+    add_text(&f->head, colon + 1, n - (size_t)(colon + 1 - line));
+    buf_addc(&f->head, '\0');
+    f->nheaders++;
+}
+
+/* One line of a head or of the trailers. */
+static size_t on_header(char *line, size_t size, size_t n, void *arg) {
+    struct fetch *f = arg;
+
+    (void)size;                                   /* always 1 */
+    if (n > 5 && memcmp(line, "HTTP/", 5) == 0) { /* the last response counts, not a 1xx */
+        buf_reset(&f->head);
+        f->nheaders = 0;
+        f->in_head = true;
+    } else if (f->in_head && (*line == '\r' || *line == '\n')) {
+        f->in_head = false;
+    } else if (f->in_head && (*line == ' ' || *line == '\t') && f->nheaders > 0) {
+        f->head.data[f->head.len - 1] = ' '; /* folded, RFC 9112 §5.2 */
+        add_text(&f->head, line, n);
+        buf_addc(&f->head, '\0');
+    } else if (f->in_head) {
+        add_field(f, line, n);
+    }
+    if (!buf_failed(&f->head) && f->nheaders <= HEADERS_MAX)
+        return n;
+    refuse(f, "the answer's head has more than %zu bytes or %d headers", HEAD_MAX, HEADERS_MAX);
+    return 0;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg) {
+    struct fetch *f = arg;
+
+    (void)size; /* always 1 */
+    buf_add(&f->body, p, n);
+    if (!buf_failed(&f->body))
+        return n;
+    refuse(f, "the answer has more than %zu bytes", f->body.max);
+    return 0;
+}
+
+/* A connection is there and the request about to leave.  When a reused connection breaks before
+ * an answer came, curl repeats the request on a new one by itself, a POST too, although the server
+ * may have acted on the first (RFC 9110 §9.2.2 forbids it).  This is where that is refused. */
+static int on_request(void *arg, char *peer, char *local, int peer_port, int local_port) {
+    struct fetch *f = arg;
+    long bytes = 0;
+
+    (void)peer;
+    (void)local;
+    (void)peer_port;
+    (void)local_port;
+    curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &bytes);
+    if (f->repeatable || bytes == 0)
+        return CURL_PREREQFUNC_OK;
+    refuse(f, "the connection broke before an answer came");
+    return CURL_PREREQFUNC_ABORT;
+}
+
+static bool is_one_of(const char *s, const char *const *list) {
+    while (*list != NULL && strcasecmp(s, *list) != 0)
+        list++;
+    return *list != NULL;
+}
+
+/* RFC 9110 §5.6.2 */
+static bool is_token(const char *s) {
+    static const char chars[] = "!#$%&'*+-.^_`|~0123456789"
+                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    return *s != '\0' && s[strspn(s, chars)] == '\0';
+}
+
+static int add_line(struct fetch *f, const char *line, struct err *e) {
+    struct curl_slist *longer = curl_slist_append(f->headers, line);
+
+    if (longer == NULL)
+        return err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    f->headers = longer;
+    return 0;
+}
+
+static int add_header(struct fetch *f, const struct fetch_header *h, struct err *e) {
+    static const char *const framing[] = {"connection",        "content-length", "expect",
+                                          "transfer-encoding", "upgrade",        NULL};
+    struct buf line;
+    int rc;
+
+    if (!is_token(h->name))
+        return err_set(e, ERR_INTERNAL_ERROR, "a header's name is not an HTTP token");
+    if (encode_control_at(h->value, strlen(h->value)) < strlen(h->value))
+        return err_set(e, ERR_INTERNAL_ERROR, "header %.40s: control characters are not allowed",
+                       h->name);
+    if (is_one_of(h->name, framing))
+        return err_set(e, ERR_INTERNAL_ERROR, "header %s is not for callers to set", h->name);
+    buf_init(&line, HEAD_MAX);
+    buf_addf(&line, *h->value != '\0' ? "%s: %s" : "%s;", h->name, h->value);
+    rc = buf_failed(&line) ? err_set(e, ERR_INTERNAL_ERROR, "header %.40s is too long", h->name)
+                           : add_line(f, line.data, e);
+    buf_free(&line);
+    return rc;
+}
+
+/* curl adds some headers of its own; an empty one takes them away. */
+static int set_headers(struct fetch *f, const struct fetch_request *rq, struct err *e) {
+    bool typed = false;
+
+    for (size_t i = 0; i < rq->nheaders; i++) {
+        if (add_header(f, &rq->headers[i], e) != 0)
+            return -1;
+        typed = typed || strcasecmp(rq->headers[i].name, "content-type") == 0;
+    }
+    if (add_line(f, "Expect:", e) != 0 || (!typed && add_line(f, "Content-Type:", e) != 0))
+        return -1;
+    if (curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers) != CURLE_OK)
+        return err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    return 0;
+}
+
+static int set_url(struct fetch *f, const char *url, struct err *e) {
+    CURLU *parts = curl_url();
+    char *scheme = NULL, *host = NULL, *port = NULL;
+    int rc = -1;
+
+    if (parts == NULL || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK || strlen(host) > 255 ||
+        (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0) ||
+        curl_easy_setopt(f->easy, CURLOPT_URL, url) != CURLE_OK) {
+        err_set(e, ERR_INTERNAL_ERROR, "the URL is not an absolute http or https address");
+        goto out;
+    }
+    (void)curl_url_get(parts, CURLUPART_PORT, &port, 0);
+    snprintf(f->origin, sizeof(f->origin), "%s://%s%s%s", scheme, host, port != NULL ? ":" : "",
+             port != NULL ? port : "");
+    f->tls = strcasecmp(scheme, "https") == 0;
+    rc = 0;
+out:
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parts);
+    return rc;
+}
+
+static int set_method(struct fetch *f, const struct fetch_request *rq, struct err *e) {
+    static const char *const repeatable[] = {"GET",     "HEAD",  "PUT", "DELETE",
+                                             "OPTIONS", "TRACE", NULL};
+    static const char *const with_body[] = {"POST", "PUT", "PATCH", NULL};
+    const char *method = rq->method != NULL ? rq->method : "GET";
+    CURL *easy = f->easy;
+    unsigned bad = 0;
+
+    if (!is_token(method))
+        return err_set(e, ERR_INTERNAL_ERROR, "the method is not an HTTP token");
+    f->repeatable = is_one_of(method, repeatable);
+    if (rq->body != NULL || is_one_of(method, with_body)) {
+        /* Read in place, and again from the start if need be; curl makes no copy. */
+        bool empty = rq->body == NULL || rq->body->len == 0;
+
+        f->request_body = rq->body != NULL ? blob_ref(rq->body) : NULL;
+        bad |= curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                                (curl_off_t)(empty ? 0 : rq->body->len));
+        bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, empty ? "" : rq->body->data);
+    } else if (strcmp(method, "HEAD") == 0) {
+        bad |= curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+    }
+    bad |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+    return bad == 0 ? 0 : err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+}
+
+/* What is the same for all.  Left as curl has it: no redirects, no decompression, no cookies. */
+static int set_options(struct fetch *f, uint64_t timeout_ms, struct err *e) {
+    CURL *easy = f->easy;
+    unsigned bad = 0;
+
+    if (timeout_ms == 0)
+        timeout_ms = env.upstream_timeout * 1000ULL;
+    if (timeout_ms > TIMEOUT_MAX_MS)
+        timeout_ms = TIMEOUT_MAX_MS;
+    bad |= curl_easy_setopt(easy, CURLOPT_PRIVATE, f);
+    bad |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->fault);
+    bad |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    bad |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, f);
+    bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
+    bad |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+    bad |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, f);
+    bad |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    bad |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "paraph/" PARAPH_VERSION);
+    /* What is not a documented setting has no effect, and a metadata server, an emulator or a
+     * private endpoint is never behind a proxy: http_proxy and its like are not looked at. */
+    bad |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    bad |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    bad |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+    bad |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+    /* Cancelling must not wait for the resolver's thread. */
+    bad |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+    bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+    bad |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, f->tls ? 1L : 0L);
+    bad |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    /* A directory of authorities keeps curl from caching those in the file: 20 ms a connection. */
+    bad |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+    return bad == 0 ? 0 : err_set(e, ERR_INTERNAL_ERROR, "libcurl lacks an option it should have");
+}
+
+struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, void *arg,
+                          struct err *e) {
+    struct fetch *f;
+
+    if (!open_for_work) {
+        err_set(e, ERR_SHUTTING_DOWN, "the process is shutting down");
+        return NULL;
+    }
+    f = calloc(1, sizeof(*f));
+    if (f == NULL || (f->easy = curl_easy_init()) == NULL) {
+        free(f);
+        err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+        return NULL;
+    }
+    f->done = done;
+    f->arg = arg;
+    buf_init(&f->head, HEAD_MAX);
+    buf_init(&f->body, rq->max_bytes > 0 ? rq->max_bytes : BODY_MAX);
+    if (set_url(f, rq->url, e) != 0 || set_method(f, rq, e) != 0 || set_headers(f, rq, e) != 0 ||
+        set_options(f, rq->timeout_ms, e) != 0)
+        goto fail;
+    if ((f->multi = fetch_multi_open(f->tls, on_end, e)) == NULL)
+        goto fail;
+    fetch_multi_watch(f->easy);
+    if (curl_multi_add_handle(f->multi, f->easy) != CURLM_OK) {
+        err_set(e, ERR_INTERNAL_ERROR, "libcurl does not take the request");
+        goto fail;
+    }
+    f->next = transfers;
+    f->link = &transfers;
+    if (f->next != NULL)
+        f->next->link = &f->next;
+    transfers = f;
+    ntransfers++;
+    fetch_multi_hold(true);
+    return f;
+fail:
+    destroy(f);
+    return NULL;
+}
+
+void fetch_cancel(struct fetch **fp) {
+    struct fetch *f = *fp;
+
+    if (f == NULL)
+        return;
+    *fp = NULL;
+    detach(f);
+    destroy(f);
+}
+
+int fetch_init(struct err *e) {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return err_set(e, ERR_INTERNAL_ERROR, "libcurl does not start");
+    open_for_work = true;
+    return 0;
+}
+
+void fetch_fini(void) {
+    open_for_work = false;
+    while (transfers != NULL) {
+        refuse(transfers, "the process is shutting down");
+        finish(transfers, CURLE_ABORTED_BY_CALLBACK);
+    }
+    fetch_multi_close();
+    curl_global_cleanup();
+}
+
+unsigned fetch_count(void) {
+    return ntransfers;
+}

@@ -1,0 +1,242 @@
+#include "fetch_multi.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+#define IDLE_PLAIN   1024L /* connections kept, each about 3 KiB */
+#define IDLE_TLS     64L   /* each about 36 KiB */
+#define TLS_HOST_MAX 20L   /* connections; HTTP/2 puts 100 requests on each */
+#define EVENTS_MAX   256
+
+/*
+ * Hosts with TLS and hosts without are kept in two multis.  HTTP/2 needs a limit of connections
+ * per host (without one, 1,000 requests open 900), and the same limit would hold back hosts that
+ * speak HTTP/1 in the clear: emulators, the metadata server.
+ */
+enum lane_id { PLAIN, TLS, LANES };
+
+struct lane {
+    CURLM *multi; /* NULL until the first transfer */
+    fetch_multi_end_fn *on_end;
+    uv_timer_t timer;
+};
+
+/*
+ * All sockets are in one epoll set of our own, which the loop watches as one descriptor.  What a
+ * socket is registered for follows what curl wants lazily, since most are wanted again by the
+ * next request: that halves the system calls.  It is level-triggered because curl does not read
+ * a socket until it is empty.
+ */
+struct watch {
+    uint8_t want, registered; /* EPOLLIN, EPOLLOUT */
+    uint8_t lane;
+    bool sticky; /* a connection: on_close() hears of it before it is closed */
+};
+
+static struct lane lanes[LANES];
+static int set = -1;
+static uv_poll_t set_poll;
+static struct watch *watches; /* by descriptor */
+static size_t nwatches;
+
+/* --- sockets ------------------------------------------------------------------------------- */
+
+static struct watch *watch_of(curl_socket_t fd) {
+    size_t n = nwatches > 0 ? nwatches : 64;
+    struct watch *grown;
+
+    if ((size_t)fd < nwatches)
+        return &watches[fd];
+    while (n <= (size_t)fd)
+        n *= 2;
+    if ((grown = realloc(watches, n * sizeof(*grown))) == NULL)
+        return NULL;
+    memset(grown + nwatches, 0, (n - nwatches) * sizeof(*grown));
+    watches = grown;
+    nwatches = n;
+    return &watches[fd];
+}
+
+static void register_watch(struct watch *w, curl_socket_t fd) {
+    struct epoll_event event = {.events = w->want, .data.fd = fd};
+    int op = w->want == 0 ? EPOLL_CTL_DEL : w->registered != 0 ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+    if (w->want != w->registered && epoll_ctl(set, op, fd, &event) == 0)
+        w->registered = w->want;
+}
+
+/* curl opened a connection's socket. */
+static int on_open(void *arg, curl_socket_t fd, curlsocktype purpose) {
+    struct watch *w = watch_of(fd);
+
+    (void)arg;
+    (void)purpose;
+    if (w == NULL)
+        return CURL_SOCKOPT_ERROR;
+    *w = (struct watch){.sticky = true};
+    return CURL_SOCKOPT_OK;
+}
+
+static int on_close(void *arg, curl_socket_t fd) {
+    (void)arg;
+    if ((size_t)fd < nwatches)
+        watches[fd] = (struct watch){0};
+    return close(fd);
+}
+
+/* curl says what it waits for.  A failure is left to the transfer's time-out: reporting it would
+ * end every transfer of the multi. */
+static int on_interest(CURL *easy, curl_socket_t fd, int what, void *lane, void *assigned) {
+    struct watch *w = watch_of(fd);
+
+    (void)easy;
+    (void)assigned;
+    if (w == NULL)
+        return 0;
+    w->lane = (uint8_t)((struct lane *)lane - lanes);
+    w->want = (uint8_t)((what == CURL_POLL_IN || what == CURL_POLL_INOUT ? EPOLLIN : 0) |
+                        (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? EPOLLOUT : 0));
+    /* The resolver's own sockets are closed unseen, so they must leave the set now. */
+    if ((w->want & ~w->registered) != 0 || !w->sticky)
+        register_watch(w, fd);
+    return 0;
+}
+
+static void on_event(const struct epoll_event *event) {
+    curl_socket_t fd = event->data.fd;
+    struct watch *w = &watches[fd];
+    bool broken = (event->events & (EPOLLERR | EPOLLHUP)) != 0;
+    unsigned bits = event->events & w->want;
+    int action = 0, running;
+
+    if ((event->events & (EPOLLIN | EPOLLOUT) & ~(unsigned)w->want) != 0 ||
+        (broken && w->want == 0))
+        register_watch(w, fd);
+    if (bits & EPOLLIN || (broken && w->want & EPOLLIN))
+        action |= CURL_CSELECT_IN;
+    if (bits & EPOLLOUT)
+        action |= CURL_CSELECT_OUT;
+    if (broken)
+        action |= CURL_CSELECT_ERR;
+    if (w->want != 0 && action != 0)
+        curl_multi_socket_action(lanes[w->lane].multi, fd, action, &running);
+}
+
+/* --- the loop ------------------------------------------------------------------------------ */
+
+/* Report what has ended. */
+static void drain(struct lane *lane) {
+    CURLMsg *m;
+    int left;
+
+    while ((m = curl_multi_info_read(lane->multi, &left)) != NULL)
+        lane->on_end(m->easy_handle, m->data.result); /* m is gone with the handle */
+}
+
+static void on_set(uv_poll_t *h, int status, int flags) {
+    struct epoll_event events[EVENTS_MAX];
+    int n = epoll_wait(set, events, EVENTS_MAX, 0);
+
+    (void)h;
+    (void)status;
+    (void)flags;
+    for (int i = 0; i < n; i++)
+        on_event(&events[i]);
+    for (size_t i = 0; i < LANES; i++)
+        if (lanes[i].multi != NULL)
+            drain(&lanes[i]);
+}
+
+static void on_timer(uv_timer_t *h) {
+    struct lane *lane = h->data;
+    int running;
+
+    curl_multi_socket_action(lane->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    drain(lane);
+}
+
+/* 0 means the next turn: curl must not be called from inside its own callback. */
+static int on_timeout_change(CURLM *multi, long ms, void *arg) {
+    struct lane *lane = arg;
+
+    (void)multi;
+    if (ms < 0)
+        uv_timer_stop(&lane->timer);
+    else
+        uv_timer_start(&lane->timer, on_timer, (uint64_t)ms, 0);
+    return 0;
+}
+
+static int open_set(void) {
+    if (set >= 0)
+        return 0;
+    if ((set = epoll_create1(EPOLL_CLOEXEC)) < 0)
+        return -1;
+    if (uv_poll_init(loop_uv(), &set_poll, set) != 0) {
+        close(set);
+        set = -1;
+        return -1;
+    }
+    uv_poll_start(&set_poll, UV_READABLE, on_set);
+    fetch_multi_hold(false);
+    return 0;
+}
+
+CURLM *fetch_multi_open(bool tls, fetch_multi_end_fn *on_end, struct err *e) {
+    struct lane *lane = &lanes[tls ? TLS : PLAIN];
+
+    if (lane->multi != NULL)
+        return lane->multi;
+    if (open_set() != 0 || (lane->multi = curl_multi_init()) == NULL) {
+        err_set(e, ERR_INTERNAL_ERROR, "no memory or no descriptor is left");
+        return NULL;
+    }
+    lane->on_end = on_end;
+    uv_timer_init(loop_uv(), &lane->timer);
+    uv_unref((uv_handle_t *)&lane->timer);
+    lane->timer.data = lane;
+    curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
+    curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
+    curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_timeout_change);
+    curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
+    /* curl's own default, four times what runs, reconnects under a varying load. */
+    curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, tls ? IDLE_TLS : IDLE_PLAIN);
+    curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING,
+                      tls ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
+    curl_multi_setopt(lane->multi, CURLMOPT_MAX_HOST_CONNECTIONS, tls ? TLS_HOST_MAX : 0L);
+    return lane->multi;
+}
+
+void fetch_multi_watch(CURL *easy) {
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+}
+
+void fetch_multi_hold(bool busy) {
+    if (busy)
+        uv_ref((uv_handle_t *)&set_poll);
+    else
+        uv_unref((uv_handle_t *)&set_poll);
+}
+
+void fetch_multi_close(void) {
+    for (size_t i = 0; i < LANES; i++) {
+        if (lanes[i].multi == NULL)
+            continue;
+        curl_multi_cleanup(lanes[i].multi);
+        lanes[i].multi = NULL;
+        uv_close((uv_handle_t *)&lanes[i].timer, NULL);
+    }
+    if (set >= 0) {
+        uv_close((uv_handle_t *)&set_poll, NULL);
+        close(set);
+        set = -1;
+    }
+    free(watches);
+    watches = NULL;
+    nwatches = 0;
+}
