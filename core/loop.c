@@ -99,7 +99,16 @@ void loop_on_turn(bool (*fn)(void)) {
         turns[nturns++] = fn;
 }
 
+static void close_leaked(uv_handle_t *h, void *count) {
+    if (uv_is_closing(h))
+        return;
+    ++*(int *)count;
+    uv_close(h, NULL);
+}
+
 int loop_fini(void) {
+    int leaked = 0;
+
     nturns = 0;
     for (size_t i = 0; i < nsignals; i++)
         uv_close((uv_handle_t *)&signals[i].uv, NULL);
@@ -107,8 +116,10 @@ int loop_fini(void) {
     uv_close((uv_handle_t *)&before_sleep, NULL);
     uv_close((uv_handle_t *)&after_io, NULL);
     uv_close((uv_handle_t *)&awake, NULL);
+    /* A handle that somebody forgot would keep uv_run() waiting. */
+    uv_walk(&loop, close_leaked, &leaked);
     uv_run(&loop, UV_RUN_DEFAULT); /* close callbacks, and work still on its way */
-    return uv_loop_close(&loop);
+    return uv_loop_close(&loop) != 0 ? -1 : leaked;
 }
 
 /* --- signals --------------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@
  *         task_check(L);                        1 may we wait here?
  *         ... luaL_check... all arguments       2
  *         o = op_new(L, sizeof *o, x_cancel, x_release);   3 owner, closed, on this stack
- *         o->handle = x_start(..., on_x_done, o);          4 start; on failure: op_fail()
+ *         o->handle = x_start(..., on_x_done, o);          4 start; or op_ready(.., &e)
  *         return op_wait(L, &o->op, l_x_finish);           5
  *     }
  *     static int l_x_finish(lua_State *L, int status, lua_KContext ctx) {

@@ -1,0 +1,150 @@
+---@meta
+--- The small modules.
+
+---@class paraph.text
+local text = {}
+--- & < > " ' as entities.
+---@param s string
+---@return string
+function text.escape(s) end
+--- A plain-text message as HTML: paragraphs, line breaks and indentation kept, addresses linked.
+---@param s string
+---@return string
+function text.to_html(s) end
+--- CommonMark with tables; raw HTML is shown, not obeyed.
+---@param s string
+---@return string
+function text.markdown_to_html(s) end
+--- HTML as a text part reads well.
+---@param html string
+---@return string
+function text.from_html(html) end
+
+---@class paraph.mailbox_parts
+---@field name string
+---@field address string      local@domain, domain in A-labels, lower case
+---@field local_part string
+---@field domain string
+
+---@class paraph.address
+local address = {}
+--- An RFC 5322 address list; groups are flattened.
+---@param s string
+---@return paraph.mailbox_parts[]? mailboxes
+---@return paraph.err? err     `invalid_recipient`
+function address.parse(s) end
+--- One mailbox as people write it.
+---@param mailbox paraph.mailbox
+---@return string
+function address.format(mailbox) end
+
+---@class paraph.crypto
+local crypto = {}
+---@return string              a random UUID (RFC 9562 version 4)
+function crypto.uuid4() end
+--- The same for the same name (version 5).
+---@param namespace string     a UUID
+---@param name string
+---@return string
+function crypto.uuid5(namespace, name) end
+---@param s any
+---@return boolean
+function crypto.is_uuid(s) end
+---@param s string
+---@return string              64 hexadecimal digits
+function crypto.sha256(s) end
+--- In time that does not depend on the content.
+---@param a string
+---@param b string
+---@return boolean
+function crypto.equal(a, b) end
+
+---@class paraph.time
+local time = {}
+--- RFC 3339 in UTC with microseconds, e.g. "2026-03-01T09:30:00.000000Z".
+---@return string
+function time.now() end
+--- Seconds since 1970 of an RFC 3339 text, as a float; nil if it is none.
+---@param s string
+---@return number?
+function time.parse(s) end
+--- The reverse of parse.
+---@param seconds number
+---@return string
+function time.format(seconds) end
+--- Milliseconds of a clock that never steps.
+---@return number
+function time.monotonic() end
+
+---@class paraph.log
+--- One event: a constant message, and what varies as fields (strings, numbers, booleans).
+local log = {}
+---@param message string
+---@param fields? table<string, string|number|boolean>
+function log.debug(message, fields) end
+---@param message string
+---@param fields? table<string, string|number|boolean>
+function log.info(message, fields) end
+---@param message string
+---@param fields? table<string, string|number|boolean>
+function log.warning(message, fields) end
+---@param message string
+---@param fields? table<string, string|number|boolean>
+function log.error(message, fields) end
+
+---@class paraph.task
+local task = {}
+--- Wait without blocking.
+---@async
+---@param ms integer
+---@return true? ok
+---@return paraph.err? err
+function task.sleep(ms) end
+--- Run functions at the same time; their first two results in order, when all have ended. An error
+--- in one is raised here after the others have ended.
+---@async
+---@param functions (fun(): any, any)[]
+---@return { [1]: any, [2]: any }[]
+function task.all(functions) end
+
+---@class paraph.fetch_request
+---@field url string           http or https
+---@field method? string       default GET
+---@field headers? table<string, string>
+---@field body? string|paraph.blob
+---@field timeout? number      seconds for the whole exchange; default UPSTREAM_TIMEOUT
+---@field max_bytes? integer   of the reply's body; default 8 MiB
+
+---@class paraph.fetch_reply
+---@field status integer
+---@field headers table<string, string>  names in lower case
+---@field body paraph.blob
+
+--- require "paraph.fetch" is this function. A 4xx or 5xx is a reply, not an error.
+---@async
+---@param request paraph.fetch_request
+---@return paraph.fetch_reply? reply
+---@return paraph.err? err      `timeout` or `fetch_error`; err.sent: it may have reached the server
+function fetch(request) end
+
+---@class paraph.templates
+local templates = {}
+--- The source of a template, as it was when this generation was loaded; nil if there is none.
+---@param name string          below the templates directory, e.g. "mail/layout.mustache"
+---@return string?
+function templates.read(name) end
+
+--- require "paraph.config": settings that scripts may read (CONTRACT: environment variables).
+---@class paraph.config
+---@field backend "local"|"google"
+---@field draft_collection string
+---@field pixel_collection string
+---@field pixel_base_url? string
+---@field tracking boolean
+---@field send_mode "draft"|"send"
+---@field no_send boolean
+---@field gmail_user? string
+---@field role "all"|"gateway"|"tracker"
+---@field request_timeout integer  seconds
+---@field version string
+---@field generation integer

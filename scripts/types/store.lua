@@ -1,0 +1,86 @@
+---@meta paraph.store
+--- Documents in collections (SQLite or Firestore; `core/store.h` says what holds for both).
+--- Members named `*_at` or `*_since` that hold RFC 3339 UTC text are times.
+---@class paraph.store
+local store = {}
+
+---@alias paraph.document table<string, any>
+
+--- The document and its version; nil alone if there is none.
+---@async
+---@param collection string
+---@param id string
+---@return paraph.document? document
+---@return string|paraph.err|nil version_or_err
+function store.get(collection, id) end
+
+--- A new document, durable when this returns. `already_exists` if there is one.
+---@async
+---@param collection string
+---@param id string
+---@param document paraph.document
+---@param options? { parts?: paraph.blob[] }  large contents, kept beside the document
+---@return string? version
+---@return paraph.err? err
+function store.create(collection, id, document, options) end
+
+---@class paraph.store.update_options
+---@field version? string     precondition: `conflict` if the document has another
+---@field remove? string[]    members to take away
+---@field parts? paraph.blob[] replaces all parts
+
+--- Set some members; the others stay. Returns nil alone if there is no such document.
+---@async
+---@param collection string
+---@param id string
+---@param members paraph.document
+---@param options? paraph.store.update_options
+---@return string? version
+---@return paraph.err? err
+function store.update(collection, id, members, options) end
+
+--- Remove the document and its parts; true also if it was gone already.
+---@async
+---@param collection string
+---@param id string
+---@param options? { version?: string }
+---@return true? ok
+---@return paraph.err? err
+function store.delete(collection, id, options) end
+
+---@class paraph.store.query
+---@field status? string
+---@field limit? integer      1 to 200, default 50
+---@field page_token? string
+
+---@class paraph.store.page
+---@field documents { id: string, version: string, document: paraph.document }[]
+---@field next_page_token? string
+
+--- Newest first (by created_at, then id). Tokens stay right while documents are added.
+---@async
+---@param collection string
+---@param query? paraph.store.query
+---@return paraph.store.page? page
+---@return paraph.err? err
+function store.query(collection, query) end
+
+--- Count an occurrence: `counter` grows by one, `first` becomes now unless it is set, `last` becomes
+--- now. False if there is no such document.
+---@async
+---@param collection string
+---@param id string
+---@param members { counter: string, first?: string, last?: string }
+---@return boolean? found
+---@return paraph.err? err
+function store.increment(collection, id, members) end
+
+--- The parts of a document, in order; empty if it has none.
+---@async
+---@param collection string
+---@param id string
+---@return paraph.blob[]? parts
+---@return paraph.err? err
+function store.parts(collection, id) end
+
+return store
