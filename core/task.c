@@ -15,7 +15,9 @@
 #include "loop.h"
 
 #define OP_TYPE        "paraph.op"
-#define TICKS_OVERDUE  5 /* of the watchdog, within one slice */
+#define TICK_MS        50 /* of the watchdog */
+#define TICKS_OVERDUE  (TASK_SLICE_MS / TICK_MS)
+#define TICKS_BULK     (TASK_BULK_MS / TICK_MS)
 #define TRACE_MAX      ((size_t)4000)
 
 struct task {
@@ -42,7 +44,7 @@ static unsigned tasks, ops;
 static timer_t watchdog;
 static bool watchdog_on;
 static lua_State *volatile slice_state; /* that runs now, or NULL */
-static volatile sig_atomic_t slice_ticks;
+static volatile sig_atomic_t slice_ticks, bulk_ticks, in_bulk;
 
 /* From here every instruction raises, so that pcall cannot swallow it. */
 static void on_overdue(lua_State *L, lua_Debug *ar) {
@@ -56,14 +58,20 @@ static void on_tick(int signum) {
     lua_State *L = slice_state;
 
     (void)signum;
-    if (L != NULL && ++slice_ticks >= TICKS_OVERDUE)
+    if (L == NULL || (in_bulk && ++bulk_ticks < TICKS_BULK))
+        return;
+    if (++slice_ticks >= TICKS_OVERDUE)
         lua_sethook(L, on_overdue, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
 static void slice_begin(struct gen *g, lua_State *L) {
     gen_allow(g, TASK_SLICE_MEM);
-    slice_ticks = 0;
+    slice_ticks = bulk_ticks = in_bulk = 0;
     slice_state = L;
+}
+
+void task_bulk(bool on) {
+    in_bulk = on;
 }
 
 static void slice_end(lua_State *outer) {
@@ -71,7 +79,7 @@ static void slice_end(lua_State *outer) {
 }
 
 int task_watchdog_start(void) {
-    const long ns = (long)TASK_SLICE_MS * 1000000 / TICKS_OVERDUE;
+    const long ns = (long)TICK_MS * 1000000;
     const struct itimerspec every = {{0, ns}, {0, ns}};
     struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGVTALRM};

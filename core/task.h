@@ -125,9 +125,19 @@ unsigned op_count(void);
  * The watchdog: a slice (what runs between two waits) that uses more than TASK_SLICE_MS of CPU is
  * stopped by an error that no pcall survives.  It costs nothing until a slice is overdue.
  */
-#define TASK_SLICE_MS  250
+#ifdef __SANITIZE_ADDRESS__
+#define TASK_SLICE_MS 2000 /* the same work takes that much longer */
+#else
+#define TASK_SLICE_MS 250
+#endif
+#define TASK_BULK_MS   5000
 #define TASK_SLICE_MEM (64 * MIB) /* by which a slice may grow its generation */
 int task_watchdog_start(void);
+
+/* Between true and false a binding works through bytes whose number is bounded (parsing a body,
+ * building a message): that is not the script's doing, and has a budget of its own, TASK_BULK_MS a
+ * slice.  An error raised in between needs no task_bulk(false). */
+void task_bulk(bool on);
 void task_watchdog_stop(void);
 
 #endif

@@ -55,12 +55,10 @@ static int l_read_file(lua_State *L) {
 }
 
 static int l_blob(lua_State *L) {
-    struct blob *b = lua_blob_take(L, 1);
+    size_t n;
+    const char *s = luaL_checklstring(L, 1, &n);
 
-    if (b == NULL)
-        return luaL_error(L, "not enough memory");
-    lua_blob_push(L, b);
-    blob_unref(b);
+    lua_blob_push_copy(L, s, n);
     return 1;
 }
 

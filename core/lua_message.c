@@ -1,0 +1,495 @@
+/*
+ * lua_message.c - mail.build: a message from a table; the type paraph.message.
+ *
+ * A message under construction is a userdata from the start, so that whatever raises on the way,
+ * its addresses and bytes are freed with it.  Strings are borrowed from Lua while they are built
+ * into the message: push_members() leaves each on the stack, which keeps it alive.
+ */
+#include "lua_message.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <lauxlib.h>
+
+#include "clock.h"
+#include "encode.h"
+#include "env.h"
+#include "lua_blob.h"
+#include "mime.h"
+#include "task.h"
+
+#define MESSAGE_TYPE "paraph.message"
+#define MESSAGE_MAX  ((size_t)36700160) /* bytes: Gmail's limit */
+#define PARTS_MAX    1000
+
+/* --- tables, strictly ------------------------------------------------------------------------ */
+
+#define ABSENT (1u << LUA_TNIL)
+#define STRING (1u << LUA_TSTRING)
+#define TABLE  (1u << LUA_TTABLE)
+#define BLOB   (1u << LUA_TUSERDATA)
+
+struct member {
+    const char *name;
+    unsigned types;
+};
+
+/* The stack of lua_message_build(): the table, its members in this order, the message. */
+enum {
+    ARG = 1,
+    ID,
+    FROM,
+    TO,
+    CC,
+    BCC,
+    REPLY_TO,
+    SUBJECT,
+    TEXT,
+    HTML,
+    PARTS,
+    THREAD_ID,
+    IN_REPLY_TO,
+    DATE,
+    MESSAGE
+};
+
+static const struct member message_members[] = {
+    {"id", STRING},
+    {"from", TABLE | ABSENT},
+    {"to", STRING | TABLE},
+    {"cc", STRING | TABLE | ABSENT},
+    {"bcc", STRING | TABLE | ABSENT},
+    {"reply_to", STRING | TABLE | ABSENT},
+    {"subject", STRING},
+    {"text", STRING | ABSENT},
+    {"html", STRING | ABSENT},
+    {"parts", TABLE | ABSENT},
+    {"thread_id", STRING | ABSENT},
+    {"in_reply_to", STRING | ABSENT},
+    {"date", STRING | ABSENT},
+};
+
+static const struct member mailbox_members[] = {{"address", STRING}, {"name", STRING | ABSENT}};
+
+static const struct member part_members[] = {
+    {"content", BLOB},
+    {"filename", STRING | ABSENT},
+    {"content_type", STRING | ABSENT},
+    {"content_id", STRING | ABSENT},
+};
+
+static void refuse_unknown_members(lua_State *L, int idx, const char *path,
+                                   const struct member *members, size_t n) {
+    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
+        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+        size_t i = 0;
+
+        while (i < n && strcmp(key, members[i].name) != 0)
+            i++;
+        if (i == n)
+            luaL_error(L, "unknown member '%s%s'", path, luaL_tolstring(L, -2, NULL));
+    }
+}
+
+/*
+ * Push the members of the table at idx, whose path in errors is `path` ("", "from.").  Unknown
+ * members and wrong types raise.  Strings with a NUL, which C would cut there, are the world's
+ * fault: -1 and *e.
+ */
+static int push_members(lua_State *L, int idx, const char *path, const struct member *members,
+                        size_t n, struct err *e) {
+    char field[sizeof(e->field)];
+    const char *s;
+    size_t len;
+
+    luaL_checkstack(L, (int)n + LUA_MINSTACK, NULL);
+    refuse_unknown_members(L, idx, path, members, n);
+    for (size_t i = 0; i < n; i++) {
+        lua_pushstring(L, members[i].name);
+        if ((members[i].types >> lua_rawget(L, idx) & 1) == 0)
+            return luaL_error(L, "wrong type of member '%s%s': %s", path, members[i].name,
+                              luaL_typename(L, -1));
+        if (lua_type(L, -1) != LUA_TSTRING)
+            continue;
+        s = lua_tolstring(L, -1, &len);
+        snprintf(field, sizeof(field), "%s%s", path, members[i].name);
+        if (memchr(s, '\0', len) != NULL)
+            return err_set_field(e, ERR_INVALID_FIELD, field, "%s: a NUL character is not possible",
+                                 field);
+    }
+    return 0;
+}
+
+/* The length of the list at idx; raises if the table is no list. */
+static size_t list_length(lua_State *L, int idx, const char *name) {
+    size_t n = lua_rawlen(L, idx), members = 0;
+
+    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1))
+        members++;
+    if (members != n)
+        luaL_error(L, "member '%s' must be a list", name);
+    return n;
+}
+
+/* --- building -------------------------------------------------------------------------------- */
+
+static int parse_recipients(struct address_list *list, lua_State *L, int idx, const char *field,
+                            struct err *e) {
+    struct err cause;
+    size_t n;
+    const char *s = lua_tolstring(L, idx, &n);
+
+    if (address_parse(list, s, n, &cause) == 0)
+        return 0;
+    return err_set_field(e, cause.code, field, "%s: %s", field, cause.message);
+}
+
+/* One string, or a list of them. */
+static int read_recipients(struct address_list *list, lua_State *L, int idx, struct err *e) {
+    const char *name = message_members[idx - ID].name;
+    char field[sizeof(e->field)];
+    size_t n;
+
+    if (lua_isnil(L, idx))
+        return 0;
+    if (lua_type(L, idx) == LUA_TSTRING)
+        return parse_recipients(list, L, idx, name, e);
+    n = list_length(L, idx, name);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(field, sizeof(field), "%s[%zu]", name, i);
+        if (lua_rawgeti(L, idx, (lua_Integer)i + 1) != LUA_TSTRING)
+            return luaL_error(L, "wrong type of member '%s': %s", field, luaL_typename(L, -1));
+        if (parse_recipients(list, L, -1, field, e) != 0)
+            return -1;
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+static int read_all_recipients(struct message *msg, lua_State *L, struct err *e) {
+    size_t n;
+
+    if (read_recipients(&msg->to, L, TO, e) != 0 || read_recipients(&msg->cc, L, CC, e) != 0 ||
+        read_recipients(&msg->bcc, L, BCC, e) != 0 ||
+        read_recipients(&msg->reply_to, L, REPLY_TO, e) != 0)
+        return -1;
+    n = msg->to.n + msg->cc.n + msg->bcc.n;
+    if (n == 0)
+        return err_set_field(e, ERR_INVALID_RECIPIENT, "to", "to: there is no recipient");
+    if (n > LUA_MESSAGE_RECIPIENTS_MAX)
+        return err_set_field(e, ERR_INVALID_RECIPIENT, "to",
+                             "to: there are %zu recipients in all, and %d are the most", n,
+                             LUA_MESSAGE_RECIPIENTS_MAX);
+    return 0;
+}
+
+/* Does this item of ALLOWED_SENDERS, an address or "@domain", or the default sender, name it?
+ * Both are compared in their parsed form, so that the spelling of a domain does not matter. */
+static bool names_sender(const char *item, size_t n, const struct address *sender) {
+    bool domain_alone = n > 0 && item[0] == '@', same = false;
+    struct address_list list = {0};
+    struct buf spec;
+
+    buf_init(&spec, 1 + n);
+    if (domain_alone)
+        buf_addc(&spec, 'x');
+    buf_add(&spec, item, n);
+    if (!buf_failed(&spec) && address_parse(&list, spec.data, spec.len, NULL) == 0 && list.n == 1)
+        same = domain_alone ? strcmp(list.v[0].domain, sender->domain) == 0
+                            : strcasecmp(list.v[0].spec, sender->spec) == 0;
+    address_list_fini(&list);
+    buf_free(&spec);
+    return same;
+}
+
+static bool is_allowed_sender(const struct address *sender) {
+    const char *item = env.allowed_senders;
+
+    if (names_sender(env_sender(), strlen(env_sender()), sender))
+        return true;
+    while (*(item += strspn(item, ", \t")) != '\0') {
+        size_t n = strcspn(item, ", \t");
+
+        if (names_sender(item, n, sender))
+            return true;
+        item += n;
+    }
+    return false;
+}
+
+static int set_sender(struct address_list *from, const char *address, const char *name,
+                      struct err *e) {
+    struct address_list list = {0};
+    struct err cause;
+    int rc = -1;
+
+    if (address_parse(&list, address, strlen(address), &cause) != 0)
+        err_set_field(e, cause.code, "from", "from: %s", cause.message);
+    else if (list.n != 1)
+        err_set_field(e, ERR_INVALID_RECIPIENT, "from", "from: one address is needed, not %zu",
+                      list.n);
+    else if (!is_allowed_sender(&list.v[0]))
+        err_set_field(e, ERR_FORBIDDEN, "from",
+                      "from: %s is not a sender that ALLOWED_SENDERS allows", list.v[0].spec);
+    else if (address_list_add(from, &list.v[0], name) != 0)
+        err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    else
+        rc = 0;
+    address_list_fini(&list);
+    return rc;
+}
+
+static int read_from(struct message *msg, lua_State *L, struct err *e) {
+    int top = lua_gettop(L), rc;
+
+    if (lua_isnil(L, FROM))
+        return set_sender(&msg->from, env_sender(), NULL, e);
+    if (push_members(L, FROM, "from.", mailbox_members, COUNT_OF(mailbox_members), e) != 0)
+        return -1;
+    rc = set_sender(&msg->from, lua_tostring(L, top + 1), lua_tostring(L, top + 2), e);
+    lua_settop(L, top);
+    return rc;
+}
+
+static bool is_printable(const char *s, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (s[i] <= ' ' || s[i] > '~')
+            return false;
+    return true;
+}
+
+static int read_thread_id(struct message *msg, lua_State *L, struct err *e) {
+    size_t n;
+    const char *s = lua_tolstring(L, THREAD_ID, &n);
+
+    if (s == NULL)
+        return 0;
+    if (n == 0 || n >= sizeof(msg->thread_id) || !is_printable(s, n))
+        return err_set_field(e, ERR_INVALID_FIELD, "thread_id",
+                             "thread_id: 1 to %zu printable ASCII characters are possible",
+                             sizeof(msg->thread_id) - 1);
+    memcpy(msg->thread_id, s, n + 1);
+    return 0;
+}
+
+static int read_date(int64_t *date, lua_State *L, struct err *e) {
+    int64_t us = clock_now_us();
+    size_t n;
+    const char *s = lua_tolstring(L, DATE, &n);
+
+    if (s != NULL && (clock_parse(s, n, &us) != 0 || us < 0))
+        return err_set_field(e, ERR_INVALID_FIELD, "date",
+                             "date: '%.40s' is not an RFC 3339 time since 1970", s);
+    *date = us / 1000000;
+    return 0;
+}
+
+/* Leaves what it borrows on the stack.  In errors the parts have the name that requests give them.
+ * What cannot fit is refused here, before megabytes of it have been encoded. */
+static int read_parts(struct mime_message *m, lua_State *L, struct err *e) {
+    struct mime_part *parts;
+    size_t encoded = 0;
+    char path[40];
+    int top;
+
+    if (lua_isnil(L, PARTS))
+        return 0;
+    m->nparts = list_length(L, PARTS, "parts");
+    if (m->nparts > PARTS_MAX)
+        return err_set_field(e, ERR_INVALID_FIELD, "attachments", "attachments: %d are the most",
+                             PARTS_MAX);
+    m->parts = parts = lua_newuserdatauv(L, m->nparts * sizeof(*parts), 0);
+    for (size_t i = 0; i < m->nparts; i++) {
+        struct blob *content;
+
+        luaL_checkstack(L, LUA_MINSTACK, NULL);
+        snprintf(path, sizeof(path), "attachments[%zu].", i);
+        if (lua_rawgeti(L, PARTS, (lua_Integer)i + 1) != LUA_TTABLE)
+            return luaL_error(L, "member 'parts' must be a list of tables");
+        top = lua_gettop(L);
+        if (push_members(L, top, path, part_members, COUNT_OF(part_members), e) != 0)
+            return -1;
+        if ((content = lua_blob_test(L, top + 1)) == NULL)
+            return luaL_error(L, "member '%scontent' must be an open blob", path);
+        encoded += encode_base64_lines_size(content->len);
+        if (encoded > MESSAGE_MAX)
+            return err_set_field(e, ERR_PAYLOAD_TOO_LARGE, "attachments",
+                                 "attachments: the message would be longer than %zu bytes",
+                                 MESSAGE_MAX);
+        parts[i] = (struct mime_part){
+            .data = content->data,
+            .len = content->len,
+            .filename = lua_tostring(L, top + 2),
+            .content_type = lua_tostring(L, top + 3),
+            .content_id = lua_tostring(L, top + 4),
+        };
+    }
+    return 0;
+}
+
+static int write_message(struct message *msg, const struct mime_message *m, struct err *e) {
+    struct buf out;
+    size_t len;
+    char *data;
+
+    buf_init(&out, MESSAGE_MAX);
+    if (mime_build(&out, m, &msg->stable, e) != 0) {
+        buf_free(&out);
+        return -1;
+    }
+    data = buf_take(&out, &len);
+    if (data == NULL || (msg->bytes = blob_own(data, len)) == NULL) {
+        free(data);
+        return err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    }
+    return 0;
+}
+
+static int build(struct message *msg, lua_State *L, struct err *e) {
+    char uuid[CRYPTO_UUID_SIZE], message_id[CRYPTO_UUID_SIZE + 256];
+    struct mime_message m = {
+        .subject = lua_tostring(L, SUBJECT),
+        .message_id = message_id,
+        .in_reply_to = lua_tostring(L, IN_REPLY_TO),
+        .paraph_id = lua_tostring(L, ID),
+        .seed = lua_tostring(L, ID),
+    };
+
+    m.text = lua_tolstring(L, TEXT, &m.text_len);
+    m.html = lua_tolstring(L, HTML, &m.html_len);
+    if (crypto_uuid5(uuid, m.seed, "message", strlen("message")) != 0)
+        return luaL_error(L, "member 'id' must be a UUID");
+    if (read_from(msg, L, e) != 0 || read_all_recipients(msg, L, e) != 0 ||
+        read_thread_id(msg, L, e) != 0 || read_date(&m.date, L, e) != 0 ||
+        read_parts(&m, L, e) != 0)
+        return -1;
+    snprintf(message_id, sizeof(message_id), "%s@%s", uuid, msg->from.v[0].domain);
+    m.from = msg->from;
+    m.to = msg->to;
+    m.cc = msg->cc;
+    m.bcc = msg->bcc;
+    m.reply_to = msg->reply_to;
+    return write_message(msg, &m, e);
+}
+
+int lua_message_build(lua_State *L) {
+    struct message *msg;
+    struct err e;
+    int status;
+
+    luaL_checktype(L, ARG, LUA_TTABLE);
+    lua_settop(L, ARG);
+    if (push_members(L, ARG, "", message_members, COUNT_OF(message_members), &e) != 0)
+        return task_push_err(L, &e);
+    msg = lua_newuserdatauv(L, sizeof(*msg), 1);
+    memset(msg, 0, sizeof(*msg));
+    luaL_setmetatable(L, MESSAGE_TYPE);
+    task_bulk(true);
+    status = build(msg, L, &e);
+    task_bulk(false);
+    if (status != 0)
+        return task_push_err(L, &e);
+    lua_settop(L, MESSAGE);
+    lua_blob_push(L, msg->bytes);
+    lua_setiuservalue(L, MESSAGE, 1);
+    return 1;
+}
+
+/* --- the type -------------------------------------------------------------------------------- */
+
+struct message *lua_message_check(lua_State *L, int idx) {
+    return luaL_checkudata(L, idx, MESSAGE_TYPE);
+}
+
+static int l_message_gc(lua_State *L) {
+    struct message *msg = lua_message_check(L, 1);
+
+    address_list_fini(&msg->from);
+    address_list_fini(&msg->to);
+    address_list_fini(&msg->cc);
+    address_list_fini(&msg->bcc);
+    address_list_fini(&msg->reply_to);
+    blob_unref(msg->bytes);
+    msg->bytes = NULL;
+    return 0;
+}
+
+static int l_message_len(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)lua_message_check(L, 1)->bytes->len);
+    return 1;
+}
+
+/* Never the content: it ends up in logs. */
+static int l_message_tostring(lua_State *L) {
+    lua_pushfstring(L, "message: %I bytes", (LUAI_UACINT)lua_message_check(L, 1)->bytes->len);
+    return 1;
+}
+
+static int l_message_bytes(lua_State *L) {
+    lua_message_check(L, 1);
+    lua_getiuservalue(L, 1, 1);
+    return 1;
+}
+
+static int l_message_etag(lua_State *L) {
+    struct message *msg = lua_message_check(L, 1);
+
+    if (msg->etag[0] == '\0')
+        crypto_sha256_hex(msg->etag, msg->bytes->data + msg->stable, msg->bytes->len - msg->stable);
+    lua_pushstring(L, msg->etag);
+    return 1;
+}
+
+size_t lua_message_recipients(const struct message *msg, const char **specs) {
+    const struct address_list *const lists[] = {&msg->to, &msg->cc, &msg->bcc};
+    size_t n = 0;
+
+    for (size_t l = 0; l < COUNT_OF(lists); l++)
+        for (size_t i = 0; i < lists[l]->n; i++)
+            specs[n++] = lists[l]->v[i].spec;
+    return n;
+}
+
+static int l_message_recipients(lua_State *L) {
+    const char *specs[LUA_MESSAGE_RECIPIENTS_MAX];
+    size_t n = lua_message_recipients(lua_message_check(L, 1), specs);
+
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_pushstring(L, specs[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+static int l_message_sender(lua_State *L) {
+    lua_pushstring(L, lua_message_check(L, 1)->from.v[0].spec);
+    return 1;
+}
+
+void lua_message_open(lua_State *L) {
+    static const luaL_Reg metamethods[] = {
+        {"__gc", l_message_gc},
+        {"__len", l_message_len},
+        {"__tostring", l_message_tostring},
+        {NULL, NULL},
+    };
+    static const luaL_Reg methods[] = {
+        {"bytes", l_message_bytes},
+        {"etag", l_message_etag},
+        {"recipients", l_message_recipients},
+        {"sender", l_message_sender},
+        {NULL, NULL},
+    };
+
+    luaL_newmetatable(L, MESSAGE_TYPE);
+    luaL_setfuncs(L, metamethods, 0);
+    luaL_newlib(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pushliteral(L, MESSAGE_TYPE);
+    lua_setfield(L, -2, "__metatable"); /* getmetatable() gives the name, not the table */
+    lua_pop(L, 1);
+}

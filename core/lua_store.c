@@ -1,0 +1,317 @@
+/*
+ * lua_store.c - paraph.store: get, create, update, delete, query, increment, parts.
+ *
+ * One kind of operation serves all verbs: a request goes in, a reply comes out, and the verb says
+ * what of the reply the script sees.
+ */
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "bindings.h"
+#include "clock.h"
+#include "lua_blob.h"
+#include "lua_json.h"
+#include "store.h"
+#include "task.h"
+
+#define REMOVE_MAX    64 /* members that one update takes away */
+#define LIMIT_DEFAULT 50
+
+struct store_op {
+    struct op op;
+    enum store_verb verb;
+    struct store_call *call; /* NULL: not under way */
+    json_t *fields;          /* of the request, until it is started */
+    struct store_reply reply;
+};
+
+static void store_op_cancel(struct op *op) {
+    store_cancel(&((struct store_op *)op)->call);
+}
+
+static void store_op_release(struct op *op) {
+    struct store_op *o = (struct store_op *)op;
+
+    json_decref(o->fields);
+    store_reply_fini(&o->reply);
+}
+
+static void on_done(struct store_reply *reply, void *arg) {
+    struct store_op *o = arg;
+
+    o->call = NULL;
+    o->reply = *reply;
+    *reply = (struct store_reply){0};
+    op_ready(&o->op, &o->reply.err);
+}
+
+/* --- replies --------------------------------------------------------------------------------- */
+
+static void push_page(lua_State *L, const struct store_reply *r) {
+    lua_createtable(L, 0, 2);
+    lua_createtable(L, (int)r->ndocs, 0);
+    for (size_t i = 0; i < r->ndocs; i++) {
+        lua_createtable(L, 0, 3);
+        lua_pushstring(L, r->docs[i].id);
+        lua_setfield(L, -2, "id");
+        lua_pushstring(L, r->docs[i].version);
+        lua_setfield(L, -2, "version");
+        lua_json_push(L, r->docs[i].fields);
+        lua_setfield(L, -2, "document");
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "documents");
+    lua_pushstring(L, r->next_page_token); /* nil if there is none */
+    lua_setfield(L, -2, "next_page_token");
+}
+
+static void push_parts(lua_State *L, const struct store_reply *r) {
+    lua_createtable(L, (int)r->nparts, 0);
+    for (size_t i = 0; i < r->nparts; i++) {
+        lua_blob_push(L, r->parts[i]);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+}
+
+/* What the verb returns; how many values. */
+static int push_reply(lua_State *L, enum store_verb verb, const struct store_reply *r) {
+    switch (verb) {
+    case STORE_CREATE:
+        lua_pushstring(L, r->version);
+        return 1;
+    case STORE_DELETE:
+        lua_pushboolean(L, true);
+        return 1;
+    case STORE_INCREMENT:
+        lua_pushboolean(L, r->found);
+        return 1;
+    case STORE_QUERY:
+        push_page(L, r);
+        return 1;
+    default:
+        break;
+    }
+    if (!r->found) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (verb == STORE_PARTS) {
+        push_parts(L, r);
+        return 1;
+    }
+    if (verb == STORE_GET)
+        lua_json_push(L, r->fields);
+    lua_pushstring(L, r->version);
+    return verb == STORE_GET ? 2 : 1;
+}
+
+static int l_store_finish(lua_State *L, int status, lua_KContext ctx) {
+    struct store_op *o = (struct store_op *)ctx;
+    int n;
+
+    (void)status;
+    if (o->op.err.code != ERR_NONE)
+        return op_push_err(L, &o->op);
+    n = push_reply(L, o->verb, &o->reply);
+    op_close(&o->op);
+    return n;
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+/* Wait for the request; `document` is where its fields are on the stack, or 0. */
+static int wait_for(lua_State *L, struct store_request *rq, int document) {
+    struct store_op *o = op_new(L, sizeof(*o), store_op_cancel, store_op_release);
+
+    o->verb = rq->verb;
+    if (document != 0) {
+        if ((o->fields = lua_json_read(L, document, &o->op.err)) == NULL)
+            return op_push_err(L, &o->op);
+        luaL_argcheck(L, json_is_object(o->fields), document, "a document is no list");
+    }
+    rq->fields = o->fields;
+    o->call = store_start(rq, on_done, o);
+    json_decref(o->fields);
+    o->fields = NULL;
+    return op_wait(L, &o->op, l_store_finish);
+}
+
+/* The collection and id at 1 and 2. */
+static void check_name(lua_State *L, struct store_request *rq) {
+    size_t n;
+
+    task_check(L);
+    rq->collection = luaL_checkstring(L, 1);
+    rq->id = luaL_checklstring(L, 2, &n);
+    if (strlen(rq->id) != n)
+        rq->id = ""; /* no id has a NUL: it is refused like this one */
+}
+
+/* Leave a table of options at idx, the last argument; `names` ends with NULL. */
+static void check_options(lua_State *L, int idx, const char *const *names) {
+    lua_settop(L, idx);
+    if (lua_isnil(L, idx)) {
+        lua_newtable(L);
+        lua_replace(L, idx);
+    }
+    luaL_checktype(L, idx, LUA_TTABLE);
+    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
+        size_t i = 0;
+
+        while (names[i] != NULL &&
+               (lua_type(L, -2) != LUA_TSTRING || strcmp(names[i], lua_tostring(L, -2)) != 0))
+            i++;
+        if (names[i] == NULL)
+            luaL_error(L, "unknown option '%s'", luaL_tolstring(L, -2, NULL));
+    }
+}
+
+/* Push an option; false if it is not given.  What it holds lives as long as the table at idx, since
+ * no script runs before the request is started. */
+static bool push_option(lua_State *L, int idx, const char *name, int type) {
+    lua_pushstring(L, name);
+    if (lua_rawget(L, idx) == LUA_TNIL)
+        return false;
+    if (lua_type(L, -1) != type)
+        luaL_error(L, "option '%s' must be a %s", name, lua_typename(L, type));
+    return true;
+}
+
+static const char *text_option(lua_State *L, int idx, const char *name) {
+    const char *text = push_option(L, idx, name, LUA_TSTRING) ? lua_tostring(L, -1) : NULL;
+
+    lua_pop(L, 1);
+    return text;
+}
+
+/* One more than a document may have is read, so that the store refuses it. */
+static void parts_option(lua_State *L, int idx, struct store_request *rq,
+                         struct blob *parts[STORE_PARTS_MAX + 1]) {
+    rq->set_parts = push_option(L, idx, "parts", LUA_TTABLE);
+    rq->parts = parts;
+    for (; rq->set_parts && rq->nparts <= STORE_PARTS_MAX; rq->nparts++) {
+        if (lua_rawgeti(L, -1, (lua_Integer)rq->nparts + 1) == LUA_TNIL) {
+            lua_pop(L, 1);
+            break;
+        }
+        if ((parts[rq->nparts] = lua_blob_test(L, -1)) == NULL)
+            luaL_error(L, "option 'parts' must be a list of blobs");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void remove_option(lua_State *L, int idx, struct store_request *rq,
+                          const char *names[REMOVE_MAX]) {
+    size_t n = push_option(L, idx, "remove", LUA_TTABLE) ? lua_rawlen(L, -1) : 0;
+
+    if (n > REMOVE_MAX)
+        luaL_error(L, "option 'remove' must not name more than %d members", REMOVE_MAX);
+    for (rq->nremove = 0; rq->nremove < n; rq->nremove++) {
+        if (lua_rawgeti(L, -1, (lua_Integer)rq->nremove + 1) != LUA_TSTRING)
+            luaL_error(L, "option 'remove' must be a list of names");
+        names[rq->nremove] = lua_tostring(L, -1);
+        lua_pop(L, 1);
+    }
+    rq->remove = names;
+    lua_pop(L, 1);
+}
+
+/* --- the functions --------------------------------------------------------------------------- */
+
+static int l_get(lua_State *L) {
+    struct store_request rq = {.verb = STORE_GET};
+
+    check_name(L, &rq);
+    return wait_for(L, &rq, 0);
+}
+
+static int l_create(lua_State *L) {
+    static const char *const options[] = {"parts", NULL};
+    struct store_request rq = {.verb = STORE_CREATE};
+    struct blob *parts[STORE_PARTS_MAX + 1];
+
+    check_name(L, &rq);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    check_options(L, 4, options);
+    parts_option(L, 4, &rq, parts);
+    return wait_for(L, &rq, 3);
+}
+
+static int l_update(lua_State *L) {
+    static const char *const options[] = {"version", "remove", "parts", NULL};
+    struct store_request rq = {.verb = STORE_UPDATE};
+    struct blob *parts[STORE_PARTS_MAX + 1];
+    const char *names[REMOVE_MAX];
+
+    check_name(L, &rq);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    check_options(L, 4, options);
+    rq.version = text_option(L, 4, "version");
+    remove_option(L, 4, &rq, names);
+    parts_option(L, 4, &rq, parts);
+    return wait_for(L, &rq, 3);
+}
+
+static int l_delete(lua_State *L) {
+    static const char *const options[] = {"version", NULL};
+    struct store_request rq = {.verb = STORE_DELETE};
+
+    check_name(L, &rq);
+    check_options(L, 3, options);
+    rq.version = text_option(L, 3, "version");
+    return wait_for(L, &rq, 0);
+}
+
+static int l_query(lua_State *L) {
+    static const char *const options[] = {"status", "limit", "page_token", NULL};
+    struct store_request rq = {.verb = STORE_QUERY};
+    lua_Integer limit = LIMIT_DEFAULT;
+    int whole = true;
+
+    task_check(L);
+    rq.collection = luaL_checkstring(L, 1);
+    check_options(L, 2, options);
+    rq.status = text_option(L, 2, "status");
+    rq.page_token = text_option(L, 2, "page_token");
+    if (push_option(L, 2, "limit", LUA_TNUMBER))
+        limit = lua_tointegerx(L, -1, &whole);
+    if (!whole || limit < 1 || limit > STORE_LIMIT_MAX)
+        return luaL_error(L, "option 'limit' must be an integer from 1 to %d", STORE_LIMIT_MAX);
+    rq.limit = (unsigned)limit;
+    return wait_for(L, &rq, 0);
+}
+
+static int l_increment(lua_State *L) {
+    static const char *const options[] = {"counter", "first", "last", NULL};
+    struct store_request rq = {.verb = STORE_INCREMENT};
+    char now[CLOCK_TEXT_SIZE];
+
+    check_name(L, &rq);
+    check_options(L, 3, options);
+    rq.counter = text_option(L, 3, "counter");
+    rq.first = text_option(L, 3, "first");
+    rq.last = text_option(L, 3, "last");
+    luaL_argcheck(L, rq.counter != NULL, 3, "option 'counter' is missing");
+    clock_format(now, clock_now_us());
+    rq.now = now;
+    return wait_for(L, &rq, 0);
+}
+
+static int l_parts(lua_State *L) {
+    struct store_request rq = {.verb = STORE_PARTS};
+
+    check_name(L, &rq);
+    return wait_for(L, &rq, 0);
+}
+
+int lua_store_open(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"get", l_get},     {"create", l_create},       {"update", l_update}, {"delete", l_delete},
+        {"query", l_query}, {"increment", l_increment}, {"parts", l_parts},   {NULL, NULL},
+    };
+
+    luaL_newlib(L, functions);
+    return 1;
+}

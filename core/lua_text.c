@@ -1,0 +1,95 @@
+/*
+ * lua_text.c - paraph.text: bodies from one form to another.
+ *
+ * What is wrong with an argument was made by a script, so every failure is raised.
+ */
+#include <lauxlib.h>
+
+#include "bindings.h"
+#include "encode.h"
+#include "text.h"
+
+#define SCRATCH_TYPE "paraph.text.scratch"
+#define RESULT_MAX   (32 * MIB)
+
+static int l_scratch_gc(lua_State *L) {
+    buf_free(lua_touserdata(L, 1));
+    return 0;
+}
+
+/* The text to convert, and a buffer for the result, which hangs on a userdata so that an error
+ * raised on the way leaks nothing. */
+static const char *begin(lua_State *L, size_t *n, struct buf **out) {
+    const char *s = luaL_checklstring(L, 1, n);
+
+    luaL_argcheck(L, encode_utf8_error(s, *n) == *n, 1, "not valid UTF-8");
+    *out = lua_newuserdatauv(L, sizeof(**out), 0);
+    buf_init(*out, RESULT_MAX);
+    luaL_setmetatable(L, SCRATCH_TYPE);
+    return s;
+}
+
+static int finish(lua_State *L, struct buf *out) {
+    if (buf_failed(out))
+        return luaL_error(L, "the result is longer than %d bytes", (int)RESULT_MAX);
+    lua_pushlstring(L, out->data, out->len);
+    buf_free(out);
+    return 1;
+}
+
+static int convert(lua_State *L, void (*to)(struct buf *, const char *, size_t)) {
+    struct buf *out;
+    size_t n;
+    const char *s = begin(L, &n, &out);
+
+    to(out, s, n);
+    return finish(L, out);
+}
+
+static int try_convert(lua_State *L, int (*to)(struct buf *, const char *, size_t, struct err *)) {
+    struct buf *out;
+    struct err e;
+    size_t n;
+    const char *s = begin(L, &n, &out);
+
+    if (to(out, s, n, &e) != 0)
+        return luaL_error(L, "%s", e.message);
+    return finish(L, out);
+}
+
+/* escape(s) -> string */
+static int l_escape(lua_State *L) {
+    return convert(L, text_escape_html);
+}
+
+/* to_html(s) -> string */
+static int l_to_html(lua_State *L) {
+    return convert(L, text_to_html);
+}
+
+/* markdown_to_html(s) -> string */
+static int l_markdown_to_html(lua_State *L) {
+    return try_convert(L, text_markdown_to_html);
+}
+
+/* from_html(html) -> string */
+static int l_from_html(lua_State *L) {
+    return try_convert(L, text_from_html);
+}
+
+int lua_text_open(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"escape", l_escape},
+        {"to_html", l_to_html},
+        {"markdown_to_html", l_markdown_to_html},
+        {"from_html", l_from_html},
+        {NULL, NULL},
+    };
+
+    luaL_newmetatable(L, SCRATCH_TYPE);
+    lua_pushcfunction(L, l_scratch_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}

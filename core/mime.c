@@ -1,0 +1,458 @@
+/*
+ * mime.c - building a message.
+ *
+ * Attachments are always base64.  RFC 2046 §5.2.1 forbids that for message/rfc822 and its kin, and
+ * a multipart one would have to be taken apart; such a part goes out as application/octet-stream
+ * under its file name, byte for byte.
+ *
+ * Every boundary has "=_" in it, which neither quoted-printable nor base64 ever writes, so no
+ * content can end a part.
+ */
+#include "mime.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "encode.h"
+
+#define ID_MAX     900 /* with its header's name, a line of less than 998 characters */
+#define TOKEN_SIZE (ID_MAX + sizeof("<>"))
+#define VALUE_SIZE 256
+#define DATE_MAX   INT64_C(253402300799) /* the end of the year 9999 */
+
+/* ---- what may stand in a header ---- */
+
+static int check_line(const char *s, const char *field, struct err *e) {
+    size_t n = strlen(s);
+
+    if (encode_utf8_error(s, n) < n)
+        return err_set_field(e, ERR_INVALID_FIELD, field, "%s: this is not valid UTF-8", field);
+    if (encode_control_at(s, n) < n)
+        return err_set_field(e, ERR_INVALID_FIELD, field,
+                             "%s: line ends and control characters are not allowed", field);
+    return 0;
+}
+
+static int check_mailboxes(const struct address_list *list, const char *field, struct err *e) {
+    for (size_t i = 0; i < list->n; i++)
+        if (check_line(list->v[i].name, field, e) != 0 ||
+            check_line(list->v[i].spec, field, e) != 0)
+            return -1;
+    return 0;
+}
+
+static bool is_id(const char *s, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (s[i] <= ' ' || s[i] > '~' || s[i] == '<' || s[i] == '>')
+            return false;
+    return n > 0 && n <= ID_MAX;
+}
+
+static bool is_message_id(const char *s, size_t n) {
+    const char *at = memchr(s, '@', n);
+
+    return is_id(s, n) && at != NULL && at != s && at != s + n - 1;
+}
+
+static int check_message_id(const char *s, const char *field, struct err *e) {
+    if (is_message_id(s, strlen(s)))
+        return 0;
+    return err_set_field(e, ERR_INVALID_FIELD, field,
+                         "%s: this is not a message id (local@domain, without <>)", field);
+}
+
+/* The next message id of a References header, in its <>; NULL at the end, where *rest is "", and
+ * before anything else. */
+static const char *next_reference(const char **rest, char token[TOKEN_SIZE]) {
+    const char *s = *rest + strspn(*rest, " ");
+    size_t n = strcspn(s, " ");
+
+    *rest = s;
+    if (n < 2 || s[0] != '<' || s[n - 1] != '>' || !is_message_id(s + 1, n - 2))
+        return NULL;
+    *rest = s + n;
+    memcpy(token, s, n);
+    token[n] = '\0';
+    return token;
+}
+
+static int check_references(const char *s, const char *field, struct err *e) {
+    char token[TOKEN_SIZE];
+
+    while (next_reference(&s, token) != NULL)
+        continue;
+    if (*s == '\0')
+        return 0;
+    return err_set_field(e, ERR_INVALID_FIELD, field,
+                         "%s: these are not message ids in <>, separated by spaces", field);
+}
+
+static int check_body(const char *s, size_t n, const char *field, struct err *e) {
+    size_t bad;
+
+    if (s == NULL)
+        return 0;
+    if ((bad = encode_utf8_error(s, n)) < n)
+        return err_set_field(e, ERR_INVALID_FIELD, field,
+                             "%s: this is not valid UTF-8, from byte %zu on", field, bad);
+    if (memchr(s, '\0', n) != NULL)
+        return err_set_field(e, ERR_INVALID_FIELD, field, "%s: a NUL character is not text", field);
+    return 0;
+}
+
+static int check_message(const struct mime_message *m, struct err *e) {
+    if (m->from.n != 1)
+        return err_set_field(e, ERR_INVALID_FIELD, "from", "from: a message has one sender");
+    if (m->date > DATE_MAX)
+        return err_set_field(e, ERR_INVALID_FIELD, "date", "date: this is after the year 9999");
+    if (check_mailboxes(&m->from, "from", e) != 0 || check_mailboxes(&m->to, "to", e) != 0 ||
+        check_mailboxes(&m->cc, "cc", e) != 0 || check_mailboxes(&m->bcc, "bcc", e) != 0 ||
+        check_mailboxes(&m->reply_to, "reply_to", e) != 0 ||
+        check_line(m->subject, "subject", e) != 0)
+        return -1;
+    if ((m->message_id != NULL && check_message_id(m->message_id, "message_id", e) != 0) ||
+        (m->in_reply_to != NULL && check_message_id(m->in_reply_to, "in_reply_to", e) != 0) ||
+        (m->references != NULL && check_references(m->references, "references", e) != 0) ||
+        (m->paraph_id != NULL && check_line(m->paraph_id, "paraph_id", e) != 0))
+        return -1;
+    if (check_body(m->text, m->text_len, "text", e) != 0 ||
+        check_body(m->html, m->html_len, "html", e) != 0)
+        return -1;
+    return 0;
+}
+
+/* ---- content types (RFC 2045 §5.1) ---- */
+
+static size_t token_length(const char *s) {
+    size_t n = 0;
+
+    while (s[n] > ' ' && s[n] <= '~' && strchr("()<>@,;:\\\"/[]?=", s[n]) == NULL)
+        n++;
+    return n;
+}
+
+/* The value of a parameter, a token or quoted string; returns what follows it, or NULL. */
+static const char *read_value(const char *s, char value[VALUE_SIZE]) {
+    size_t n = token_length(s);
+
+    if (*s != '"') {
+        if (n == 0 || n >= VALUE_SIZE)
+            return NULL;
+        memcpy(value, s, n);
+        value[n] = '\0';
+        return s + n;
+    }
+    for (n = 0, s++; *s != '"'; s++) {
+        if (*s == '\\')
+            s++;
+        if (*s < ' ' || *s > '~' || n + 1 == VALUE_SIZE)
+            return NULL;
+        value[n++] = *s;
+    }
+    value[n] = '\0';
+    return s + 1;
+}
+
+/* "; name=value"; returns what follows it, or NULL. */
+static const char *read_parameter(const char *s, char name[VALUE_SIZE], char value[VALUE_SIZE]) {
+    size_t n;
+
+    if (*s != ';')
+        return NULL;
+    s += 1 + strspn(s + 1, " ");
+    n = token_length(s);
+    if (n == 0 || n >= VALUE_SIZE || s[n] != '=' || memchr(s, '*', n) != NULL)
+        return NULL;
+    memcpy(name, s, n);
+    name[n] = '\0';
+    s = read_value(s + n + 1, value);
+    return s != NULL ? s + strspn(s, " ") : NULL;
+}
+
+static bool has_filename(const struct mime_part *p) {
+    return p->filename != NULL && p->filename[0] != '\0';
+}
+
+static bool is_composite(const char *type) {
+    return strncasecmp(type, "message/", 8) == 0 || strncasecmp(type, "multipart/", 10) == 0;
+}
+
+/* Content-Type with the part's own parameters and its file name. */
+static int add_content_type(struct buf *out, const struct mime_part *p, const char *field,
+                            struct err *e) {
+    const char *type = p->content_type != NULL ? p->content_type : "application/octet-stream";
+    size_t major = token_length(type),
+           minor = type[major] == '/' ? token_length(type + major + 1) : 0;
+    const char *rest = type + major + 1 + minor, *next;
+    char name[VALUE_SIZE], value[VALUE_SIZE];
+    size_t start = out->len, col;
+
+    if (major == 0 || minor == 0 || major + minor >= VALUE_SIZE)
+        goto fail;
+    buf_adds(out, "Content-Type: ");
+    if (is_composite(type))
+        buf_adds(out, "application/octet-stream");
+    else
+        buf_add(out, type, major + 1 + minor);
+    col = out->len - start;
+    for (rest += strspn(rest, " "); *rest != '\0'; rest = next) {
+        next = read_parameter(rest, name, value);
+        if (next == NULL)
+            goto fail;
+        if (!is_composite(type) && (!has_filename(p) || strcasecmp(name, "name") != 0))
+            encode_parameter(out, &col, name, value);
+    }
+    if (has_filename(p))
+        encode_parameter(out, &col, "name", p->filename);
+    buf_adds(out, "\r\n");
+    return 0;
+fail:
+    return err_set_field(e, ERR_INVALID_FIELD, field,
+                         "%s: this is not a content type such as image/png", field);
+}
+
+/* ---- parts ---- */
+
+/* Lines must end in CRLF before they become base64 (RFC 2045 §6.8). */
+static void add_crlf(struct buf *out, const char *s, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '\n' && (i == 0 || s[i - 1] != '\r'))
+            buf_addc(out, '\r');
+        buf_addc(out, s[i]);
+    }
+}
+
+static int add_text(struct buf *out, const char *subtype, const char *s, size_t n, struct err *e) {
+    struct buf lines;
+    bool failed;
+
+    buf_addf(out, "Content-Type: text/%s; charset=utf-8\r\n", subtype);
+    buf_init(&lines, 2 * n);
+    add_crlf(&lines, s, n);
+    if (encode_quoted_printable_size(s, n) <= encode_base64_lines_size(lines.len)) {
+        buf_adds(out, "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+        encode_quoted_printable(out, s, n);
+    } else {
+        buf_adds(out, "Content-Transfer-Encoding: base64\r\n\r\n");
+        encode_base64_lines(out, lines.data, lines.len);
+    }
+    failed = buf_failed(&lines);
+    buf_free(&lines);
+    if (failed)
+        return err_set(e, ERR_INTERNAL_ERROR, "no memory left for the message");
+    return 0;
+}
+
+static int add_part(struct buf *out, const struct mime_message *m, size_t i, struct err *e) {
+    const struct mime_part *p = &m->parts[i];
+    char field[64];
+    size_t col;
+
+    snprintf(field, sizeof(field), "attachments[%zu].filename", i);
+    if (has_filename(p) && check_line(p->filename, field, e) != 0)
+        return -1;
+    snprintf(field, sizeof(field), "attachments[%zu].content_id", i);
+    if (p->content_id != NULL && !is_id(p->content_id, strlen(p->content_id)))
+        return err_set_field(e, ERR_INVALID_FIELD, field,
+                             "%s: a content id has no spaces, no <> and only ASCII", field);
+    snprintf(field, sizeof(field), "attachments[%zu].content_type", i);
+    if (add_content_type(out, p, field, e) != 0)
+        return -1;
+    buf_adds(out, "Content-Transfer-Encoding: base64\r\n");
+    if (p->content_id != NULL)
+        buf_addf(out, "Content-ID: <%s>\r\n", p->content_id);
+    col = out->len;
+    buf_addf(out, "Content-Disposition: %s", p->content_id != NULL ? "inline" : "attachment");
+    col = out->len - col;
+    if (has_filename(p))
+        encode_parameter(out, &col, "filename", p->filename);
+    buf_adds(out, "\r\n\r\n");
+    encode_base64_lines(out, p->data, p->len);
+    return 0;
+}
+
+/* ---- structure ---- */
+
+/* From here to end_multipart(): next_part() before each part. */
+struct multipart {
+    char boundary[48];
+};
+
+static struct multipart begin_multipart(struct buf *out, const struct mime_message *m,
+                                        const char *subtype, const char *root_type) {
+    struct multipart mp;
+    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
+    size_t col = out->len;
+
+    for (const char *s = m->seed; *s != '\0'; s++)
+        hash = (hash ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+    snprintf(mp.boundary, sizeof(mp.boundary), "=_%s_%016" PRIx64, subtype, hash);
+    buf_addf(out, "Content-Type: multipart/%s", subtype);
+    col = out->len - col;
+    encode_parameter(out, &col, "boundary", mp.boundary);
+    if (root_type != NULL)
+        encode_parameter(out, &col, "type", root_type);
+    buf_adds(out, "\r\n");
+    return mp;
+}
+
+static void next_part(struct buf *out, const struct multipart *mp) {
+    buf_addf(out, "\r\n--%s\r\n", mp->boundary);
+}
+
+static void end_multipart(struct buf *out, const struct multipart *mp) {
+    buf_addf(out, "\r\n--%s--\r\n", mp->boundary);
+}
+
+/* A message without a body is an empty text. */
+static int add_alternative(struct buf *out, const struct mime_message *m, struct err *e) {
+    struct multipart mp;
+
+    if (m->html == NULL)
+        return add_text(out, "plain", m->text != NULL ? m->text : "", m->text_len, e);
+    if (m->text == NULL)
+        return add_text(out, "html", m->html, m->html_len, e);
+    mp = begin_multipart(out, m, "alternative", NULL);
+    next_part(out, &mp);
+    if (add_text(out, "plain", m->text, m->text_len, e) != 0)
+        return -1;
+    next_part(out, &mp);
+    if (add_text(out, "html", m->html, m->html_len, e) != 0)
+        return -1;
+    end_multipart(out, &mp);
+    return 0;
+}
+
+/* Only HTML can refer to a part; without it all of them are attached. */
+static bool is_related(const struct mime_message *m, size_t i) {
+    return m->html != NULL && m->parts[i].content_id != NULL;
+}
+
+static size_t count_related(const struct mime_message *m) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < m->nparts; i++)
+        count += is_related(m, i);
+    return count;
+}
+
+static int add_parts(struct buf *out, const struct mime_message *m, const struct multipart *mp,
+                     bool related, struct err *e) {
+    for (size_t i = 0; i < m->nparts; i++) {
+        if (is_related(m, i) != related)
+            continue;
+        next_part(out, mp);
+        if (add_part(out, m, i, e) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_related(struct buf *out, const struct mime_message *m, struct err *e) {
+    struct multipart mp;
+
+    if (count_related(m) == 0)
+        return add_alternative(out, m, e);
+    mp =
+        begin_multipart(out, m, "related", m->text != NULL ? "multipart/alternative" : "text/html");
+    next_part(out, &mp);
+    if (add_alternative(out, m, e) != 0 || add_parts(out, m, &mp, true, e) != 0)
+        return -1;
+    end_multipart(out, &mp);
+    return 0;
+}
+
+static int add_mixed(struct buf *out, const struct mime_message *m, struct err *e) {
+    struct multipart mp;
+
+    if (count_related(m) == m->nparts)
+        return add_related(out, m, e);
+    mp = begin_multipart(out, m, "mixed", NULL);
+    next_part(out, &mp);
+    if (add_related(out, m, e) != 0 || add_parts(out, m, &mp, false, e) != 0)
+        return -1;
+    end_multipart(out, &mp);
+    return 0;
+}
+
+/* ---- the message ---- */
+
+/* RFC 5322 §3.3, whatever the locale. */
+static void add_date(struct buf *out, int64_t seconds) {
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t t = (time_t)seconds;
+    struct tm tm;
+
+    gmtime_r(&t, &tm);
+    buf_addf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d +0000\r\n", days + 3 * tm.tm_wday,
+             tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+             tm.tm_sec);
+}
+
+/* "Name: <id> <id>\r\n", folded. */
+static void add_references(struct buf *out, const char *name, const char *ids) {
+    char token[TOKEN_SIZE];
+    size_t col = strlen(name) + 1;
+
+    buf_addf(out, "%s:", name);
+    while (next_reference(&ids, token) != NULL)
+        encode_token(out, &col, token);
+    buf_adds(out, "\r\n");
+}
+
+static void add_id(struct buf *out, const char *name, const char *id) {
+    char token[TOKEN_SIZE];
+
+    snprintf(token, sizeof(token), "<%s>", id);
+    add_references(out, name, token);
+}
+
+static void add_header(struct buf *out, const struct mime_message *m) {
+    address_header(out, "From", &m->from);
+    address_header(out, "To", &m->to);
+    address_header(out, "Cc", &m->cc);
+    address_header(out, "Bcc", &m->bcc);
+    address_header(out, "Reply-To", &m->reply_to);
+    encode_header(out, "Subject", m->subject);
+    if (m->in_reply_to != NULL)
+        add_id(out, "In-Reply-To", m->in_reply_to);
+    if (m->references != NULL)
+        add_references(out, "References", m->references);
+    else if (m->in_reply_to != NULL)
+        add_id(out, "References", m->in_reply_to);
+    if (m->paraph_id != NULL)
+        encode_header(out, "X-Paraph-Id", m->paraph_id);
+    buf_adds(out, "MIME-Version: 1.0\r\n");
+}
+
+/* Room for the whole message at once, so that its megabytes are written in place. */
+static void reserve(struct buf *out, const struct mime_message *m) {
+    size_t size = 16 * KIB + 2 * (m->text_len + m->html_len), room = out->max - out->len;
+
+    for (size_t i = 0; i < m->nparts; i++)
+        size += KIB + encode_base64_lines_size(m->parts[i].len);
+    (void)buf_reserve(out, size < room ? size : room);
+}
+
+int mime_build(struct buf *out, const struct mime_message *m, size_t *stable, struct err *e) {
+    if (check_message(m, e) != 0)
+        return -1;
+    reserve(out, m);
+    if (m->date >= 0)
+        add_date(out, m->date);
+    if (m->message_id != NULL)
+        add_id(out, "Message-ID", m->message_id);
+    *stable = out->len;
+    add_header(out, m);
+    if (add_mixed(out, m, e) != 0)
+        return -1;
+    if (out->len < 2 || memcmp(out->data + out->len - 2, "\r\n", 2) != 0)
+        buf_adds(out, "\r\n");
+    if (buf_failed(out))
+        return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the message is longer than %zu bytes", out->max);
+    return 0;
+}

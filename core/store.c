@@ -1,0 +1,80 @@
+#include "store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "encode.h"
+#include "env.h"
+#include "sqlite.h"
+
+static const struct store_backend *const backends[] = {
+    [ENV_LOCAL] = &sqlite_backend,
+    [ENV_GOOGLE] = NULL,
+};
+
+static const struct store_backend *backend;
+static bool accepting;
+
+int store_init(struct err *e) {
+    backend = backends[env.backend];
+    if (backend == NULL)
+        return err_set(e, ERR_STORE_ERROR,
+                       "BACKEND: this program has no Firestore store; set BACKEND=local");
+    if (backend->init(e) < 0)
+        return -1;
+    accepting = true;
+    return 0;
+}
+
+void store_fini(void) {
+    if (!accepting)
+        return;
+    accepting = false; /* what the last replies start is refused */
+    backend->fini();
+}
+
+static int check(const struct store_request *rq, struct err *e) {
+    size_t n = rq->id == NULL ? 0 : strlen(rq->id);
+
+    if (!accepting)
+        return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
+    if (rq->verb == STORE_QUERY)
+        return 0;
+    if (n == 0 || n > STORE_ID_MAX || memchr(rq->id, '/', n) || encode_utf8_error(rq->id, n) < n)
+        return err_set_field(e, ERR_INVALID_FIELD, "id",
+                             "id: an id is 1 to %d bytes of UTF-8 without '/'", STORE_ID_MAX);
+    if (rq->nparts > STORE_PARTS_MAX)
+        return err_set_field(e, ERR_INVALID_FIELD, "parts",
+                             "parts: a document has at most %d of them", STORE_PARTS_MAX);
+    return 0;
+}
+
+struct store_call *store_start(const struct store_request *rq, store_done_fn *done, void *arg) {
+    struct store_reply refusal = {0};
+
+    if (check(rq, &refusal.err) == 0)
+        return backend->start(rq, done, arg);
+    done(&refusal, arg);
+    return NULL;
+}
+
+void store_cancel(struct store_call **cp) {
+    if (*cp == NULL)
+        return;
+    backend->cancel(*cp);
+    *cp = NULL;
+}
+
+void store_reply_fini(struct store_reply *r) {
+    json_decref(r->fields);
+    for (size_t i = 0; i < r->ndocs; i++) {
+        free(r->docs[i].id);
+        json_decref(r->docs[i].fields);
+    }
+    free(r->docs);
+    free(r->next_page_token);
+    for (size_t i = 0; i < r->nparts; i++)
+        blob_unref(r->parts[i]);
+    free(r->parts);
+    *r = (struct store_reply){0};
+}

@@ -1,0 +1,111 @@
+/*
+ * store.h - documents in collections: one interface, two backends (SQLite, Firestore).
+ *
+ * A document is a JSON object under a collection and an id, with a version that changes at every
+ * write and that a later write may demand as its precondition.  Top-level members named *_at or
+ * *_since that hold an RFC 3339 UTC text are times (Firestore timestamps).  Large contents are not
+ * members but parts: numbered blobs beside the document, written and deleted together with it.
+ * An id is 1 to STORE_ID_MAX bytes of UTF-8 without "/"; another is ERR_INVALID_FIELD.
+ *
+ * An operation is started with a request and ends by exactly one done(), on the loop thread,
+ * possibly before store_start() returns; or by store_cancel(), after which done is not called (a
+ * write already on its way may still happen).  The request is borrowed until store_start()
+ * returns; the reply until done() returns, but what done() takes out of it by setting the member
+ * to NULL.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <jansson.h>
+
+#include "base.h"
+#include "blob.h"
+#include "err.h"
+
+#define STORE_ID_MAX       1500 /* bytes: Firestore's limit */
+#define STORE_VERSION_SIZE 40
+#define STORE_LIMIT_MAX    200
+#define STORE_PARTS_MAX    64
+
+enum store_verb {
+    STORE_GET,       /* a document */
+    STORE_CREATE,    /* a new document: ERR_ALREADY_EXISTS if there is one */
+    STORE_UPDATE,    /* some members: ERR_CONFLICT if the version is another */
+    STORE_DELETE,    /* the document and its parts; gone already is success */
+    STORE_QUERY,     /* newest first by created_at, then by id */
+    STORE_INCREMENT, /* count an occurrence */
+    STORE_PARTS      /* the parts of a document */
+};
+
+struct store_request {
+    enum store_verb verb;
+    const char *collection;
+    const char *id; /* all but QUERY */
+
+    /* CREATE: the whole document.  UPDATE: the members to set, others stay. */
+    json_t *fields;
+    const char *const *remove; /* UPDATE: members to take away */
+    size_t nremove;
+    const char *version; /* UPDATE, DELETE: the precondition, or NULL */
+    struct blob **parts; /* CREATE, UPDATE: with set_parts, all parts of the document */
+    size_t nparts;
+    bool set_parts;
+
+    /* QUERY */
+    const char *status;     /* only documents with this `status`, or NULL */
+    unsigned limit;         /* 1 .. STORE_LIMIT_MAX */
+    const char *page_token; /* from an earlier reply, or NULL; ERR_INVALID_FIELD if it is none */
+
+    /* INCREMENT: member `counter` by one, `first` set to `now` unless set, `last` set to `now` */
+    const char *counter, *first, *last, *now;
+};
+
+struct store_doc {
+    char *id;
+    char version[STORE_VERSION_SIZE];
+    json_t *fields;
+};
+
+struct store_reply {
+    struct err err;                   /* code ERR_NONE: success */
+    bool found;                       /* GET, UPDATE, INCREMENT, PARTS: the document exists */
+    char version[STORE_VERSION_SIZE]; /* GET, CREATE, UPDATE: of the document now */
+    json_t *fields;                   /* GET */
+    struct store_doc *docs;           /* QUERY */
+    size_t ndocs;
+    char *next_page_token; /* QUERY; NULL: no more.  A page of large documents ends early. */
+    struct blob **parts;   /* PARTS */
+    size_t nparts;
+};
+
+typedef void store_done_fn(struct store_reply *reply, void *arg);
+
+int store_init(struct err *e); /* opens the backend that env names */
+void store_fini(void);         /* waits for writes under way */
+
+struct store_call;
+
+/* NULL when the operation has ended already (done was called). */
+struct store_call *store_start(const struct store_request *rq, store_done_fn *done, void *arg);
+void store_cancel(struct store_call **cp); /* NULL-safe, sets *cp to NULL */
+
+/* Free what is left in a reply, but not the reply itself. */
+void store_reply_fini(struct store_reply *r);
+
+/* --- for the backends ------------------------------------------------------------------------ */
+
+/* What an operation under way begins with, whatever the backend keeps behind it. */
+struct store_call {
+    store_done_fn *done;
+    void *arg;
+};
+
+/* fini delivers every reply that is still due. */
+struct store_backend {
+    int (*init)(struct err *e);
+    void (*fini)(void);
+    struct store_call *(*start)(const struct store_request *rq, store_done_fn *done, void *arg);
+    void (*cancel)(struct store_call *call);
+};
+
+#endif

@@ -1,0 +1,194 @@
+--- Drafts in the store.
+
+local config = require "paraph.config"
+local crypto = require "paraph.crypto"
+local fail = require "lib.fail"
+local json = require "paraph.json"
+local store = require "paraph.store"
+local time = require "paraph.time"
+
+local drafts = {}
+
+---@class draft
+---@field id string
+---@field version string
+---@field document paraph.document  as stored, without its null members
+
+drafts.statuses = { "pending", "sending", "sent", "rejected" }
+
+local DOCUMENT_MAX = 900000 -- bytes as JSON: what fits into a Firestore document with its indexes
+local ATTEMPTS = 5          -- of a change that others get in the way of
+
+local function not_found()
+  return fail("draft_not_found", "there is no draft with this id")
+end
+
+local function without_nulls(document)
+  for name, value in pairs(document) do
+    if value == json.null then document[name] = nil end
+  end
+  return document
+end
+
+local function check_size(document)
+  if #json.encode(document) <= DOCUMENT_MAX then return true end
+  return fail("payload_too_large",
+    ("a draft can hold %d bytes besides its attachments"):format(DOCUMENT_MAX))
+end
+
+---@async
+---@param id string
+---@return draft?
+---@return paraph.err? err   `draft_not_found`, also for what is no UUID
+function drafts.load(id)
+  if not crypto.is_uuid(id) then return not_found() end
+  id = id:lower()
+  local document, version = store.get(config.draft_collection, id)
+  if document then
+    return { id = id, version = version, document = without_nulls(document) }
+  end
+  if version then return nil, version end
+  return not_found()
+end
+
+--- Keep a message as a pending draft.
+---@async
+---@param id string
+---@param document paraph.document   gains created_at, created_by and status
+---@param contents? paraph.blob[]    of its attachments
+---@param caller paraph.caller
+---@return true? ok
+---@return paraph.err? err
+function drafts.create(id, document, contents, caller)
+  document.status = "pending"
+  document.created_at = time.now()
+  document.created_by = caller.name
+  local ok, err = check_size(document)
+  if not ok then return nil, err end
+  ok, err = store.create(config.draft_collection, id, document, { parts = contents })
+  if not ok then return nil, err end
+  return true
+end
+
+--- Newest first.
+---@async
+---@param query paraph.store.query
+---@return draft[]? found
+---@return string|paraph.err|nil next_page_token_or_err
+function drafts.list(query)
+  local page, err = store.query(config.draft_collection, query)
+  if not page then return nil, err end
+  local found = setmetatable({}, json.array_mt)
+  for i, row in ipairs(page.documents) do
+    found[i] = { id = row.id, version = row.version, document = without_nulls(row.document) }
+  end
+  return found, page.next_page_token
+end
+
+--- The contents of a draft's attachments.
+---@async
+---@param draft draft
+---@return paraph.blob[]? contents
+---@return paraph.err? err
+function drafts.contents(draft)
+  local attachments = draft.document.attachments
+  if type(attachments) ~= "table" or #attachments == 0 then return {} end
+  local contents, err = store.parts(config.draft_collection, draft.id)
+  if not contents then return nil, err or select(2, not_found()) end
+  if #contents ~= #attachments then
+    return fail("internal_error", "the store has lost attachments of this draft")
+  end
+  return contents
+end
+
+--- A draft with the contents of its attachments.
+---@async
+---@param id string
+---@return draft?
+---@return paraph.blob[]|paraph.err contents_or_err
+function drafts.open(id)
+  local draft, err = drafts.load(id)
+  if not draft then return nil, err end
+  local contents
+  contents, err = drafts.contents(draft)
+  if not contents then return nil, err end
+  return draft, contents
+end
+
+--- Why a draft is not to be edited, rejected or sent; nil if it is pending.
+---@param draft draft
+---@return paraph.err?
+function drafts.refusal(draft)
+  local document = draft.document
+  local code, sentence, details
+  if document.status == "pending" then
+    return nil
+  elseif document.status == "sent" then
+    code, sentence = "already_sent", "this draft has been sent"
+    details = { message_id = document.message_id }
+  elseif document.status == "rejected" then
+    code, sentence = "rejected", "this draft has been rejected"
+  elseif document.status == "sending" then
+    code, sentence = "in_progress", "this draft is being sent just now"
+  else
+    code = "conflict"
+    sentence = "this draft is in no status that the service knows; set it in the store"
+  end
+  return select(2, fail(code, sentence, nil, details))
+end
+
+--- A document with some members set and others taken away.
+---@param document paraph.document
+---@param members paraph.document
+---@param removed string[]
+---@return paraph.document
+function drafts.merged(document, members, removed)
+  local merged = {}
+  for name, value in pairs(document) do merged[name] = value end
+  for _, name in ipairs(removed) do merged[name] = nil end
+  for name, value in pairs(members) do merged[name] = value end
+  return merged
+end
+
+---@class draft_change
+---@field members? paraph.document
+---@field removed? string[]
+---@field contents? paraph.blob[]   in place of all contents there are
+
+--- Change a draft: `decide` sees it as it is and says what to write; it is asked again when
+--- somebody else wrote first. A change of nothing writes nothing.
+---@async
+---@param id string
+---@param decide fun(draft: draft): draft_change?, paraph.err?
+---@return draft?
+---@return paraph.err? err
+function drafts.change(id, decide)
+  for _ = 1, ATTEMPTS do
+    local draft, err = drafts.load(id)
+    if not draft then return nil, err end
+    local change, ok, version
+    change, err = decide(draft)
+    if not change then return nil, err end
+    local members, removed = change.members or {}, change.removed or {}
+    if not next(members) and not next(removed) then return draft end
+
+    local document = drafts.merged(draft.document, members, removed)
+    ok, err = check_size(document)
+    if not ok then return nil, err end
+    version, err = store.update(config.draft_collection, draft.id, members,
+      { version = draft.version, remove = removed, parts = change.contents })
+    if version then return { id = draft.id, version = version, document = document } end
+    if not err then return not_found() end
+    if err.code ~= "conflict" then return nil, err end
+  end
+  return fail("conflict", "others are changing this draft just now; try again")
+end
+
+--- A draft as answers give it.
+---@param draft draft
+---@return table
+function drafts.shown(draft)
+  return drafts.merged(draft.document, { draft_id = draft.id }, {})
+end
+
+return drafts

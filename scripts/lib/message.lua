@@ -1,0 +1,291 @@
+--- A message on its way: the request that describes it → the members of the stored document →
+--- the built message. POST / and PATCH share the schema, everything that sends or shows shares
+--- the building, so that what is shown is what is sent.
+
+local address = require "paraph.address"
+local compose = require "policy.compose"
+local config = require "paraph.config"
+local crypto = require "paraph.crypto"
+local fail = require "lib.fail"
+local json = require "paraph.json"
+local mail = require "paraph.mail"
+local pixel = require "policy.pixel"
+local schema = require "lib.schema"
+local templates = require "lib.templates"
+local time = require "paraph.time"
+
+local message = {}
+
+local PARTS_MAX = 64 -- what the store keeps beside a document
+
+local recipients = {
+  type = { "string", "array" }, maxLength = 100000, maxItems = 500,
+  items = { type = "string", maxLength = 1000 },
+}
+
+local function line(max, min)
+  return { type = "string", format = "line", minLength = min, maxLength = max }
+end
+
+local function with(properties, more)
+  local all = {}
+  for name, property in pairs(properties) do all[name] = property end
+  for name, property in pairs(more) do all[name] = property end
+  return all
+end
+
+--- Members under the same name in requests and in stored documents; 998 is the longest line that
+--- mail can carry (RFC 5322 §2.1.1).
+local shared = {
+  to = recipients,
+  cc = recipients,
+  bcc = recipients,
+  reply_to = recipients,
+  subject = line(998, 1),
+  message = { type = "string", format = "text", minLength = 1, maxLength = 1000000 },
+  format = { type = "string", enum = { "text", "markdown", "html" } },
+  template = line(200, 1),
+  vars = { type = "object" },
+  from = line(998, 1),
+  from_name = line(255),
+  thread_id = line(127, 1),
+  in_reply_to = line(998, 1),
+  tracking = { type = "boolean" },
+  metadata = { type = "object" },
+}
+
+local described = {
+  filename = line(255, 1),
+  content_type = line(255, 1),
+  content_id = line(255, 1),
+}
+
+local function attachments(properties, required)
+  return {
+    type = "array", maxItems = PARTS_MAX,
+    items = { type = "object", properties = properties, required = required },
+  }
+end
+
+local editable = with(shared, {
+  attachments = attachments(
+    with(described, { content = { type = "string", contentEncoding = "base64" } }),
+    { "content" }),
+})
+
+--- The body of PATCH /drafts/{id}.
+message.patch = { type = "object", properties = editable }
+
+--- The body of POST /.
+message.post = {
+  type = "object", required = { "to", "subject" },
+  properties = with(editable, { mode = { type = "string", enum = { "draft", "send" } } }),
+}
+
+--- A stored document, as far as it describes the message, under the names of requests. Its subject
+--- may be longer: others wrote it, or it is the marked one of a test copy.
+local stored = {
+  type = "object", required = { "to", "subject" },
+  properties = with(shared, {
+    subject = line(nil, 1),
+    attachments = attachments(with(described, { size = { type = "integer" } })),
+  }),
+}
+
+--- How many mailboxes a recipient field names. In an array every item must name one, so that the
+--- items mean the same when they are joined.
+local function count_mailboxes(field, value)
+  local count = 0
+  for _, list in ipairs(type(value) == "table" and value or { value }) do
+    local mailboxes, err = address.parse(list)
+    if not mailboxes then
+      return fail("invalid_recipient", field .. ": " .. err.message, field)
+    end
+    if #mailboxes == 0 and type(value) == "table" then
+      return fail("invalid_recipient", field .. ": an item names no recipient", field)
+    end
+    count = count + #mailboxes
+  end
+  return count
+end
+
+local function check_recipients(fields)
+  for _, field in ipairs { "to", "cc", "bcc", "reply_to" } do
+    local count, err = count_mailboxes(field, fields[field])
+    if not count then return nil, err end
+    if count == 0 and field == "to" then
+      return fail("invalid_recipient", "to: names no recipient", "to")
+    end
+  end
+  return true
+end
+
+local function check_body(fields)
+  if fields.message and fields.template then
+    return fail("invalid_field", "template: goes in place of message, not with it", "template")
+  end
+  if not fields.message and not fields.template then
+    return fail("invalid_field", "message: is missing, and so is template", "message")
+  end
+  if fields.vars and not fields.template then
+    return fail("invalid_field", "vars: goes with template", "vars")
+  end
+  return true
+end
+
+--- The message that a document holds, whoever wrote it, under the names of requests.
+local function fields_of(document)
+  local fields = {}
+  for name in pairs(stored.properties) do fields[name] = document[name] end
+  fields.message = document.body
+  local ok, err = schema.check(stored, fields)
+  if ok then ok, err = check_recipients(fields) end
+  if ok then ok, err = check_body(fields) end
+  if not ok then return nil, err end
+  return fields
+end
+
+--- Who it comes from; nil is the default sender under his own name.
+local function mailbox_of(fields)
+  if not fields.from then
+    return fields.from_name and { address = mail.default_sender(), name = fields.from_name }
+  end
+  local mailboxes, err = address.parse(fields.from)
+  if err then return fail("invalid_field", "from: " .. err.message, "from") end
+  if #mailboxes ~= 1 then
+    return fail("invalid_field", "from: must be one e-mail address", "from")
+  end
+  return { address = mailboxes[1].address, name = fields.from_name or mailboxes[1].name }
+end
+
+--- Format and text of the body; nil and an error.
+local function body_of(fields)
+  if fields.message then return fields.format or "text", fields.message end
+  local html, err = templates.render_mail(fields.template, fields.vars or {})
+  if not html then
+    err.field = err.field or "template"
+    return nil, err
+  end
+  return "html", html
+end
+
+--- Content and message ids are written with <> in headers, and so by some callers.
+local function bare(id)
+  return id and (id:match("^<(.*)>$") or id)
+end
+
+local function parts_of(fields, contents)
+  local parts = {}
+  for i, attachment in ipairs(fields.attachments or {}) do
+    parts[i] = {
+      content = contents[i],
+      filename = attachment.filename,
+      content_type = attachment.content_type,
+      content_id = bare(attachment.content_id),
+    }
+  end
+  return parts
+end
+
+local function take_attachments(list)
+  local kept, contents = setmetatable({}, json.array_mt), {}
+  for i, attachment in ipairs(list) do
+    local path = ("attachments[%d]."):format(i - 1)
+    if not attachment.filename and not attachment.content_id then
+      return fail("invalid_field", path .. "filename: is missing", path .. "filename")
+    end
+    local content, err = attachment.content:base64_decode()
+    if not content then
+      return fail("invalid_field", path .. "content: " .. err.message, path .. "content")
+    end
+    contents[i] = content
+    kept[i] = {
+      filename = attachment.filename,
+      content_type = attachment.content_type,
+      content_id = attachment.content_id,
+      size = #content,
+    }
+  end
+  return kept, contents
+end
+
+--- The members of the stored document that a checked request sets, and the contents of its
+--- attachments in their order (nil if it names no attachments).
+---@param request table
+---@return paraph.document? members
+---@return paraph.blob[]|paraph.err|nil contents_or_err
+function message.members(request)
+  local members = with(request, { body = request.message })
+  members.message, members.mode = nil, nil
+  if type(request.to) == "table" then
+    local count, err = count_mailboxes("to", request.to)
+    if not count then return nil, err end
+    members.to = table.concat(request.to, ", ")
+  end
+  if not request.attachments then return members end
+  local kept, contents = take_attachments(request.attachments)
+  if not kept then return nil, contents end
+  members.attachments = kept
+  return members, contents
+end
+
+--- The pixel of a message, nil if it is not tracked. It follows from the message's id, so that a
+--- draft is shown with the very pixel it will be sent with; a claimed or sent draft keeps its own.
+---@param id string
+---@param document paraph.document
+---@return string?
+function message.pixel_id(id, document)
+  if document.status == "sending" or document.status == "sent" then return document.pixel_id end
+  if not config.tracking or document.tracking == false then return nil end
+  if pixel.place(document) == "none" then return nil end
+  return crypto.uuid5(id, "pixel")
+end
+
+--- When it was sent, for a message that was; nil is now.
+local function date_of(document)
+  local sent_at = document.sent_at
+  return type(sent_at) == "string" and time.parse(sent_at) and sent_at or nil
+end
+
+--- Check everything and build.
+---@async
+---@param id string                 of the draft, or a fresh UUID
+---@param document paraph.document
+---@param contents paraph.blob[]    of its attachments
+---@param pixel_id? string          nil: not tracked
+---@return paraph.message? built
+---@return paraph.err? err          with the request field at fault
+function message.build(id, document, contents, pixel_id)
+  local fields, err = fields_of(document)
+  if not fields then return nil, err end
+  local from
+  from, err = mailbox_of(fields)
+  if err then return nil, err end
+  local format, body = body_of(fields)
+  if not format then return nil, body end
+  local signature
+  signature, err = mail.signature(from and from.address)
+  if not signature then return nil, err end
+
+  local html, text = compose.bodies {
+    format = format,
+    body = body,
+    signature = signature,
+    pixel = pixel_id and config.pixel_base_url and pixel.html(config.pixel_base_url, pixel_id),
+    place = pixel.place(document),
+  }
+  if not html then return fail("payload_too_large", "message: " .. text, "message") end
+  return mail.build {
+    id = id,
+    from = from,
+    to = fields.to, cc = fields.cc, bcc = fields.bcc, reply_to = fields.reply_to,
+    subject = fields.subject,
+    text = text, html = html,
+    parts = parts_of(fields, contents),
+    thread_id = fields.thread_id,
+    in_reply_to = bare(fields.in_reply_to),
+    date = date_of(document),
+  }
+end
+
+return message

@@ -1,0 +1,29 @@
+--- Every route of the service. The host matches, answers 404 and 405, serves HEAD with the GET
+--- handler, and enforces what stands here:
+---
+---   access    a role, a list of roles (any of them), or "public"
+---   deadline  seconds; default REQUEST_TIMEOUT
+---   serve     the ROLE that serves it: "gateway" (default), "tracker" or "all"
+---
+--- `{name}` in a pattern matches one segment of the path and becomes req.params.name.
+
+local drafts = require "api.drafts"
+local health = require "api.health"
+local messages = require "api.messages"
+local pixel = require "api.pixel"
+
+return {
+  { "POST", "/", handler = messages.post, access = { "draft", "send" } },
+  { "POST", "/send-draft", handler = drafts.send, access = "review" },
+
+  { "GET", "/drafts", handler = drafts.list, access = "review" },
+  { "GET", "/drafts/{id}", handler = drafts.get, access = "review" },
+  { "PATCH", "/drafts/{id}", handler = drafts.patch, access = "review" },
+  { "POST", "/drafts/{id}/reject", handler = drafts.reject, access = "review" },
+  { "GET", "/drafts/{id}/message", handler = drafts.message, access = "review" },
+  { "POST", "/drafts/{id}/test", handler = drafts.test, access = "review" },
+
+  { "GET", "/pixel", handler = pixel.get, access = "public", serve = "tracker", deadline = 2 },
+  { "GET", "/health", handler = health.alive, access = "public", serve = "all" },
+  { "GET", "/ready", handler = health.ready, access = "public", serve = "all" },
+}

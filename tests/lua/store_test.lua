@@ -1,0 +1,132 @@
+local json = require "paraph.json"
+local store = require "paraph.store"
+local task = require "paraph.task"
+local testing = require "paraph.testing"
+
+local function raises(pattern, f, ...)
+  local ok, message = pcall(f, ...)
+  assert(not ok, "did not raise")
+  assert(tostring(message):find(pattern, 1, true), tostring(message))
+end
+
+local function refused(code, field, value, err)
+  assert(value == nil)
+  assert(err.code == code and err.field == field, err.message)
+end
+
+return {
+  ["a document comes back as it went in"] = function()
+    local document = {
+      text = "Zoë\0", whole = 1 << 60, real = 0.1, none = json.null,
+      list = { 1, { a = {} } }, empty = json.empty_array,
+    }
+    local version = assert(store.create("things", "whole", document))
+    local got, current = store.get("things", "whole")
+    assert(current == version)
+    assert(json.encode(got) == json.encode(document))
+    assert(math.type(got.whole) == "integer" and got.none == json.null)
+  end,
+
+  ["absence is a plain nil"] = function()
+    assert(select("#", store.get("things", "absent")) == 1)
+    assert(select("#", store.update("things", "absent", { a = 1 })) == 1)
+    assert(select("#", store.parts("things", "absent")) == 1)
+    assert(store.increment("things", "absent", { counter = "n" }) == false)
+    assert(store.delete("things", "absent") == true)
+    assert(store.get("things", "absent") == nil)
+  end,
+
+  ["what stands in the way is an error value"] = function()
+    assert(store.create("things", "twice", {}))
+    refused("already_exists", nil, store.create("things", "twice", {}))
+    refused("conflict", nil, store.update("things", "twice", {}, { version = "0" }))
+    refused("conflict", nil, store.delete("things", "twice", { version = "0" }))
+    for _, id in ipairs { "", "a/b", "twice\0", "\xff", ("x"):rep(1501) } do
+      refused("invalid_field", "id", store.get("things", id))
+    end
+    refused("invalid_field", "page_token", store.query("things", { page_token = "none" }))
+    assert(select(2, store.create("things", "nan", { a = { 0 / 0 } })).code == "invalid_field")
+  end,
+
+  ["an update sets and removes, under a precondition"] = function()
+    local first = assert(store.create("things", "edit", { a = 1, b = 2, c = 3 }))
+    local second = assert(store.update("things", "edit", { a = 10 },
+      { version = first, remove = { "b", "never" } }))
+    assert(second ~= first)
+    local document, version = store.get("things", "edit")
+    assert(json.encode(document) == '{"a":10,"c":3}' and version == second)
+    assert(store.delete("things", "edit", { version = second }) == true)
+    assert(store.get("things", "edit") == nil)
+  end,
+
+  ["parts stay beside the document"] = function()
+    local one, two = testing.blob("one"), testing.blob("")
+    assert(store.create("things", "parts", {}, { parts = { one, two } }))
+    assert(store.update("things", "parts", { a = 1 }))
+    local parts = assert(store.parts("things", "parts"))
+    assert(#parts == 2 and parts[1]:string() == "one" and #parts[2] == 0)
+    assert(store.update("things", "parts", {}, { parts = {} }))
+    assert(#store.parts("things", "parts") == 0)
+
+    local many = {}
+    for i = 1, 64 do many[i] = one end
+    assert(store.update("things", "parts", {}, { parts = many }))
+    assert(#store.parts("things", "parts") == 64)
+    many[65] = one
+    refused("invalid_field", "parts", store.update("things", "parts", {}, { parts = many }))
+  end,
+
+  ["occurrences are counted"] = function()
+    assert(store.create("things", "count", { n = 1 }))
+    assert(store.increment("things", "count", { counter = "n", first = "first", last = "last" }))
+    local first = store.get("things", "count").first
+    assert(first:match("^%d+%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d+Z$"), first)
+    assert(store.increment("things", "count", { counter = "n", first = "first", last = "last" }))
+    local document = store.get("things", "count")
+    assert(document.n == 3 and document.first == first and document.last >= first)
+  end,
+
+  ["many at once"] = function()
+    local counts = {}
+    assert(store.create("things", "many", {}))
+    for i = 1, 50 do
+      counts[i] = function() return assert(store.increment("things", "many", { counter = "n" })) end
+    end
+    task.all(counts)
+    assert(store.get("things", "many").n == 50)
+  end,
+
+  ["a listing, page by page"] = function()
+    assert(#store.query("listed").documents == 0)
+    for i = 1, 5 do
+      local document = { created_at = ("2026-01-0%dT00:00:00Z"):format(i) }
+      document.status = i % 2 == 1 and "odd" or "even"
+      assert(store.create("listed", "d" .. i, document))
+    end
+    local page = assert(store.query("listed", { status = "odd", limit = 2 }))
+    assert(#page.documents == 2 and page.documents[1].id == "d5")
+    local entry = page.documents[2]
+    local document, version = store.get("listed", "d3")
+    assert(entry.id == "d3" and entry.version == version)
+    assert(json.encode(entry.document) == json.encode(document))
+    page = assert(store.query("listed",
+      { status = "odd", limit = 2, page_token = page.next_page_token }))
+    assert(#page.documents == 1 and page.documents[1].id == "d1" and page.next_page_token == nil)
+  end,
+
+  ["misuse raises"] = function()
+    raises("unknown option 'versoin'", store.delete, "things", "a", { versoin = "1" })
+    raises("unknown option '1'", store.create, "things", "a", {}, { "parts" })
+    raises("option 'version' must be a string", store.update, "things", "a", {}, { version = 1 })
+    raises("list of blobs", store.create, "things", "a", {}, { parts = { "text" } })
+    raises("list of names", store.update, "things", "a", {}, { remove = { 1 } })
+    raises("a document is no list", store.create, "things", "a", { 1, 2 })
+    raises("'counter' is missing", store.increment, "things", "a", {})
+    for _, limit in ipairs { 0, 201, -1, 1.5 } do
+      raises("option 'limit'", store.query, "things", { limit = limit })
+    end
+    raises("table expected", store.create, "things", "a", "text")
+    raises("string expected", store.get, "things")
+    assert(store.get("things", "a") == nil)
+  end,
+}

@@ -1,0 +1,142 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "env.h"
+#include "loop.h"
+#include "mail.h"
+
+static char data_dir[64];
+
+static int set_up(void **state) {
+    (void)state;
+    snprintf(data_dir, sizeof(data_dir), "/tmp/test_mail.XXXXXX");
+    if (mkdtemp(data_dir) == NULL || loop_init() != 0)
+        return -1;
+    env = (struct env){
+        .backend = ENV_LOCAL, .data_dir = data_dir, .local_signature = "<p>paraph</p>"};
+    return 0;
+}
+
+static int tear_down(void **state) {
+    static const char *const dirs[] = {"outbox/tmp", "outbox/new", "outbox/cur", "outbox", ""};
+    char path[256];
+
+    (void)state;
+    mail_fini();
+    for (size_t i = 0; i < COUNT_OF(dirs); i++) {
+        snprintf(path, sizeof(path), "%s/%s", data_dir, dirs[i]);
+        rmdir(path);
+    }
+    return loop_fini() == 0 && access(data_dir, F_OK) != 0 ? 0 : -1;
+}
+
+static unsigned calls;
+static struct mail_reply last;
+
+static void on_done(struct mail_reply *reply, void *arg) {
+    assert_ptr_equal(arg, &last);
+    calls++;
+    last = *reply;
+    reply->signature = NULL;
+}
+
+static struct mail_call *start(enum mail_verb verb) {
+    struct blob *message = blob_copy("x", 1);
+    const char *const recipients[] = {"bob@example.org"};
+    const struct mail_request rq = {.verb = verb,
+                                    .sender = "me@example.org",
+                                    .message = message,
+                                    .recipients = recipients,
+                                    .nrecipients = 1};
+    struct mail_call *c;
+
+    calls = 0;
+    c = mail_start(&rq, on_done, &last);
+    blob_unref(message);
+    return c;
+}
+
+/* tear_down() finds out if a message was written all the same. */
+static void test_brake(void **state) {
+    (void)state;
+    assert_int_equal(mail_init(NULL), 0);
+    env.no_send = true;
+    assert_null(start(MAIL_SEND));
+    assert_int_equal(calls, 1);
+    assert_int_equal(last.err.code, ERR_NO_SEND);
+    assert_non_null(strstr(last.err.message, "NO_SEND"));
+    assert_false(last.unknown);
+}
+
+static void test_brake_leaves_signatures(void **state) {
+    (void)state;
+    assert_int_equal(mail_init(NULL), 0);
+    env.no_send = true;
+    assert_null(start(MAIL_SIGNATURE));
+    assert_int_equal(calls, 1);
+    assert_int_equal(last.err.code, ERR_NONE);
+    assert_string_equal(last.signature, "<p>paraph</p>");
+    free(last.signature);
+}
+
+static void test_send_goes_to_the_outbox(void **state) {
+    struct mail_call *c;
+    char path[256];
+
+    (void)state;
+    assert_int_equal(mail_init(NULL), 0);
+    c = start(MAIL_SEND);
+    assert_non_null(c);
+    loop_run();
+    assert_int_equal(calls, 1);
+    assert_int_equal(last.err.code, ERR_NONE);
+    snprintf(path, sizeof(path), "%s/outbox/new/%s.paraph", data_dir, last.id);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void test_cancel(void **state) {
+    struct mail_call *c = NULL;
+    char command[256];
+
+    (void)state;
+    mail_cancel(&c);
+    assert_int_equal(mail_init(NULL), 0);
+    c = start(MAIL_SEND);
+    assert_non_null(c);
+    mail_cancel(&c);
+    assert_null(c);
+    loop_run();
+    assert_int_equal(calls, 0);
+    snprintf(command, sizeof(command), "rm -f %s/outbox/new/*", data_dir); /* it may be there */
+    assert_int_equal(system(command), 0);
+}
+
+static void test_after_the_end(void **state) {
+    (void)state;
+    mail_fini();
+    assert_int_equal(mail_init(NULL), 0);
+    mail_fini();
+    assert_null(start(MAIL_SEND));
+    assert_int_equal(calls, 1);
+    assert_int_equal(last.err.code, ERR_SHUTTING_DOWN);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_brake),  TEST(test_brake_leaves_signatures), TEST(test_send_goes_to_the_outbox),
+        TEST(test_cancel), TEST(test_after_the_end),
+    };
+
+    return cmocka_run_group_tests_name("mail", tests, NULL, NULL);
+}
