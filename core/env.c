@@ -21,6 +21,16 @@ struct env env;
 
 static struct buf *faults; /* of the env_load() under way */
 
+/* Strings that are no part of the process environment; the next env_load() frees them. */
+static char *owned[32];
+static size_t nowned;
+
+static char *own(char *s) {
+    if (s == NULL || nowned == COUNT_OF(owned))
+        abort();
+    return owned[nowned++] = s;
+}
+
 static void fault(const char *name, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static void fault(const char *name, const char *fmt, ...) {
@@ -104,8 +114,7 @@ static const char *get_url(const char *name, const char *fallback) {
         fault(name, "'%.80s' is not an address such as https://mail.example.org", value);
         return fallback;
     }
-    if ((copy = strdup(value)) == NULL)
-        abort();
+    copy = own(strdup(value));
     for (n = strlen(copy); n > 0 && copy[n - 1] == '/'; n--)
         copy[n - 1] = '\0';
     return copy;
@@ -163,7 +172,7 @@ static const char *get_dir(const char *name) {
         free(real);
         return NULL;
     }
-    return real;
+    return own(real);
 }
 
 /* --- groups of variables --------------------------------------------------------------------- */
@@ -184,13 +193,11 @@ static const char *shipped_dir(const char *tree) {
             snprintf(path, sizeof(path), places[i], exe, tree);
             if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
                 (real = realpath(path, NULL)) != NULL)
-                return real;
+                return own(real);
         }
     }
     snprintf(path, sizeof(path), "%s/%s", PARAPH_SHARE_DIR, tree);
-    if ((real = strdup(path)) == NULL)
-        abort();
-    return real;
+    return own(strdup(path));
 }
 
 static bool is_loopback(const char *host) {
@@ -286,6 +293,8 @@ int env_load(struct buf *out) {
     size_t before = out->len;
 
     faults = out;
+    while (nowned > 0)
+        free(owned[--nowned]);
     env = (struct env){.cloud_run = get("K_SERVICE", NULL) != NULL};
     env.role = (enum env_role)get_choice("ROLE", ENV_ALL,
                                          (const char *const[]){"all", "gateway", "tracker", NULL});

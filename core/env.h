@@ -1,8 +1,8 @@
 /*
  * env.h - the configuration: environment variables, read once, checked all together.
  *
- * `env` is written by env_load() alone and constant afterwards.  Strings live as long as the
- * process.  What is not set and has no default is NULL.
+ * `env` is written by env_load() alone and constant afterwards.  Strings live until it
+ * is called again.  What is not set and has no default is NULL.
  */
 #ifndef ENV_H
 #define ENV_H

@@ -469,6 +469,7 @@ static int l_encode(lua_State *L) {
     struct err e;
     struct encoder c = {.L = L, .e = &e};
     struct hold *h;
+    int status;
 
     luaL_checkany(L, 1);
     check_options(L, "max_depth", "indent");
@@ -476,7 +477,10 @@ static int l_encode(lua_State *L) {
     c.indent = option_integer(L, "indent", 0, 0, INDENT_MAX);
     h = hold_push(L);
     c.out = &h->text;
-    if (encode(&c, 1) != 0) {
+    task_bulk(true);
+    status = encode(&c, 1);
+    task_bulk(false);
+    if (status != 0) {
         hold_release(h);
         return luaL_error(L, "%s", e.message);
     }

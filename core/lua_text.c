@@ -1,12 +1,11 @@
 /*
  * lua_text.c - paraph.text: bodies from one form to another.
- *
- * What is wrong with an argument was made by a script, so every failure is raised.
  */
 #include <lauxlib.h>
 
 #include "bindings.h"
 #include "encode.h"
+#include "task.h"
 #include "text.h"
 
 #define SCRATCH_TYPE "paraph.text.scratch"
@@ -30,8 +29,12 @@ static const char *begin(lua_State *L, size_t *n, struct buf **out) {
 }
 
 static int finish(lua_State *L, struct buf *out) {
-    if (buf_failed(out))
-        return luaL_error(L, "the result is longer than %d bytes", (int)RESULT_MAX);
+    struct err e;
+
+    if (buf_failed(out)) {
+        err_set(&e, ERR_PAYLOAD_TOO_LARGE, "the text becomes longer than %zu bytes", RESULT_MAX);
+        return task_push_err(L, &e);
+    }
     lua_pushlstring(L, out->data, out->len);
     buf_free(out);
     return 1;
@@ -42,7 +45,9 @@ static int convert(lua_State *L, void (*to)(struct buf *, const char *, size_t))
     size_t n;
     const char *s = begin(L, &n, &out);
 
+    task_bulk(true);
     to(out, s, n);
+    task_bulk(false);
     return finish(L, out);
 }
 
@@ -51,10 +56,12 @@ static int try_convert(lua_State *L, int (*to)(struct buf *, const char *, size_
     struct err e;
     size_t n;
     const char *s = begin(L, &n, &out);
+    int status;
 
-    if (to(out, s, n, &e) != 0)
-        return luaL_error(L, "%s", e.message);
-    return finish(L, out);
+    task_bulk(true);
+    status = to(out, s, n, &e);
+    task_bulk(false);
+    return status != 0 ? task_push_err(L, &e) : finish(L, out);
 }
 
 /* escape(s) -> string */

@@ -81,10 +81,11 @@ static const char *next_reference(const char **rest, char token[TOKEN_SIZE]) {
 
 static int check_references(const char *s, const char *field, struct err *e) {
     char token[TOKEN_SIZE];
+    size_t count = 0;
 
     while (next_reference(&s, token) != NULL)
-        continue;
-    if (*s == '\0')
+        count++;
+    if (count > 0 && *s == '\0')
         return 0;
     return err_set_field(e, ERR_INVALID_FIELD, field,
                          "%s: these are not message ids in <>, separated by spaces", field);

@@ -105,7 +105,8 @@ static int l_assign(lua_State *L) {
                       luaL_tolstring(L, 2, NULL));
 }
 
-/* A finalizer would run at a moment of the collector's choosing, outside any budget. */
+/* A finalizer would run at a moment of the collector's choosing, outside any budget; rawset() is
+ * not there for the same reason. */
 static int l_setmetatable(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_argexpected(L, lua_isnoneornil(L, 2) || lua_istable(L, 2), 2, "nil or table");
@@ -139,7 +140,8 @@ static int l_print(lua_State *L) {
 }
 
 static void seal_globals(lua_State *L) {
-    static const char *const taken[] = {"collectgarbage", "dofile", "load", "loadfile", "warn"};
+    static const char *const taken[] = {"collectgarbage", "dofile",   "load",
+                                        "loadfile",       "rawset",   "warn"};
 
     lua_pushglobaltable(L);
     for (size_t i = 0; i < COUNT_OF(taken); i++) {

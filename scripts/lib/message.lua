@@ -274,7 +274,7 @@ function message.build(id, document, contents, pixel_id)
     pixel = pixel_id and config.pixel_base_url and pixel.html(config.pixel_base_url, pixel_id),
     place = pixel.place(document),
   }
-  if not html then return fail("payload_too_large", "message: " .. text, "message") end
+  if not html then return fail(text.code, "message: " .. text.message, "message") end
   return mail.build {
     id = id,
     from = from,

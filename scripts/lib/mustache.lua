@@ -40,11 +40,19 @@ local function fail(node, format, ...)
   error(node.at .. ": " .. format:format(...), 0)
 end
 
+-- What the values are to blame for is raised as a table, so that a caller can tell it from a fault
+-- of a template.
+local value_fault = { __tostring = function(fault) return fault.message end }
+
+local function blame_values(node, format, ...)
+  error(setmetatable({ message = node.at .. ": " .. format:format(...) }, value_fault), 0)
+end
+
 local function write(rendering, node, s)
   if s == "" then return end
   rendering.size = rendering.size + #s + PIECE_BYTES
   if rendering.size > MAX_OUTPUT_BYTES then
-    fail(node, "the output is larger than %d bytes", MAX_OUTPUT_BYTES)
+    blame_values(node, "the output is larger than %d bytes", MAX_OUTPUT_BYTES)
   end
   local pieces = rendering.pieces
   pieces[#pieces + 1] = s
@@ -83,7 +91,7 @@ local function look_up(rendering, node, path)
     end
   end
   if type(value) == "function" then
-    fail(node, "'%s': functions are not values in templates", node.name)
+    blame_values(node, "'%s': functions are not values in templates", node.name)
   end
   return value
 end
@@ -99,7 +107,7 @@ local function to_text(node, value)
   elseif kind == "number" then
     return math.type(value) == "integer" and tostring(value) or ("%.14g"):format(value)
   end
-  fail(node, "'%s' is a %s, not text", node.name, kind)
+  blame_values(node, "'%s' is a %s, not text", node.name, kind)
 end
 
 local function is_absent(value)
@@ -182,7 +190,7 @@ local function compile_include(node, template, sigil, bodies)
     if path then
       name = look_up(rendering, node, path)
       if name == nil or name == json.null then return end
-      if type(name) ~= "string" then fail(node, "%s: '%s' is not a name", tag, dynamic) end
+      if type(name) ~= "string" then blame_values(node, "%s: '%s' is not a name", tag, dynamic) end
     end
     local included, why = rendering.partials(name)
     if not included then
@@ -264,13 +272,20 @@ function mustache.compile(source, name)
   return template
 end
 
+--- Whether an error that render raised is the values' fault, not the template's.
+---@param raised any
+---@return boolean
+function mustache.is_value_fault(raised)
+  return getmetatable(raised) == value_fault
+end
+
 local function no_partials() return nil end
 
 --- Render with a context, which may be any value. `partials` finds a template by the name in a
 --- tag: the template; nil to print nothing; or nil and a message to fail.
 ---@param context any
 ---@param partials? fun(name: string): table?, string?
----@return string
+---@return string             raises what tostring() turns into a sentence with the position
 function template_methods:render(context, partials)
   local rendering = {
     pieces = {}, size = 0, contexts = { context }, top = 1, partials = partials or no_partials,

@@ -52,7 +52,11 @@ local function over(read)
     return template:render(vars, find_partial)
   end
 
-  --- The body of a mail: name is that of a template in mail/. Raises if the template fails.
+  local function invalid(field, message)
+    return nil, { code = "invalid_field", field = field, message = field .. ": " .. message }
+  end
+
+  --- The body of a mail: name is that of a template in mail/. Raises if the template is at fault.
   ---@param name string       from the caller, e.g. "welcome"
   ---@param vars? table
   ---@return string? html
@@ -61,12 +65,12 @@ local function over(read)
     local path = "mail/" .. name
     local template, message = templates.load(path)
     if not template and not message then
-      return nil, {
-        code = "invalid_field", field = "template",
-        message = "template: there is no mail template of this name",
-      }
+      return invalid("template", "there is no mail template of this name")
     end
-    return templates.render(path, vars)
+    local ok, html = pcall(templates.render, path, vars)
+    if ok then return html end
+    if mustache.is_value_fault(html) then return invalid("vars", tostring(html)) end
+    error(html, 0)
   end
 
   return templates

@@ -39,17 +39,21 @@ end
 
 local function text_signature(signature)
   if signature == "" then return "" end
-  return "\n\n-- \n" .. text.from_html(signature)
+  local plain, err = text.from_html(signature)
+  return plain and "\n\n-- \n" .. plain, err
 end
 
 ---@param letter letter
----@return string? html      nil if the body cannot be brought into this form
----@return string plain      or why
+---@return string? html
+---@return string|paraph.err plain_or_err  `payload_too_large`: the body cannot be converted
 function compose.bodies(letter)
-  -- Little Markdown can stand for more HTML than any mail may hold.
-  local converted, message = pcall(to_html[letter.format], letter.body)
-  if not converted then return nil, message end
-  local plain = letter.format == "text" and letter.body or text.from_html(message)
+  local message, plain, below, err
+  message, err = to_html[letter.format](letter.body)
+  if not message then return nil, err end
+  if letter.format == "text" then plain = letter.body else plain, err = text.from_html(message) end
+  if not plain then return nil, err end
+  below, err = text_signature(letter.signature)
+  if not below then return nil, err end
   local pixel = letter.pixel or ""
   local signature = html_signature(letter.signature)
 
@@ -61,7 +65,7 @@ function compose.bodies(letter)
   else
     html = append(message, pixel .. signature)
   end
-  return html, plain .. text_signature(letter.signature)
+  return html, plain .. below
 end
 
 return compose

@@ -2,22 +2,28 @@
 --- The small modules.
 
 ---@class paraph.text
+--- Conversions of bodies. They raise for what is not valid UTF-8, and return nil and
+--- `payload_too_large` for what is too large or becomes so.
 local text = {}
 --- & < > " ' as entities.
 ---@param s string
----@return string
+---@return string? html
+---@return paraph.err? err
 function text.escape(s) end
 --- A plain-text message as HTML: paragraphs, line breaks and indentation kept, addresses linked.
 ---@param s string
----@return string
+---@return string? html
+---@return paraph.err? err
 function text.to_html(s) end
 --- CommonMark with tables; raw HTML is shown, not obeyed.
 ---@param s string
----@return string
+---@return string? html
+---@return paraph.err? err
 function text.markdown_to_html(s) end
 --- HTML as a text part reads well.
 ---@param html string
----@return string
+---@return string? text
+---@return paraph.err? err
 function text.from_html(html) end
 
 ---@class paraph.mailbox_parts

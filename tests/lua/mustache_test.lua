@@ -31,7 +31,7 @@ end
 local function fails(expected, ...)
   local ok, message = pcall(render, ...)
   assert(not ok, "rendered: " .. tostring(message))
-  same(message, expected)
+  same(tostring(message), expected)
 end
 
 local tests = {}

@@ -18,7 +18,7 @@ end
 local function fails(expected, ...)
   local ok, message = pcall(...)
   assert(not ok, "no error")
-  same(message, expected)
+  same(tostring(message), expected)
 end
 
 local function holds(s, part)
@@ -91,6 +91,17 @@ tests["a broken mail template is ours"] = function()
   fails("mail/b.mustache:1: {{>mail/a}}: mail/a.mustache:2: section 'x' is not closed",
     made.render_mail, "b")
   fails("mail/c.mustache:1: {{>no}}: there is no such template", made.render_mail, "c")
+end
+
+tests["values that a template cannot print are the caller's fault"] = function()
+  local made = over { ["mail/a.mustache"] = "Dear {{name}},\n{{{items}}}" }
+  for _, vars in ipairs { { name = { "x" } }, { name = "Ann", items = { a = 1 } } } do
+    local html, err = made.render_mail("a", vars)
+    same(html, nil)
+    same(err.code, "invalid_field")
+    same(err.field, "vars")
+    holds(err.message, "vars: mail/a.mustache:")
+  end
 end
 
 tests["the shipped layout has its blocks and nothing more"] = function()
