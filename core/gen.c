@@ -260,7 +260,18 @@ static int l_load_routes(lua_State *L) {
     return 0;
 }
 
-static struct gen *load(lua_CFunction and_then, struct err *e) {
+/* Every template compiles, or this raises. */
+static int l_check_templates(lua_State *L) {
+    lua_settop(L, 0);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "lib.templates");
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, "check");
+    lua_call(L, 0, 0);
+    return 0;
+}
+
+static struct gen *load(const lua_CFunction *steps, size_t n, struct err *e) {
     struct gen *g = calloc(1, sizeof(*g));
 
     if (g == NULL || (g->limit = TASK_SLICE_MEM, g->L = lua_newstate(gen_alloc, g)) == NULL) {
@@ -270,11 +281,8 @@ static struct gen *load(lua_CFunction and_then, struct err *e) {
     }
     alive++;
     g->number = ++numbers;
-    lua_pushcfunction(g->L, l_boot);
-    if (task_pcall(g, g->L, 0, 0) != LUA_OK)
-        goto fail;
-    if (and_then != NULL) {
-        lua_pushcfunction(g->L, and_then);
+    for (size_t i = 0; i < n; i++) {
+        lua_pushcfunction(g->L, steps[i]);
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
             goto fail;
     }
@@ -287,11 +295,15 @@ fail:
 }
 
 struct gen *gen_load(struct err *e) {
-    return load(l_load_routes, e);
+    static const lua_CFunction steps[] = {l_boot, l_load_routes, l_check_templates};
+
+    return load(steps, COUNT_OF(steps), e);
 }
 
 struct gen *gen_load_bare(struct err *e) {
-    return load(NULL, e);
+    static const lua_CFunction steps[] = {l_boot};
+
+    return load(steps, COUNT_OF(steps), e);
 }
 
 void gen_drop(struct gen *g) {

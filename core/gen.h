@@ -31,8 +31,8 @@ struct gen_route {
 
 struct gen;
 
-/* Build a generation from the directories that env names: run routes.lua, check every route.
- * NULL and a sentence with file and line on failure. */
+/* Build a generation from the directories that env names: run routes.lua, check every route,
+ * compile every template.  NULL and a sentence with file and line on failure. */
 struct gen *gen_load(struct err *e);
 
 /* A generation without routes, for tests and the prompt: bindings, sandbox, scripts to require. */

@@ -24,6 +24,16 @@ static int l_read(lua_State *L) {
     return 1;
 }
 
+static int l_list(lua_State *L) {
+    lua_settop(L, 0);
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, lua_upvalueindex(1)) != 0; lua_pop(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_rawseti(L, 1, (lua_Integer)lua_rawlen(L, 1) + 1);
+    }
+    return 1;
+}
+
 static void read_file(lua_State *L, const char *path, size_t size) {
     luaL_Buffer b;
     FILE *f;
@@ -82,7 +92,7 @@ static void read_tree(lua_State *L, const char *dir) {
 }
 
 int lua_templates_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"read", l_read}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"list", l_list}, {"read", l_read}, {NULL, NULL}};
 
     lua_settop(L, 0);
     lua_newtable(L);

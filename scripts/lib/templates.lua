@@ -79,4 +79,14 @@ end
 local templates = over(sources.read)
 templates.over = over
 
+--- Compile every template there is. Raises for the first that is broken.
+function templates.check()
+  local files = sources.list()
+  table.sort(files)
+  for _, file in ipairs(files) do
+    local _, message = templates.load(file:sub(1, -#EXTENSION - 1))
+    if message then error(message, 0) end
+  end
+end
+
 return templates

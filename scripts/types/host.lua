@@ -139,6 +139,9 @@ local templates = {}
 ---@param name string          below the templates directory, e.g. "mail/layout.mustache"
 ---@return string?
 function templates.read(name) end
+--- The names of all templates, in no order.
+---@return string[]
+function templates.list() end
 
 --- require "paraph.config": settings that scripts may read (CONTRACT: environment variables).
 ---@class paraph.config
