@@ -51,14 +51,14 @@ static bool is_id(const char *s, size_t n) {
     return n > 0 && n <= ID_MAX;
 }
 
-static bool is_message_id(const char *s, size_t n) {
+bool mime_is_message_id(const char *s, size_t n) {
     const char *at = memchr(s, '@', n);
 
     return is_id(s, n) && at != NULL && at != s && at != s + n - 1;
 }
 
 static int check_message_id(const char *s, const char *field, struct err *e) {
-    if (is_message_id(s, strlen(s)))
+    if (mime_is_message_id(s, strlen(s)))
         return 0;
     return err_set_field(e, ERR_INVALID_FIELD, field,
                          "%s: this is not a message id (local@domain, without <>)", field);
@@ -71,7 +71,7 @@ static const char *next_reference(const char **rest, char token[TOKEN_SIZE]) {
     size_t n = strcspn(s, " ");
 
     *rest = s;
-    if (n < 2 || s[0] != '<' || s[n - 1] != '>' || !is_message_id(s + 1, n - 2))
+    if (n < 2 || s[0] != '<' || s[n - 1] != '>' || !mime_is_message_id(s + 1, n - 2))
         return NULL;
     *rest = s + n;
     memcpy(token, s, n);

@@ -53,4 +53,7 @@ struct mime_message {
  */
 int mime_build(struct buf *out, const struct mime_message *m, size_t *stable, struct err *e);
 
+/* Would mime_build() take it as in_reply_to, and in <> as one of the references? */
+bool mime_is_message_id(const char *s, size_t n);
+
 #endif

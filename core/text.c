@@ -332,12 +332,17 @@ int text_markdown_to_html(struct buf *out, const char *s, size_t n, struct err *
         .text = on_text,
     };
     struct markdown m = {.out = out};
+    struct buf lines;
     int rc;
 
     if (n > MARKDOWN_MAX)
         return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the Markdown text is longer than %zu bytes",
                        MARKDOWN_MAX);
-    rc = md_parse(s, (MD_SIZE)n, &parser, &m);
+    buf_init(&lines, MARKDOWN_MAX + 1);
+    buf_add(&lines, s, n);
+    buf_addc(&lines, '\n'); /* md4c 0.4.8 looks past the end of a last line that has no end */
+    rc = buf_failed(&lines) ? -1 : md_parse(lines.data, (MD_SIZE)lines.len, &parser, &m);
+    buf_free(&lines);
     if (buf_failed(out))
         return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the Markdown text is too long as HTML");
     if (rc != 0)
