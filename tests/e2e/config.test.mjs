@@ -1,0 +1,154 @@
+// Configuration and the command line: what is wrong is said at once, all of it (CONTRACT §1, §2).
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import net from "node:net";
+import { test } from "node:test";
+import { overlay, run, start, temporary } from "./lib/service.mjs";
+
+async function freePort() {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return String(port);
+}
+
+// Exit 2 and one line for each of these variables, and no others.
+async function assertFaults(t, env, names = Object.keys(env)) {
+  const { code, stderr } = await run(t, ["serve"], env);
+  assert.equal(code, 2, stderr);
+  const lines = stderr.trim().split("\n");
+  assert.deepEqual(lines.map((line) => line.split(":")[0]).sort(), [...names].sort(), stderr);
+  for (const line of lines) assert.ok(line.length > line.indexOf(":") + 15, line);
+  return lines;
+}
+
+test("every wrong variable is named, all at once", async (t) => {
+  const wrong = {
+    PORT: "abc", WORKERS: "0", ENABLE_TRACKING: "maybe", SEND_MODE: "later", ROLE: "boss",
+    MAX_BODY_BYTES: "-1", REQUEST_TIMEOUT: "0", UPSTREAM_TIMEOUT: "1s", LOG_LEVEL: "loud",
+    LOG_FORMAT: "xml", NO_SEND: "si", PIXEL_TRACKER_BASE_URL: "example.org", BACKEND: "mysql",
+    RELOAD_INTERVAL: "often", GMAIL_CONCURRENCY: "many", DRAFT_COLLECTION: "a/b",
+    SCRIPTS_DIR: "/nonexistent", TEMPLATES_DIR: "/dev/null", FIRESTORE_URL: "ftp://x",
+    GCE_METADATA_HOST: "http://x", GMAIL_USER: "nobody",
+  };
+  const lines = await assertFaults(t, wrong);
+  for (const [name, value] of Object.entries(wrong)) {
+    const line = lines.find((l) => l.startsWith(`${name}:`));
+    assert.ok(line.includes(value), `the line does not say what is wrong: ${line}`);
+  }
+});
+
+test("numbers at the edges", async (t) => {
+  for (const env of [{ PORT: "65536" }, { PORT: "-1" }, { PORT: "80 80" }, { PORT: "0x50" },
+    { MAX_BODY_BYTES: "1e6" }, { REQUEST_TIMEOUT: "99999999999999999999" }]) {
+    await assertFaults(t, env);
+  }
+});
+
+test("yes and no in any of the accepted words", async (t) => {
+  for (const [value, wanted] of [["true", true], ["1", true], ["yes", true], ["TRUE", true],
+    ["false", false], ["0", false], ["no", false]]) {
+    const service = await start(t, { NO_SEND: value });
+    const ready = await service.event((e) => e.message === "ready");
+    assert.equal(ready.no_send, wanted, value);
+    await service.stop();
+  }
+});
+
+test("nobody serves to the world without saying who may call", async (t) => {
+  await assertFaults(t, { HOST: "0.0.0.0" }, ["AUTH"]);
+  const lines = await assertFaults(t, { K_SERVICE: "x", GMAIL_USER: "a@example.com",
+    PIXEL_TRACKER_BASE_URL: "https://t.example.org" }, ["AUTH"]);
+  for (const word of ["key", "google", "iap", "iam", "none"]) assert.ok(lines[0].includes(word));
+  await assertFaults(t, { AUTH: "magic" });
+});
+
+test("AUTH=none serves to the world if that is what is wanted", async (t) => {
+  const service = await start(t, { HOST: "0.0.0.0", AUTH: "none" });
+  assert.equal((await service.get("/health")).status, 200);
+});
+
+test("tracking without a base for the pixel", async (t) => {
+  await assertFaults(t, { BACKEND: "google", GMAIL_USER: "a@example.com", ENABLE_TRACKING: "true" },
+    ["ENABLE_TRACKING"]);
+});
+
+test("the google backend needs a mailbox", async (t) => {
+  await assertFaults(t, { BACKEND: "google" }, ["GMAIL_USER"]);
+});
+
+test("a taken port: exit 1", async (t) => {
+  const service = await start(t);
+  const { code, stderr } = await run(t, ["serve"], { PORT: String(service.port) });
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, new RegExp(`${service.port}`));
+  assert.match(stderr, /in use/i);
+});
+
+test("a DATA_DIR that cannot be: exit 1 and a sentence", async (t) => {
+  for (const dir of ["/proc/paraph", "/dev/null/data"]) {
+    const { code, stderr } = await run(t, ["serve"], { DATA_DIR: dir });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, new RegExp(dir));
+  }
+});
+
+test("a broken script at the start: exit 1, with file and line", async (t) => {
+  const scripts = await overlay(t, { "policy/review.lua": "local review = {}\nreturn review +\n" });
+  const { code, stderr } = await run(t, ["serve"], { SCRIPTS_DIR: scripts });
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /policy\/review\.lua:[23]/);
+});
+
+test("a broken template at the start: exit 1, with file and line", async (t) => {
+  const templates = await overlay(t, { "mail/note.mustache": "<p>\n{{#open}}\n</p>\n" });
+  const { code, stderr } = await run(t, ["serve"], { TEMPLATES_DIR: templates });
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /mail\/note\.mustache:\d/);
+});
+
+test("help, version, wrong usage", async (t) => {
+  for (const args of [["--help"], ["-h"], ["serve", "--help"], ["test", "--help"]]) {
+    const { code, stdout, stderr } = await run(t, args);
+    assert.equal(code, 0, args.join(" "));
+    assert.match(stdout, /usage: paraph/);
+    assert.equal(stderr, "");
+  }
+  const version = await run(t, ["--version"]);
+  assert.equal(version.code, 0);
+  assert.match(version.stdout, /^paraph \d+\.\d+\.\d+\n$/);
+  for (const args of [["nonsense"], ["serve", "nonsense"], ["--nonsense"], ["test", "a", "b"],
+    [""]]) {
+    const { code, stderr } = await run(t, args);
+    assert.equal(code, 2, args.join(" "));
+    assert.match(stderr, /usage: paraph/);
+  }
+});
+
+test("serve is what it does unless told otherwise", async (t) => {
+  const { code, stderr } = await run(t, [], { PORT: "abc" });
+  assert.equal(code, 2);
+  assert.match(stderr, /^PORT:/);
+});
+
+test("paraph test: exit 0 if all pass, 1 if one fails, 2 if there is nothing", async (t) => {
+  const good = await overlay(t, { "a_test.lua": "return { works = function() end }" });
+  assert.equal((await run(t, ["test", good])).code, 0);
+  const bad = await overlay(t,
+    { "a_test.lua": "return {\n  fails = function() error('no') end,\n}" });
+  const failed = await run(t, ["test", bad]);
+  assert.equal(failed.code, 1);
+  assert.match(failed.stdout, /a_test\.lua:2: no/);
+  assert.equal((await run(t, ["test", await temporary(t)])).code, 2);
+  assert.equal((await run(t, ["test", "/nonexistent"])).code, 2);
+});
+
+test("several workers share the port and the store", async (t) => {
+  const service = await start(t, { WORKERS: "2", PORT: await freePort() });
+  const ids = await Promise.all(Array.from({ length: 40 }, () => service.draft()));
+  const { drafts } = (await service.get("/drafts?limit=200")).json;
+  assert.deepEqual(drafts.map((draft) => draft.draft_id).sort(), ids.sort());
+});

@@ -1,0 +1,214 @@
+// Scripts of the operator: they decide, and their faults stay theirs (CONTRACT §3, §6).
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assertRefused, overlay, put, start } from "./lib/service.mjs";
+
+const letter = { to: "ann@example.com", subject: "Hello", message: "Hi Ann!", mode: "send" };
+
+const review = (body) => ({ "policy/review.lua":
+  `local review = {}\nfunction review.decide(letter)\n${body}\nend\nreturn review` });
+
+// A service whose review policy is this Lua text; its first line is line 3 of the file.
+async function reviewed(t, body, env = {}) {
+  return start(t, { SCRIPTS_DIR: await overlay(t, review(body)), ...env });
+}
+
+test("a policy holds a send for review", async (t) => {
+  const service = await reviewed(t, 'return "hold", "too many recipients"');
+  const reply = await service.post("/", letter);
+  assert.equal(reply.status, 200, reply.text);
+  const { draft_id: id, ...rest } = reply.json;
+  assert.deepEqual(rest, { status: "ok", mode: "draft", held: "too many recipients" });
+  assert.deepEqual(await service.outbox(), []);
+  assert.equal((await service.post("/send-draft", { draft_id: id })).status, 200);
+  assert.equal((await service.outbox()).length, 1);
+});
+
+test("a policy refuses a send", async (t) => {
+  const service = await reviewed(t, 'return "refuse", "not to this domain"');
+  const reply = await service.post("/", letter);
+  assertRefused(reply, 403, "refused_by_policy");
+  assert.match(reply.json.error, /not to this domain/);
+  assert.deepEqual((await service.get("/drafts")).json.drafts, []);
+});
+
+test("a policy that raises: 500, the reason in the log and not in the answer", async (t) => {
+  const service = await reviewed(t, 'error("the bug is here")');
+  const reply = await service.post("/", letter);
+  assertRefused(reply, 500, "policy_error");
+  assert.ok(!/bug|review|traceback/.test(reply.text), reply.text);
+  const id = reply.headers.get("x-request-id");
+  const event = await service.event((e) => e.request_id === id && e.severity === "ERROR");
+  assert.match(JSON.stringify(event), /policy\/review\.lua:3: the bug is here/);
+  assert.deepEqual(await service.outbox(), []);
+  assert.equal((await service.get("/health")).status, 200);
+});
+
+test("whatever a policy raises or returns, it is one answer", async (t) => {
+  for (const body of ["error()", "error({})", 'error({ code = "no_such_code", message = 7 })',
+    "error(nil)", "return nil", "return 7", 'return "perhaps"', "return {}, {}",
+    "local x = nil + 1", "letter.draft.subject.x.y = 1", 'return ("x"):rep(-1)', "return string.format('%d', 'x')"]) {
+    const service = await reviewed(t, body);
+    assertRefused(await service.post("/", letter), 500, "policy_error");
+    await service.stop();
+  }
+});
+
+const RUNAWAYS = {
+  "an endless loop": "while true do end",
+  "an endless loop inside pcall": "while true do pcall(function() while true do end end) end",
+  "endless recursion": "local function f() return 1 + f() end return f()",
+  "a pattern that backtracks": '(("a"):rep(40) .. "b"):find(("a*"):rep(20) .. "c")',
+  "a pattern inside an endless gsub": 'while true do (("a"):rep(99)):gsub("a-b", "") end',
+  "a table that grows": "local t = {} for i = 1, math.huge do t[i] = { i, i, i, i } end",
+  "a string that grows": 'local s = "x" while true do s = s .. s end',
+  "a string that is huge": 'return ("x"):rep(1 << 40)',
+  "memory, and pcall around it":
+    'local t = {} while true do pcall(function() t[#t + 1] = ("x"):rep(1 << 20) end) end',
+  "a sort that never ends": "local t = {} for i = 1, 100000 do t[i] = i end " +
+    "while true do table.sort(t, function(a, b) return a > b end) end",
+  "an endless metamethod":
+    "return setmetatable({}, { __index = function(t, k) return t[k + 1] end })[1]",
+  "an endless tostring": "local m = {} m.__tostring = function(x) return tostring(x) end " +
+    "return tostring(setmetatable({}, m))",
+};
+
+for (const [name, body] of Object.entries(RUNAWAYS)) {
+  test(`${name} is stopped, and takes only its own request down`, async (t) => {
+    const service = await reviewed(t, body);
+    const [bad, ...good] = await Promise.all([
+      service.post("/", letter),
+      ...Array.from({ length: 5 }, () => service.post("/", { ...letter, mode: "draft" })),
+    ]);
+    assertRefused(bad, 500, "policy_error");
+    for (const reply of good) assert.equal(reply.status, 200, reply.text);
+    // And again: what was stopped is not held against the next one.
+    assertRefused(await service.post("/", letter), 500, "policy_error");
+    assert.equal((await service.post("/", { ...letter, mode: "draft" })).status, 200);
+    assert.deepEqual(await service.outbox(), []);
+  });
+}
+
+test("scripts reach nothing but what they are given", async (t) => {
+  for (const body of ["return io.x", "return os.x", "return debug.x", "return package.x",
+    "return coroutine.x", "return load.x", "return dofile.x", "return loadfile.x",
+    "return collectgarbage.x", 'require "../../etc/passwd"', 'require "/etc/passwd"',
+    'require "no.such"', "x = 1", "_G.x = 1"]) {
+    const service = await reviewed(t, body);
+    assertRefused(await service.post("/", letter), 500, "policy_error");
+    assert.equal((await service.post("/", { ...letter, mode: "draft" })).status, 200);
+    await service.stop();
+  }
+});
+
+// --- reload --------------------------------------------------------------------------------------
+
+const generation = async (service) => (await service.get("/ready")).json.generation;
+
+async function reload(service) {
+  const seen = service.log.length;
+  service.signal("SIGHUP");
+  return service.event((e) => service.log.indexOf(e) >= seen && /reload/.test(e.message), "reload");
+}
+
+test("SIGHUP loads the scripts anew", async (t) => {
+  const scripts = await overlay(t, review('return "hold", "one"'));
+  const service = await start(t, { SCRIPTS_DIR: scripts });
+  assert.equal((await service.post("/", letter)).json.held, "one");
+  const before = await generation(service);
+
+  await put(scripts, "policy/review.lua", review('return "hold", "two"')["policy/review.lua"]);
+  assert.equal((await service.post("/", letter)).json.held, "one");
+  await reload(service);
+  assert.equal((await service.post("/", letter)).json.held, "two");
+  assert.equal(await generation(service), before + 1);
+});
+
+test("SIGHUP loads the templates anew", async (t) => {
+  const templates = await overlay(t, { "mail/note.mustache": "<p>one</p>" });
+  const service = await start(t, { TEMPLATES_DIR: templates });
+  const request = { to: letter.to, subject: "s", template: "note", mode: "draft" };
+  const { draft_id: id } = (await service.post("/", request)).json;
+  const shown = async () => (await service.get(`/drafts/${id}/message`)).text;
+  assert.match(await shown(), /<p>one<\/p>/);
+  await put(templates, "mail/note.mustache", "<p>two</p>");
+  await reload(service);
+  assert.match(await shown(), /<p>two<\/p>/);
+
+  await put(templates, "mail/note.mustache", "<p>\n{{#open}}</p>");
+  const event = await reload(service);
+  assert.equal(event.severity, "ERROR");
+  assert.match(JSON.stringify(event), /mail\/note\.mustache:\d/);
+  assert.match(await shown(), /<p>two<\/p>/);
+});
+
+test("a broken script never replaces a working one", async (t) => {
+  const scripts = await overlay(t, review('return "hold", "one"'));
+  const service = await start(t, { SCRIPTS_DIR: scripts });
+  const before = await generation(service);
+  const broken = {
+    "a syntax error": "local review = {}\nreturn review +",
+    "an error at load": "local review = {}\nerror('at load')\nreturn review",
+    "nothing returned": "local review = {}\n",
+    "an endless load": "local review = {}\nwhile true do end\nreturn review",
+    "a global": "local review = {}\nx = 1\nreturn review",
+  };
+  for (const [name, text] of Object.entries(broken)) {
+    await put(scripts, "policy/review.lua", text);
+    const event = await reload(service);
+    assert.equal(event.severity, "ERROR", name);
+    assert.match(JSON.stringify(event), /policy[/.]review/, name);
+    if (name !== "nothing returned") assert.match(JSON.stringify(event), /review\.lua:[123]/, name);
+    assert.equal((await service.post("/", letter)).json.held, "one", name);
+    assert.equal(await generation(service), before);
+    assert.equal((await service.get("/ready")).status, 200);
+  }
+  await put(scripts, "policy/review.lua", review('return "hold", "two"')["policy/review.lua"]);
+  await reload(service);
+  assert.equal((await service.post("/", letter)).json.held, "two");
+});
+
+test("routes that are wrong never replace right ones", async (t) => {
+  const scripts = await overlay(t, {});
+  const service = await start(t, { SCRIPTS_DIR: scripts });
+  for (const text of ["return 7", "return {}", 'return { { "GET" } }',
+    'return { { "GET", "/x", handler = 7, access = "public" } }',
+    'return { { "GET", "/x", handler = print, access = "boss" } }',
+    'return { { "GET", "/x", handler = print } }',
+    'return { { "FROB", "x", handler = print, access = "public" } }']) {
+    await put(scripts, "routes.lua", text);
+    const event = await reload(service);
+    assert.equal(event.severity, "ERROR", text);
+    assert.equal((await service.get("/drafts")).status, 200);
+  }
+});
+
+test("a request under way ends with the scripts it began with", async (t) => {
+  const routes = (word) => `
+    local task = require "paraph.task"
+    local log = require "paraph.log"
+    local health = require "api.health"
+    return {
+      { "GET", "/word", access = "public", handler = function()
+        log.info("waiting")
+        task.sleep(500)
+        return { json = { word = "${word}" } }
+      end },
+      { "GET", "/ready", handler = health.ready, access = "public", serve = "all" },
+    }`;
+  const scripts = await overlay(t, { "routes.lua": routes("old") });
+  const service = await start(t, { SCRIPTS_DIR: scripts });
+  const reply = service.get("/word");
+  await service.event((e) => e.message === "waiting");
+  await put(scripts, "routes.lua", routes("new"));
+  await reload(service);
+  assert.equal((await reply).json.word, "old");
+  assert.equal((await service.get("/word")).json.word, "new");
+});
+
+test("a hundred reloads leave nothing behind", async (t) => {
+  const service = await reviewed(t, 'return "hold", "x"');
+  for (let i = 0; i < 100; i++) await reload(service);
+  assert.equal((await service.post("/", letter)).json.held, "x");
+});
