@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
 #include "env.h"
 #include "log.h"
 #include "serve.h"
@@ -15,6 +16,8 @@ static const char usage[] =
     "paraph - a mail gateway: programs post messages, people review them, Gmail sends them\n"
     "\n"
     "usage: paraph [serve]        run the HTTP service\n"
+    "       paraph check [--live] validate settings, scripts and templates; with --live also do\n"
+    "                             what a send needs, step by step, with the remedy for each failure\n"
     "       paraph test [DIR]     run the tests (*_test.lua) of a scripts directory\n"
     "       paraph --help | --version\n"
     "\n"
@@ -40,26 +43,42 @@ static int wrong_usage(const char *what, const char *word) {
     return EXIT_USAGE;
 }
 
-int main(int argc, char **argv) {
-    const char *command = argc > 1 ? argv[1] : "serve";
-    bool is_test = strcmp(command, "test") == 0;
+/* paraph serve */
+static int run_serve(const char *argument) {
+    (void)argument;
+    return load_env() != 0 ? EXIT_USAGE : serve();
+}
 
-    if (strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0 ||
-        (argc > 2 && strcmp(argv[2], "--help") == 0)) {
-        printf("%s", usage);
-        return 0;
-    }
-    if (strcmp(command, "--version") == 0) {
+/* paraph check [--live] */
+static int run_check(const char *argument) {
+    if (argument != NULL && strcmp(argument, "--live") != 0)
+        return wrong_usage("check has no option", argument);
+    return load_env() != 0 ? EXIT_USAGE : check_run(argument != NULL);
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const char *argument); /* NULL: none given */
+    int arguments;                    /* how many it may have */
+} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 1}, {"test", test_run, 1}};
+
+int main(int argc, char **argv) {
+    const char *name = argc > 1 ? argv[1] : "serve";
+
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            printf("%s", usage);
+            return 0;
+        }
+    if (strcmp(name, "--version") == 0) {
         printf("paraph %s\n", PARAPH_VERSION);
         return 0;
     }
-    if (!is_test && strcmp(command, "serve") != 0)
-        return wrong_usage("there is no command", command);
-    if (argc > (is_test ? 3 : 2))
-        return wrong_usage("one argument too many:", argv[is_test ? 3 : 2]);
-    if (is_test)
-        return test_run(argc > 2 ? argv[2] : NULL);
-    if (load_env() != 0)
-        return EXIT_USAGE;
-    return serve();
+    for (size_t i = 0; i < COUNT_OF(commands); i++)
+        if (strcmp(commands[i].name, name) == 0) {
+            if (argc > 2 + commands[i].arguments)
+                return wrong_usage("one argument too many:", argv[2 + commands[i].arguments]);
+            return commands[i].run(argc > 2 ? argv[2] : NULL);
+        }
+    return wrong_usage("there is no command", name);
 }

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "auth.h"
 #include "env.h"
 #include "fetch.h"
 #include "gen.h"
@@ -67,17 +68,21 @@ static int run(void) {
     struct err e;
     struct gen *g;
 
+    if (fetch_init(&e) != 0) {
+        report("fetch", &e);
+        return 1;
+    }
+    if (auth_init(&e) != 0) {
+        report("credentials", &e);
+        goto no_auth;
+    }
     if (store_init(&e) != 0) {
         report("store", &e);
-        return 1;
+        goto no_store;
     }
     if (mail_init(&e) != 0) {
         report("mail", &e);
         goto no_mail;
-    }
-    if (fetch_init(&e) != 0) {
-        report("fetch", &e);
-        goto no_fetch;
     }
     if ((g = gen_load(&e)) == NULL) {
         report("scripts", &e);
@@ -97,18 +102,21 @@ static int run(void) {
     loop_run();
     host_fini();
     gen_swap(NULL);
-    fetch_fini();
     mail_fini();
     store_fini();
+    auth_fini();
+    fetch_fini();
     return 0;
 no_host:
     gen_swap(NULL);
 no_scripts:
-    fetch_fini();
-no_fetch:
     mail_fini();
 no_mail:
     store_fini();
+no_store:
+    auth_fini();
+no_auth:
+    fetch_fini();
     return 1;
 }
 

@@ -221,7 +221,7 @@ static void remove_tree(char *dir) {
 }
 
 static int run_with_services(void) {
-    struct err e;
+    struct err e = {0};
     int status = 1;
 
     if (loop_init() != 0 || task_watchdog_start() != 0) {
@@ -229,19 +229,18 @@ static int run_with_services(void) {
         return 1;
     }
     loop_on_turn(task_run_ready);
-    if (store_init(&e) != 0) {
-        fprintf(stderr, "paraph test: %s\n", e.message);
-    } else if (mail_init(&e) != 0) {
-        fprintf(stderr, "paraph test: %s\n", e.message);
-        store_fini();
-    } else {
-        if (fetch_init(&e) == 0) {
-            status = run_files();
-            fetch_fini();
+    if (fetch_init(&e) == 0) {
+        if (store_init(&e) == 0) {
+            if (mail_init(&e) == 0) {
+                status = run_files();
+                mail_fini();
+            }
+            store_fini();
         }
-        mail_fini();
-        store_fini();
+        fetch_fini();
     }
+    if (e.code != ERR_NONE)
+        fprintf(stderr, "paraph test: %s\n", e.message);
     task_watchdog_stop();
     loop_fini();
     return status;

@@ -1,0 +1,39 @@
+/*
+ * auth_adc.h - Application Default Credentials: whose credentials this process has.
+ *
+ * In this order: the file that GOOGLE_APPLICATION_CREDENTIALS names; the metadata server, on Cloud
+ * Run or where GCE_METADATA_HOST names one; the file that `gcloud auth application-default login`
+ * writes; the metadata server.  Files are read anew each time, so that a new sign-in works at once.
+ * No address in them is ever called.
+ */
+#ifndef AUTH_ADC_H
+#define AUTH_ADC_H
+
+#include "base.h"
+#include "err.h"
+
+enum auth_adc_kind {
+    AUTH_ADC_METADATA,    /* ask the metadata server; nothing below is set */
+    AUTH_ADC_USER,        /* a person's refresh token */
+    AUTH_ADC_IMPERSONATED /* the same, then a token of `account` */
+};
+
+struct auth_adc {
+    enum auth_adc_kind kind;
+    char *client_id, *client_secret, *refresh_token;
+    char *account;       /* the service account's address */
+    char *delegates;     /* a JSON array */
+    char *quota_project; /* or NULL */
+};
+
+/* On failure -1, and nothing to free. */
+int auth_adc_load(struct auth_adc *out, struct err *e);
+void auth_adc_free(struct auth_adc *adc);
+
+/* Is this a service account's address or unique id, and nothing that would change a URL? */
+bool auth_adc_is_account(const char *s);
+
+/* Overwrite a string and free it; NULL-safe. */
+void auth_adc_wipe(char *secret);
+
+#endif

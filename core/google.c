@@ -1,0 +1,230 @@
+#include "google.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth.h"
+#include "auth_adc.h"
+#include "env.h"
+#include "google_exchange.h"
+#include "loop.h"
+
+struct google_call {
+    enum google_api api;
+    google_done_fn *done;
+    void *arg;
+    char *step, *mailbox, *scopes, *method, *url, *content_type;
+    char *bearer, *authorization, *quota_project;
+    struct google_exchange_request rq;
+    struct auth_call *auth; /* one of the two is under way */
+    struct google_exchange *exchange;
+    struct loop_timer *timer; /* of the wait for a token; an exchange has its own deadline */
+    bool refused;             /* one token was, by a 401 */
+    bool unknown;             /* an earlier attempt may have been processed */
+    struct err no_token;      /* why there is none; code ERR_NONE: there is one */
+};
+
+static int start_token(struct google_call *c, struct err *e);
+
+/* The emulator takes anybody who says this for the owner of the database. */
+static bool is_emulated(const struct google_call *c) {
+    return c->api == GOOGLE_FIRESTORE && env.firestore_emulator_host != NULL;
+}
+
+static void forget_token(struct google_call *c) {
+    auth_adc_wipe(c->bearer);
+    auth_adc_wipe(c->authorization);
+    free(c->quota_project);
+    c->bearer = c->authorization = c->quota_project = NULL;
+    c->rq.nheaders = 0;
+}
+
+static void destroy(struct google_call *c) {
+    google_exchange_cancel(&c->exchange);
+    auth_cancel(&c->auth);
+    loop_timer_stop(&c->timer);
+    forget_token(c);
+    blob_unref(c->rq.body);
+    free(c->step);
+    free(c->mailbox);
+    free(c->scopes);
+    free(c->method);
+    free(c->url);
+    free(c->content_type);
+    free(c);
+}
+
+/* --- the end ------------------------------------------------------------------------------- */
+
+static void finish(struct google_call *c, struct google_reply *reply) {
+    google_done_fn *done = c->done;
+    void *arg = c->arg;
+
+    reply->unknown = reply->err.code != ERR_NONE && (reply->unknown || c->unknown);
+    destroy(c);
+    done(reply, arg);
+    json_decref(reply->json);
+}
+
+static void fail(struct google_call *c, const struct err *e) {
+    struct google_reply reply = {.err = *e};
+
+    finish(c, &reply);
+}
+
+/* --- the exchange -------------------------------------------------------------------------- */
+
+static void on_answer(struct google_answer *a, void *arg) {
+    struct google_call *c = arg;
+    struct google_reply reply = {
+        .err = a->err, .unknown = a->unknown, .status = a->status, .json = a->json};
+
+    struct err e;
+
+    c->exchange = NULL;
+    if (a->status == 401 && !c->refused && !is_emulated(c)) {
+        c->refused = true;
+        c->unknown = a->unknown;
+        auth_refused(c->mailbox, c->scopes, c->bearer);
+        if (start_token(c, &e) != 0)
+            fail(c, &e);
+        return;
+    }
+    a->json = NULL;
+    if (a->err.code != ERR_NONE)
+        snprintf(reply.reason, sizeof(reply.reason), "%s", google_error_reason(&a->error));
+    finish(c, &reply);
+}
+
+static void add_header(struct google_call *c, const char *name, const char *value) {
+    if (value != NULL)
+        c->rq.headers[c->rq.nheaders++] = (struct fetch_header){name, value};
+}
+
+static char *copy(const char *s) {
+    return s != NULL ? strdup(s) : NULL;
+}
+
+static int start_exchange(struct google_call *c, struct err *e) {
+    loop_timer_stop(&c->timer);
+    if (c->no_token.code != ERR_NONE) {
+        *e = c->no_token;
+        return -1;
+    }
+    c->rq.nheaders = 0;
+    c->rq.names.quota_project = c->quota_project;
+    add_header(c, "Authorization", c->authorization);
+    add_header(c, "Content-Type", c->content_type);
+    add_header(c, "x-goog-user-project", c->quota_project);
+    c->exchange = google_exchange_start(&c->rq, on_answer, c, e);
+    return c->exchange != NULL ? 0 : -1;
+}
+
+/* --- the token ----------------------------------------------------------------------------- */
+
+static void keep_token(struct google_call *c, const struct auth_token *token) {
+    forget_token(c);
+    c->no_token.code = ERR_NONE;
+    c->bearer = copy(token->bearer);
+    c->quota_project = copy(token->quota_project);
+    if (c->bearer != NULL && asprintf(&c->authorization, "Bearer %s", token->bearer) >= 0)
+        return;
+    c->authorization = NULL;
+    err_set(&c->no_token, ERR_INTERNAL_ERROR, "%s: out of memory", c->step);
+}
+
+static void on_token(const struct err *e, const struct auth_token *token, void *arg) {
+    struct google_call *c = arg;
+    struct err failure;
+
+    if (token != NULL)
+        keep_token(c, token);
+    else
+        c->no_token = *e;
+    if (c->auth == NULL)
+        return; /* start_token() is on the stack, and goes on */
+    c->auth = NULL;
+    if (start_exchange(c, &failure) != 0)
+        fail(c, &failure);
+}
+
+static void on_too_late(void *arg) {
+    struct google_call *c = arg;
+    struct err e;
+
+    err_set(&e, ERR_TIMEOUT, "%s: there was no access token in time", c->step);
+    fail(c, &e);
+}
+
+static int start_token(struct google_call *c, struct err *e) {
+    static const struct auth_token emulators = {"owner", NULL};
+    uint64_t now = google_exchange_now_ms();
+
+    if (is_emulated(c))
+        keep_token(c, &emulators);
+    else
+        c->auth = auth_start(c->mailbox, c->scopes, on_token, c);
+    if (c->auth == NULL)
+        return start_exchange(c, e);
+    c->timer =
+        loop_timer_start(now < c->rq.deadline_ms ? c->rq.deadline_ms - now : 0, on_too_late, c);
+    return 0;
+}
+
+static struct google_call *make_call(const struct google_request *rq) {
+    struct google_call *c = calloc(1, sizeof(*c));
+    uint64_t timeout_ms = rq->timeout_ms > 0 ? rq->timeout_ms : env.upstream_timeout * 1000ULL;
+    bool gmail = rq->api == GOOGLE_GMAIL;
+
+    if (c == NULL)
+        return NULL;
+    c->api = rq->api;
+    c->step = copy(rq->step);
+    c->mailbox = gmail ? copy(rq->mailbox) : NULL;
+    c->scopes = gmail ? copy(rq->scopes != NULL ? rq->scopes : env.gmail_scopes) : NULL;
+    c->method = copy(rq->method);
+    c->url = copy(rq->url);
+    c->content_type = copy(rq->content_type);
+    c->rq = (struct google_exchange_request){
+        .peer = gmail ? GOOGLE_PEER_GMAIL : GOOGLE_PEER_FIRESTORE,
+        .names = {.step = c->step, .mailbox = c->mailbox, .scopes = c->scopes},
+        .method = c->method,
+        .url = c->url,
+        .body = rq->body != NULL ? blob_ref(rq->body) : NULL,
+        .repeatable = rq->repeatable,
+        .deadline_ms = google_exchange_now_ms() + timeout_ms,
+        .max_bytes = rq->max_bytes};
+    if (c->step != NULL && c->method != NULL && c->url != NULL &&
+        (c->content_type != NULL) == (rq->content_type != NULL) &&
+        (!gmail || (c->mailbox != NULL && c->scopes != NULL)))
+        return c;
+    destroy(c);
+    return NULL;
+}
+
+struct google_call *google_start(const struct google_request *rq, google_done_fn *done, void *arg) {
+    struct google_call *c = make_call(rq);
+    struct google_reply reply = {0};
+
+    if (c == NULL) {
+        err_set(&reply.err, ERR_INTERNAL_ERROR, "%s: out of memory", rq->step);
+        done(&reply, arg);
+        return NULL;
+    }
+    c->done = done;
+    c->arg = arg;
+    if (start_token(c, &reply.err) == 0)
+        return c;
+    finish(c, &reply);
+    return NULL;
+}
+
+void google_cancel(struct google_call **cp) {
+    struct google_call *c = *cp;
+
+    if (c == NULL)
+        return;
+    *cp = NULL;
+    destroy(c);
+}

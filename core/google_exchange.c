@@ -1,0 +1,278 @@
+#include "google_exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "crypto.h"
+#include "json_text.h"
+#include "log.h"
+#include "loop.h"
+
+#define ATTEMPTS_MAX     5
+#define BACKOFF_FIRST_MS 100 /* doubled each time */
+#define TOKEN_PEERS                                                                                \
+    (GOOGLE_PEER_METADATA | GOOGLE_PEER_REFRESH | GOOGLE_PEER_IAM | GOOGLE_PEER_EXCHANGE)
+
+struct google_exchange {
+    const struct google_exchange_request *rq;
+    google_exchange_done_fn *done;
+    void *arg;
+    struct fetch *fetch;      /* an attempt, or */
+    struct loop_timer *timer; /* the time between two */
+    unsigned attempts;
+    uint64_t attempt_us; /* when the last one began */
+    bool unknown;        /* an earlier one may have been processed */
+};
+
+static int attempt(struct google_exchange *x, struct err *e);
+
+uint64_t google_exchange_now_ms(void) {
+    return clock_monotonic_us() / 1000;
+}
+
+void google_exchange_wipe(json_t *tree) {
+    const char *name;
+    json_t *value;
+    size_t i;
+
+    if (json_is_string(tree))
+        explicit_bzero((char *)(uintptr_t)json_string_value(tree), json_string_length(tree));
+    else if (json_is_object(tree))
+        json_object_foreach(tree, name, value) google_exchange_wipe(json_incref(value));
+    else
+        json_array_foreach(tree, i, value) google_exchange_wipe(json_incref(value));
+    json_decref(tree);
+}
+
+/* --- the debug event ----------------------------------------------------------------------- */
+
+/* What may be shown of an answer with tokens in it; all else is masked. */
+static bool is_harmless(const char *name) {
+    static const char *const names[] = {"error",      "error_description", "error_subtype",
+                                        "expires_in", "expireTime",        "keyId",
+                                        "scope",      "token_type",        "universe_domain"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void add_member(struct buf *out, const char *name, const json_t *value) {
+    char *text = is_harmless(name) ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    struct buf clean;
+
+    buf_addc(out, out->len > 1 ? ',' : '{');
+    json_text_add_string(out, name, strlen(name));
+    if (text != NULL) {
+        buf_init(&clean, 16 * KIB);
+        google_error_add_clean(&clean, text, strlen(text));
+        buf_addf(out, ":%s", clean.data);
+        buf_free(&clean);
+    } else {
+        buf_addf(out, ":\"(masked, %zu bytes)\"", json_string_length(value));
+    }
+    free(text);
+}
+
+static void log_attempt(const struct google_exchange *x, const struct google_answer *a) {
+    const struct google_exchange_request *rq = x->rq;
+    uint64_t us = clock_monotonic_us() - x->attempt_us;
+    struct buf answer;
+    const char *name;
+    json_t *value;
+
+    if (!log_on(LOG_DEBUG))
+        return;
+    buf_init(&answer, 16 * KIB);
+    if ((rq->peer & TOKEN_PEERS) != 0 && json_is_object(a->json) && json_object_size(a->json) > 0) {
+        json_object_foreach(a->json, name, value) add_member(&answer, name, value);
+        buf_addc(&answer, '}');
+    }
+    LOG(LOG_DEBUG, NULL, "google exchange", LOG_S("step", rq->names.step),
+        LOG_I("attempt", x->attempts), LOG_I("status", a->status), LOG_N("ms", (double)us / 1000),
+        rq->told != NULL ? LOG_J("request", rq->told) : LOG_S("request", NULL),
+        answer.len > 0 && !buf_failed(&answer) ? LOG_J("answer", answer.data)
+                                               : LOG_S("answer", NULL),
+        LOG_S("error", a->err.code != ERR_NONE ? a->err.message : NULL));
+    buf_free(&answer);
+}
+
+/* --- judging an answer --------------------------------------------------------------------- */
+
+static bool is_transient(const struct google_exchange_request *rq, const struct google_error *ge) {
+    static const char *const words[] = {"ABORTED", "internal_failure", "server_error",
+                                        "temporarily_unavailable"};
+    static const int statuses[] = {408, 500, 502, 503, 504};
+
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (google_error_is(ge, words[i]))
+            return true;
+    for (size_t i = 0; i < COUNT_OF(statuses); i++)
+        if (ge->status == statuses[i])
+            return true;
+    return ge->status == 429 && (rq->peer & TOKEN_PEERS) != 0;
+}
+
+static void judge_failure(const struct google_exchange_request *rq, const struct fetch_reply *reply,
+                          struct google_answer *a) {
+    struct buf why;
+
+    buf_init(&why, sizeof(reply->err.message));
+    google_error_add_clean(&why, reply->err.message, strlen(reply->err.message));
+    err_set(&a->err, reply->err.code == ERR_TIMEOUT ? ERR_TIMEOUT : google_remedy_code(rq->peer),
+            "%s: %s", rq->names.step, why.data);
+    buf_free(&why);
+    a->transient = true;
+    a->unknown = reply->sent;
+}
+
+static void judge_refusal(const struct google_exchange_request *rq, struct google_answer *a,
+                          int status) {
+    google_error_read(&a->error, status, a->headers, a->nheaders, a->json, clock_now_us());
+    google_remedy_tell(&a->err, rq->peer, &a->error, &rq->names);
+    a->transient = is_transient(rq, &a->error);
+    a->unknown = status >= 500 || status == 408;
+}
+
+static void judge(const struct google_exchange_request *rq, const struct fetch_reply *reply,
+                  struct google_answer *a) {
+    struct err e;
+    int status;
+
+    if (reply->err.code != ERR_NONE) {
+        judge_failure(rq, reply, a);
+        return;
+    }
+    a->status = status = reply->status;
+    a->headers = reply->headers;
+    a->nheaders = reply->nheaders;
+    a->body = reply->body->data;
+    a->len = reply->body->len;
+    if (!rq->text && a->len > 0)
+        a->json = json_text_parse(a->body, a->len, JSON_TEXT_DEPTH_MAX, &e);
+    if (status < 200 || status > 299) {
+        judge_refusal(rq, a, status);
+    } else if (json_is_array(a->json) && google_error_in_stream(a->json, &status) != NULL) {
+        judge_refusal(rq, a, status);
+        a->unknown = true; /* it had begun */
+    } else if (!rq->text && a->len > 0 && a->json == NULL) {
+        err_set(&a->err, google_remedy_code(rq->peer),
+                "%s: the answer (%d, %zu bytes) cannot be read: %.200s", rq->names.step, status,
+                a->len, e.message);
+        a->unknown = true;
+    }
+}
+
+/* --- attempts ------------------------------------------------------------------------------ */
+
+static void finish(struct google_exchange *x, struct google_answer *a) {
+    bool secret = (x->rq->peer & TOKEN_PEERS) != 0;
+
+    a->unknown = a->err.code != ERR_NONE && (a->unknown || x->unknown);
+    x->done(a, x->arg);
+    if (secret)
+        google_exchange_wipe(a->json);
+    else
+        json_decref(a->json);
+    free(x);
+}
+
+static void on_timer(void *arg) {
+    struct google_exchange *x = arg;
+    struct google_answer a = {.transient = true};
+
+    loop_timer_stop(&x->timer);
+    if (attempt(x, &a.err) != 0)
+        finish(x, &a);
+}
+
+/* Full jitter: anything from 0 to the step's whole length. */
+static uint64_t backoff_ms(unsigned attempts) {
+    uint64_t random, most = (uint64_t)BACKOFF_FIRST_MS << (attempts - 1);
+
+    crypto_random(&random, sizeof(random));
+    return random % (most + 1);
+}
+
+/* Wait and try again; false if the failure is to be told. */
+static bool start_again(struct google_exchange *x, const struct google_answer *a) {
+    bool harmless = x->rq->repeatable || (a->status == 0 && !a->unknown);
+    uint64_t wait = backoff_ms(x->attempts), asked = (uint64_t)a->error.retry_after * 1000;
+
+    if (a->err.code == ERR_NONE || !a->transient || !harmless || x->attempts == ATTEMPTS_MAX)
+        return false;
+    if (wait < asked)
+        wait = asked;
+    if (google_exchange_now_ms() + wait >= x->rq->deadline_ms)
+        return false;
+    x->unknown = x->unknown || a->unknown;
+    x->timer = loop_timer_start(wait, on_timer, x);
+    return x->timer != NULL;
+}
+
+static void on_reply(const struct fetch_reply *reply, void *arg) {
+    struct google_exchange *x = arg;
+    struct google_answer a = {0};
+
+    x->fetch = NULL;
+    judge(x->rq, reply, &a);
+    log_attempt(x, &a);
+    if (start_again(x, &a))
+        google_exchange_wipe(a.json);
+    else
+        finish(x, &a);
+}
+
+static int attempt(struct google_exchange *x, struct err *e) {
+    const struct google_exchange_request *rq = x->rq;
+    uint64_t now = google_exchange_now_ms();
+    uint64_t left = now < rq->deadline_ms ? rq->deadline_ms - now : 1;
+    struct fetch_request fetch = {.method = rq->method,
+                                  .url = rq->url,
+                                  .headers = rq->headers,
+                                  .nheaders = rq->nheaders,
+                                  .body = rq->body,
+                                  .timeout_ms = left,
+                                  .max_bytes = rq->max_bytes};
+    struct err why;
+
+    if (rq->attempt_ms > 0 && rq->attempt_ms < left)
+        fetch.timeout_ms = rq->attempt_ms;
+    x->attempts++;
+    x->attempt_us = clock_monotonic_us();
+    if ((x->fetch = fetch_start(&fetch, on_reply, x, &why)) == NULL)
+        return err_set(e, why.code, "%s: %.400s", rq->names.step, why.message);
+    return 0;
+}
+
+struct google_exchange *google_exchange_start(const struct google_exchange_request *rq,
+                                              google_exchange_done_fn *done, void *arg,
+                                              struct err *e) {
+    struct google_exchange *x = calloc(1, sizeof(*x));
+
+    if (x == NULL) {
+        err_set(e, ERR_INTERNAL_ERROR, "%s: out of memory", rq->names.step);
+        return NULL;
+    }
+    x->rq = rq;
+    x->done = done;
+    x->arg = arg;
+    if (attempt(x, e) != 0) {
+        free(x);
+        return NULL;
+    }
+    return x;
+}
+
+void google_exchange_cancel(struct google_exchange **xp) {
+    struct google_exchange *x = *xp;
+
+    if (x == NULL)
+        return;
+    *xp = NULL;
+    fetch_cancel(&x->fetch);
+    loop_timer_stop(&x->timer);
+    free(x);
+}
