@@ -48,9 +48,10 @@ static volatile sig_atomic_t slice_ticks, bulk_ticks, in_bulk;
 
 /* From here every instruction raises, so that pcall cannot swallow it. */
 static void on_overdue(lua_State *L, lua_Debug *ar) {
-    (void)ar;
     lua_sethook(L, on_overdue, LUA_MASKCOUNT, 1);
-    luaL_error(L, "the script ran for more than %d ms without waiting", TASK_SLICE_MS);
+    lua_getinfo(L, "Sl", ar);
+    luaL_error(L, "%s:%d: the script ran for more than %d ms without waiting", ar->short_src,
+               ar->currentline, TASK_SLICE_MS);
 }
 
 /* Ticks of the loop thread's own CPU clock; lua_sethook() may be called at any moment. */

@@ -548,14 +548,6 @@ static void test_a_file_that_is_no_database(void **state) {
     assert_int_equal(unlink(db_path), 0);
 }
 
-static void test_a_backend_that_is_missing(void **state) {
-    (void)state;
-    assert_int_equal(mkdir(dir, 0700), 0);
-    env.backend = ENV_GOOGLE;
-    assert_no_store("BACKEND");
-    store_fini();
-}
-
 int main(void) {
 #define OPEN(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 #define SHUT(f) cmocka_unit_test_setup_teardown(f, set_up_directory, tear_down)
@@ -577,7 +569,6 @@ int main(void) {
         SHUT(test_directories_that_cannot_be_used),
         SHUT(test_what_may_only_be_read),
         SHUT(test_a_file_that_is_no_database),
-        SHUT(test_a_backend_that_is_missing),
         cmocka_unit_test_setup_teardown(test_a_full_file_system, set_up_directory,
                                         tear_down_small_disk),
     };
