@@ -5,11 +5,12 @@
 
 #include "encode.h"
 #include "env.h"
+#include "firestore.h"
 #include "sqlite.h"
 
 static const struct store_backend *const backends[] = {
     [ENV_LOCAL] = &sqlite_backend,
-    [ENV_GOOGLE] = NULL,
+    [ENV_GOOGLE] = &firestore_backend,
 };
 
 static const struct store_backend *backend;

@@ -1,0 +1,268 @@
+#include "firestore_wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "clock.h"
+#include "encode.h"
+#include "firestore_value.h"
+
+#define TOKEN_MAX       (16 * KIB)
+#define TOKEN_DEPTH_MAX 8
+#define PATH_MAX_BYTES  (8 * KIB)
+
+static int unreadable(struct err *e) {
+    return err_set(e, ERR_FIRESTORE_ERROR, "Firestore's answer is not of the form it should have");
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+json_t *firestore_wire_create(const char *name, json_t *fields) {
+    return json_pack("{s:{s:s,s:O},s:{s:b}}", "update", "name", name, "fields", fields,
+                     "currentDocument", "exists", 0);
+}
+
+json_t *firestore_wire_update(const char *name, json_t *fields, json_t *mask, const char *version) {
+    json_t *precondition = version == NULL ? json_pack("{s:b}", "exists", 1)
+                                           : json_pack("{s:s}", "updateTime", version);
+
+    return json_pack("{s:{s:s,s:O},s:{s:O},s:o}", "update", "name", name, "fields", fields,
+                     "updateMask", "fieldPaths", mask, "currentDocument", precondition);
+}
+
+json_t *firestore_wire_delete(const char *name, const char *version) {
+    if (version == NULL)
+        return json_pack("{s:s}", "delete", name);
+    return json_pack("{s:s,s:{s:s}}", "delete", name, "currentDocument", "updateTime", version);
+}
+
+json_t *firestore_wire_touch(const char *name) {
+    return json_pack("{s:{s:s},s:{s:[s]},s:{s:b}}", "update", "name", name, "updateMask",
+                     "fieldPaths", FIRESTORE_WIRE_OWN, "currentDocument", "exists", 1);
+}
+
+static json_t *path_new(const char *name, const char *sub) {
+    json_t *path = NULL;
+    struct buf text;
+
+    buf_init(&text, PATH_MAX_BYTES);
+    firestore_value_add_path(&text, name);
+    if (sub != NULL) {
+        buf_addc(&text, '.');
+        firestore_value_add_path(&text, sub);
+    }
+    if (!buf_failed(&text))
+        path = json_stringn(text.data, text.len);
+    buf_free(&text);
+    return path;
+}
+
+int firestore_wire_mask_add(json_t *mask, const char *name, const char *sub) {
+    return json_array_append_new(mask, path_new(name, sub));
+}
+
+int firestore_wire_count(json_t *update, const char *member) {
+    json_t *transform = json_pack("[{s:o,s:{s:s}}]", "fieldPath", path_new(member, NULL),
+                                  "increment", "integerValue", "1");
+
+    return json_object_set_new(update, "updateTransforms", transform);
+}
+
+json_t *firestore_wire_get(json_t *names, const char *only) {
+    if (only == NULL)
+        return json_pack("{s:O}", "documents", names);
+    return json_pack("{s:O,s:{s:[o]}}", "documents", names, "mask", "fieldPaths",
+                     path_new(only, NULL));
+}
+
+json_t *firestore_wire_newest(const char *collection, const char *status, const json_t *cursor,
+                              unsigned limit) {
+    json_t *where = NULL;
+
+    if (status != NULL)
+        where = json_pack("{s:{s:{s:s},s:s,s:{s:s}}}", "fieldFilter", "field", "fieldPath",
+                          "status", "op", "EQUAL", "value", "stringValue", status);
+    return json_pack("{s:{s:[{s:s}],s:o*,s:[{s:{s:s},s:s},{s:{s:s},s:s}],s:O*,s:i}}",
+                     "structuredQuery", "from", "collectionId", collection, "where", where,
+                     "orderBy", "field", "fieldPath", "created_at", "direction", "DESCENDING",
+                     "field", "fieldPath", "__name__", "direction", "DESCENDING", "startAt", cursor,
+                     "limit", (int)limit);
+}
+
+json_t *firestore_wire_below(const char *collection) {
+    json_t *from = collection == NULL ? json_pack("{s:b}", "allDescendants", 1)
+                                      : json_pack("{s:s}", "collectionId", collection);
+
+    return json_pack("{s:{s:{s:[{s:s}]},s:[o],s:i}}", "structuredQuery", "select", "fields",
+                     "fieldPath", "__name__", "from", from, "limit", FIRESTORE_WIRE_BELOW_MAX);
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+int firestore_wire_find(const json_t *answer, const char *name, const json_t **document,
+                        struct err *e) {
+    bool missing = false;
+
+    for (size_t i = 0; i < json_array_size(answer); i++) {
+        const json_t *element = json_array_get(answer, i);
+        const json_t *found = json_object_get(element, "found");
+        const char *none = json_string_value(json_object_get(element, "missing"));
+
+        if (found != NULL && strcmp(firestore_wire_name(found), name) == 0) {
+            *document = found;
+            return 1;
+        }
+        missing = missing || (none != NULL && strcmp(none, name) == 0);
+    }
+    return missing ? 0 : unreadable(e);
+}
+
+int firestore_wire_next(const json_t *answer, size_t *at, const json_t **document, struct err *e) {
+    if (!json_is_array(answer))
+        return unreadable(e);
+    while (*at < json_array_size(answer)) {
+        *document = json_object_get(json_array_get(answer, (*at)++), "document");
+        if (*document != NULL)
+            return 1;
+    }
+    return 0;
+}
+
+const char *firestore_wire_name(const json_t *document) {
+    const char *name = json_string_value(json_object_get(document, "name"));
+
+    return name == NULL ? "" : name;
+}
+
+static int read_version(const json_t *holder, char version[STORE_VERSION_SIZE], struct err *e) {
+    const char *time = json_string_value(json_object_get(holder, "updateTime"));
+
+    if (time == NULL || strlen(time) >= STORE_VERSION_SIZE)
+        return unreadable(e);
+    memcpy(version, time, strlen(time) + 1);
+    return 0;
+}
+
+int firestore_wire_read(const json_t *document, char version[STORE_VERSION_SIZE], json_t **fields,
+                        json_t **own, struct err *e) {
+    if (read_version(document, version, e) < 0 ||
+        (*fields = firestore_value_decode(json_object_get(document, "fields"), e)) == NULL)
+        return -1;
+    *own = json_incref(json_object_get(*fields, FIRESTORE_WIRE_OWN));
+    (void)json_object_del(*fields, FIRESTORE_WIRE_OWN);
+    return 0;
+}
+
+int firestore_wire_written(const json_t *answer, char version[STORE_VERSION_SIZE], struct err *e) {
+    return read_version(json_array_get(json_object_get(answer, "writeResults"), 0), version, e);
+}
+
+static const json_t *error_of(const json_t *answer) {
+    return json_object_get(json_is_array(answer) ? json_array_get(answer, 0) : answer, "error");
+}
+
+bool firestore_wire_is_refusal(const json_t *answer) {
+    static const char *const words[] = {"ALREADY_EXISTS", "FAILED_PRECONDITION", "NOT_FOUND"};
+    const char *status = json_string_value(json_object_get(error_of(answer), "status"));
+
+    for (size_t i = 0; i < COUNT_OF(words) && status != NULL; i++)
+        if (strcmp(status, words[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The message has a link that makes the index; it is of no use unless it is whole. */
+bool firestore_wire_index_err(const json_t *answer, const char *collection, struct err *e) {
+    static const char lacks[] = "Firestore has no index of %s on status and created_at "
+                                "(descending); ";
+    const char *message = json_string_value(json_object_get(error_of(answer), "message"));
+    const char *link = message == NULL ? NULL : strstr(message, "https://");
+    size_t len = link == NULL ? 0 : strcspn(link, " \t\r\n");
+    struct buf text;
+
+    if (message == NULL || strstr(message, "requires an index") == NULL)
+        return false;
+    buf_init(&text, sizeof(e->message) - 1);
+    buf_addf(&text, lacks, collection);
+    buf_adds(&text, "create it at ");
+    buf_add(&text, link, len);
+    if (len == 0 || buf_failed(&text)) {
+        buf_reset(&text);
+        buf_addf(&text, lacks, collection);
+        buf_addf(&text,
+                 "create it with `gcloud firestore indexes composite create"
+                 " --collection-group=%s --field-config=field-path=status,order=ascending"
+                 " --field-config=field-path=created_at,order=descending`",
+                 collection);
+    }
+    err_set(e, ERR_FIRESTORE_ERROR, "%s", text.data);
+    buf_free(&text);
+    return true;
+}
+
+/* --- page tokens ----------------------------------------------------------------------------- */
+
+json_t *firestore_wire_cursor(const json_t *document, struct err *e) {
+    json_t *place = json_object_get(json_object_get(document, "fields"), "created_at");
+    json_t *cursor = json_pack("{s:[O,{s:s}],s:b}", "values", place, "referenceValue",
+                               firestore_wire_name(document), "before", 0);
+
+    if (cursor == NULL)
+        (void)unreadable(e);
+    return cursor;
+}
+
+char *firestore_wire_token(const json_t *cursor, const char *prefix, struct err *e) {
+    const json_t *values = json_object_get(cursor, "values");
+    const char *name =
+        json_string_value(json_object_get(json_array_get(values, 1), "referenceValue"));
+    json_t *place = json_pack("[O,s]", json_array_get(values, 0), name + strlen(prefix));
+    char *plain = json_dumps(place, JSON_COMPACT), *text = NULL;
+    struct buf token;
+
+    buf_init(&token, TOKEN_MAX);
+    if (plain != NULL) {
+        encode_base64url(&token, plain, strlen(plain));
+        text = buf_take(&token, NULL);
+    }
+    if (text == NULL)
+        err_set(e, ERR_FIRESTORE_ERROR, "the created_at of %s is too long to go on behind it",
+                name);
+    buf_free(&token);
+    free(plain);
+    json_decref(place);
+    return text;
+}
+
+static json_t *token_parse(const char *token) {
+    json_t *place = NULL;
+    struct buf plain;
+
+    buf_init(&plain, TOKEN_MAX);
+    if (encode_base64_decode(&plain, token, strlen(token), NULL) == 0 && !buf_failed(&plain))
+        place = json_text_parse(plain.data, plain.len, TOKEN_DEPTH_MAX, NULL);
+    buf_free(&plain);
+    return place;
+}
+
+json_t *firestore_wire_token_read(const char *token, const char *prefix, struct err *e) {
+    json_t *place = token_parse(token), *cursor = NULL;
+    json_t *value = firestore_value_decode_one(json_array_get(place, 0), NULL);
+    const char *id = json_string_value(json_array_get(place, 1));
+    struct buf name;
+
+    buf_init(&name, TOKEN_MAX);
+    if (value != NULL && json_array_size(place) == 2 && id != NULL && firestore_value_is_id(id)) {
+        buf_addf(&name, "%s%s", prefix, id);
+        cursor = json_pack("{s:[O,{s:s}],s:b}", "values", json_array_get(place, 0),
+                           "referenceValue", name.data, "before", 0);
+    }
+    if (cursor == NULL)
+        err_set_field(e, ERR_INVALID_FIELD, "page_token",
+                      "page_token: this is not a token that a listing gave");
+    buf_free(&name);
+    json_decref(value);
+    json_decref(place);
+    return cursor;
+}

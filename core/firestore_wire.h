@@ -1,0 +1,89 @@
+/*
+ * firestore_wire.h - what is said to Firestore (REST v1) and what it answers.
+ *
+ * Bodies are trees, handed out as new references; NULL is out of memory, and a NULL that is passed
+ * on gives NULL, so that whoever puts them together asks once, at the end.  Names are whole:
+ * "projects/P/databases/D/documents/collection/id".
+ *
+ * Every document that is written here has one member more than its owner knows,
+ * FIRESTORE_WIRE_OWN: {"write": tag of the last write, "parts": where its parts are}.  By the tag a
+ * write whose answer was lost is recognised, and every write changes the version.
+ *
+ * Pure functions.
+ */
+#ifndef FIRESTORE_WIRE_H
+#define FIRESTORE_WIRE_H
+
+#include "base.h"
+#include "err.h"
+#include "store.h"
+
+#define FIRESTORE_WIRE_OWN       "_paraph"
+#define FIRESTORE_WIRE_BELOW_MAX 300 /* documents that firestore_wire_below() finds */
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+/* Writes of a commit.  `exists` and `version` are the precondition. */
+json_t *firestore_wire_create(const char *name, json_t *fields);
+json_t *firestore_wire_update(const char *name, json_t *fields, json_t *mask, const char *version);
+json_t *firestore_wire_delete(const char *name, const char *version); /* version may be NULL */
+
+/* Changes nothing (it takes a member away that a slice does not have), and fails the commit unless
+ * the document exists. */
+json_t *firestore_wire_touch(const char *name);
+
+/* Let a write of an update also add one to a member. */
+int firestore_wire_count(json_t *update, const char *member);
+
+/* batchGet: whole documents, or of each just the member `only`. */
+json_t *firestore_wire_get(json_t *names, const char *only);
+
+/* runQuery below all documents: newest first, from behind `cursor` (or NULL). */
+json_t *firestore_wire_newest(const char *collection, const char *status, const json_t *cursor,
+                              unsigned limit);
+
+/* runQuery below one document: the names of those in `collection`, or with NULL of all, at any
+ * depth. */
+json_t *firestore_wire_below(const char *collection);
+
+/* A list of field paths grows by the member `name`, or by `sub` in it. */
+int firestore_wire_mask_add(json_t *mask, const char *name, const char *sub);
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+/* The document of this name in an answer of batchGet: 1 and *document (borrowed); 0: there is
+ * none; -1. */
+int firestore_wire_find(const json_t *answer, const char *name, const json_t **document,
+                        struct err *e);
+
+/* The next document of an answer of runQuery: 1 and *document (borrowed); 0: no more; -1.  *at
+ * begins as 0. */
+int firestore_wire_next(const json_t *answer, size_t *at, const json_t **document, struct err *e);
+
+const char *firestore_wire_name(const json_t *document); /* "" if it has none */
+
+/* Its version and members, with FIRESTORE_WIRE_OWN apart in *own (NULL if it has none). */
+int firestore_wire_read(const json_t *document, char version[STORE_VERSION_SIZE], json_t **fields,
+                        json_t **own, struct err *e);
+
+/* The version that the first write of a commit gave. */
+int firestore_wire_written(const json_t *answer, char version[STORE_VERSION_SIZE], struct err *e);
+
+/* Was a commit refused for the state that a document is in, or is not in? */
+bool firestore_wire_is_refusal(const json_t *answer);
+
+/* If a listing by status was refused for want of an index: true, and *e names the index and how to
+ * make it. */
+bool firestore_wire_index_err(const json_t *answer, const char *collection, struct err *e);
+
+/* --- page tokens ----------------------------------------------------------------------------- */
+
+/* The place of a document in the listing, as startAt has it; NULL and *e. */
+json_t *firestore_wire_cursor(const json_t *document, struct err *e);
+
+/* A cursor as opaque text, and back; the name of its document is `prefix` and an id.  What is no
+ * such text is ERR_INVALID_FIELD. */
+char *firestore_wire_token(const json_t *cursor, const char *prefix, struct err *e);
+json_t *firestore_wire_token_read(const char *token, const char *prefix, struct err *e);
+
+#endif
