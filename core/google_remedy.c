@@ -1,7 +1,7 @@
 #include "google_remedy.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "buf.h"
 #include "env.h"
@@ -25,14 +25,14 @@
 
 /*
  * The symptoms: the first row that fits is told.  peers: who may have answered; status: HTTP, 0
- * any; word: any of google_error's words; says: a part of the message, any case; wait: seconds, if
- * this is a rate limit that does not say itself how long.  Names in braces are put in by
- * add_name().
+ * any; words: one of these is among google_error's words; says: one of these is part of the
+ * message, in any case; wait: seconds, if this is a rate limit that does not say itself how long.
+ * Names in braces are put in by add_name().
  */
 static const struct symptom {
     unsigned peers;
     int status;
-    const char *word, *says;
+    const char *words, *says;
     int wait;
     const char *sentence;
 } symptoms[] = {
@@ -45,9 +45,7 @@ static const struct symptom {
      "ADDRESS`)"},
 
     /* --- a person's credentials, on a laptop --- */
-    {REFRESH, 0, "invalid_rapt", NULL, 0,
-     "the Workspace admin asks for a new sign-in from time to time: run " LOGIN " again"},
-    {REFRESH, 0, "rapt_required", NULL, 0,
+    {REFRESH, 0, "invalid_rapt|rapt_required", NULL, 0,
      "the Workspace admin asks for a new sign-in from time to time: run " LOGIN " again"},
     {REFRESH, 0, "invalid_grant", NULL, 0,
      "the sign-in has expired or was revoked: run " LOGIN " again"},
@@ -57,10 +55,7 @@ static const struct symptom {
      "the sign-in does not cover the scopes asked for: run " LOGIN " again, without --scopes"},
 
     /* --- IAM Credentials, and what it shares with Firestore --- */
-    {IAM | FIRESTORE, 403, NULL, "end user credentials", 0,
-     "a person's credentials need a quota project here: set GOOGLE_CLOUD_QUOTA_PROJECT, or run "
-     "`gcloud auth application-default set-quota-project PROJECT`"},
-    {IAM | FIRESTORE, 403, NULL, "requires a quota project", 0,
+    {IAM | FIRESTORE, 403, NULL, "end user credentials|requires a quota project", 0,
      "a person's credentials need a quota project here: set GOOGLE_CLOUD_QUOTA_PROJECT, or run "
      "`gcloud auth application-default set-quota-project PROJECT`"},
     {IAM | FIRESTORE, 403, "USER_PROJECT_DENIED", NULL, 0,
@@ -80,22 +75,17 @@ static const struct symptom {
     {IAM, 403, "ACCESS_TOKEN_SCOPE_INSUFFICIENT", NULL, 0,
      "the token of this machine lacks a scope, {needed}: give the machine the scope "
      "https://www.googleapis.com/auth/cloud-platform"},
-    {IAM, 403, "IAM_PERMISSION_DENIED", NULL, 0,
-     "no right to sign as {account}, or there is no such account (Google does not say which): check "
-     "the address, and grant roles/iam.serviceAccountTokenCreator on it to who runs this, which on "
-     "Cloud Run is the account itself (`gcloud iam service-accounts add-iam-policy-binding "
-     "{account}`); a new grant takes a minute or more to work"},
     {IAM, 403, NULL, NULL, 0,
-     "no right to sign as {account}, or there is no such account (Google does not say which): check "
-     "the address, and grant roles/iam.serviceAccountTokenCreator on it to who runs this, which on "
-     "Cloud Run is the account itself (`gcloud iam service-accounts add-iam-policy-binding "
-     "{account}`); a new grant takes a minute or more to work"},
+     "no right to sign as {account}, or there is no such account (Google does not say which): "
+     "check the address, and run `gcloud iam service-accounts add-iam-policy-binding {account} "
+     "--member=serviceAccount:{account} --role=roles/iam.serviceAccountTokenCreator` (from a "
+     "laptop: --member=user:YOU); a new grant takes a minute or more to work"},
     {IAM, 401, NULL, NULL, 0,
-     "the caller's own token was refused, and so was a fresh one: if it comes from a laptop, run " LOGIN
-     " again; if from a metadata server, it must be Google's"},
+     "the caller's own token was refused, and a fresh one too: on a laptop run " LOGIN
+     " again; elsewhere, GCE_METADATA_HOST must lead to Google's server"},
     {IAM, 400, NULL, NULL, 0,
-     "the claims were refused: is the clock of this machine right, and are GOOGLE_SERVICE_ACCOUNT_"
-     "EMAIL ({account}) and the mailbox ({mailbox}) plain addresses?"},
+     "the claims were refused: is the clock of this machine right, and are {account} "
+     "(GOOGLE_SERVICE_ACCOUNT_EMAIL) and {mailbox} plain addresses?"},
     {IAM, 404, NULL, NULL, 0,
      "there is no service account {account}: check GOOGLE_SERVICE_ACCOUNT_EMAIL"},
     {IAM, 429, NULL, NULL, 0,
@@ -114,32 +104,26 @@ static const struct symptom {
     {EXCHANGE, 0, "access_denied", "account restricted", 0,
      "the account {mailbox} is restricted: a Workspace admin has to lift that"},
     {EXCHANGE, 0, "access_denied", NULL, 0,
-     "the delegation of {account} lacks one or more of the scopes {scopes}: add every one of them to "
-     "its entry under Domain-wide delegation in the Admin console, or set GMAIL_SCOPES to those "
-     "that are there"},
+     "the delegation of {account} lacks one or more of the scopes {scopes}: add every one of "
+     "them to its entry under Domain-wide delegation in the Admin console, or set GMAIL_SCOPES "
+     "to those that are there"},
     {EXCHANGE, 0, "admin_policy_enforced", NULL, 0,
-     "a Workspace policy restricts the scopes {scopes}: an admin has to mark the client ({client_"
-     "id}) as trusted under API controls"},
-    {EXCHANGE, 0, "invalid_grant", "invalid email or user id", 0,
+     "a Workspace policy restricts the scopes {scopes}: an admin has to mark the client "
+     "({client_id}) as trusted under API controls"},
+    {EXCHANGE, 0, "invalid_grant", "invalid email or user id|not a valid email", 0,
      "{mailbox} does not exist, is suspended, is a group or an alias, or is no Workspace mailbox: "
      "use the primary address of a user of the domain (GMAIL_USER)"},
-    {EXCHANGE, 0, "invalid_grant", "not a valid email", 0,
-     "{mailbox} does not exist, is suspended, is a group or an alias, or is no Workspace mailbox: "
-     "use the primary address of a user of the domain (GMAIL_USER)"},
-    {EXCHANGE, 0, "invalid_grant", "has been deleted", 0,
-     "{mailbox} was deleted, or the service account {account} does not exist: check GMAIL_USER and "
-     "GOOGLE_SERVICE_ACCOUNT_EMAIL"},
-    {EXCHANGE, 0, "invalid_grant", "account not found", 0,
+    {EXCHANGE, 0, "invalid_grant", "has been deleted|account not found", 0,
      "{mailbox} was deleted, or the service account {account} does not exist: check GMAIL_USER and "
      "GOOGLE_SERVICE_ACCOUNT_EMAIL"},
     {EXCHANGE, 0, "invalid_grant", "short-lived token", 0,
      "the times in the assertion were refused: the clock of this machine is wrong, set it"},
     {EXCHANGE, 0, "invalid_grant", "invalid jwt signature", 0,
-     "the signature is not by a key of {account}: it must be the account that signed, and exist and "
-     "be enabled; check GOOGLE_SERVICE_ACCOUNT_EMAIL and IAM_CREDENTIALS_URL"},
+     "the signature is not by a key of {account}: it must be the account that signed, and exist "
+     "and be enabled; check GOOGLE_SERVICE_ACCOUNT_EMAIL and IAM_CREDENTIALS_URL"},
     {EXCHANGE, 0, "invalid_grant", "audience", 0,
-     "the audience was refused: OAUTH_TOKEN_URL leads to a server that does not go by Google's name "
-     "(https://oauth2.googleapis.com/token)"},
+     "the audience was refused: OAUTH_TOKEN_URL leads to a server that does not go by Google's "
+     "name (https://oauth2.googleapis.com/token)"},
     {EXCHANGE, 0, "invalid_grant", "no valid verifier", 0,
      "{account} is no service account: check GOOGLE_SERVICE_ACCOUNT_EMAIL"},
     {EXCHANGE, 0, "invalid_grant", NULL, 0,
@@ -169,9 +153,8 @@ static const struct symptom {
     {TOKEN, 0, "org_internal", NULL, 0,
      "the client is restricted to its own organisation: use a service account of the organisation "
      "of {mailbox}"},
-    {TOKEN, 0, "internal_failure", NULL, 0, "Google failed: try again in a moment"},
-    {TOKEN, 0, "server_error", NULL, 0, "Google failed: try again in a moment"},
-    {TOKEN, 0, "temporarily_unavailable", NULL, 0, "Google failed: try again in a moment"},
+    {TOKEN, 0, "internal_failure|server_error|temporarily_unavailable", NULL, 0,
+     "Google failed: try again in a moment"},
 
     /* --- quotas; before what else is 403 or 429 --- */
     {GMAIL, 0, "dailyLimitExceeded", NULL, HOUR_S,
@@ -182,31 +165,26 @@ static const struct symptom {
     {GMAIL | FIRESTORE, 403, NULL, "quota exceeded", MINUTE_S, "the quota is used up"},
     {GMAIL, 429, NULL, NULL, MINUTE_S, "the sending or request limit of {mailbox} is reached"},
     {FIRESTORE, 429, NULL, NULL, MINUTE_S,
-     "Firestore's quota or capacity is used up: if it is the free quota of the day, enable billing"},
+     "Firestore's quota or capacity is used up: if it is the free quota of the day, enable "
+     "billing"},
 
     /* --- Gmail --- */
     {GMAIL, 400, "failedPrecondition", "mail service not enabled", 0,
-     "{mailbox} has no Gmail: a Workspace admin has to give the user a licence and turn the service "
-     "on"},
+     "{mailbox} has no Gmail: a Workspace admin has to give the user a licence and turn the "
+     "service on"},
     {GMAIL, 400, "failedPrecondition", NULL, 0,
      "{mailbox} cannot be used: the token is not that of a Workspace user with Gmail; check "
      "GMAIL_USER and the delegation (`paraph check --live`)"},
     {GMAIL, 400, NULL, NULL, 0, "Gmail does not take the request: {said}"},
     {GMAIL, 401, NULL, NULL, 0,
-     "Gmail refused the token of {mailbox}, and a fresh one too: was the delegation withdrawn or the "
-     "user suspended?"},
+     "Gmail refused the token of {mailbox}, and a fresh one too: was the delegation withdrawn or "
+     "the user suspended?"},
     {GMAIL, 403, NULL, "metadata scope", 0,
      "the scope gmail.metadata spoils a token for searches: take it out of GMAIL_SCOPES"},
-    {GMAIL, 403, "ACCESS_TOKEN_SCOPE_INSUFFICIENT", NULL, 0,
+    {GMAIL, 403, "ACCESS_TOKEN_SCOPE_INSUFFICIENT|insufficientPermissions", NULL, 0,
      "the scopes {scopes} do not cover this; needed is {needed}: add it to GMAIL_SCOPES and to the "
      "entry under Domain-wide delegation in the Admin console"},
-    {GMAIL, 403, "insufficientPermissions", NULL, 0,
-     "the scopes {scopes} do not cover this; needed is {needed}: add it to GMAIL_SCOPES and to the "
-     "entry under Domain-wide delegation in the Admin console"},
-    {GMAIL, 403, "SERVICE_DISABLED", NULL, 0,
-     "the Gmail API is off in the project of the service account, {consumer}: run `gcloud services "
-     "enable gmail.googleapis.com --project={consumer}` and wait a minute"},
-    {GMAIL, 403, "accessNotConfigured", NULL, 0,
+    {GMAIL, 403, "SERVICE_DISABLED|accessNotConfigured", NULL, 0,
      "the Gmail API is off in the project of the service account, {consumer}: run `gcloud services "
      "enable gmail.googleapis.com --project={consumer}` and wait a minute"},
     {GMAIL, 403, "domainPolicy", NULL, 0,
@@ -260,12 +238,31 @@ static const struct symptom {
     {~0u, 0, NULL, NULL, 0, "refused"},
 };
 
+static bool is_said(const struct google_error *ge, const char *part) {
+    return strcasestr(ge->message, part) != NULL;
+}
+
+/* Does it hold for one of "a|b|c"?  NULL asks nothing. */
+static bool holds(const char *list, const struct google_error *ge,
+                  bool (*test)(const struct google_error *ge, const char *item)) {
+    char item[64];
+
+    for (size_t n; list != NULL; list += n + 1) {
+        n = strcspn(list, "|");
+        snprintf(item, sizeof(item), "%.*s", (int)n, list);
+        if (test(ge, item))
+            return true;
+        if (list[n] == '\0')
+            return false;
+    }
+    return true;
+}
+
 static const struct symptom *find(enum google_peer peer, const struct google_error *ge) {
     const struct symptom *s = symptoms;
 
     while ((s->peers & peer) == 0 || (s->status != 0 && s->status != ge->status) ||
-           (s->word != NULL && !google_error_is(ge, s->word)) ||
-           (s->says != NULL && strcasestr(ge->message, s->says) == NULL))
+           !holds(s->words, ge, google_error_is) || !holds(s->says, ge, is_said))
         s++;
     return s; /* the last one fits all */
 }

@@ -1,7 +1,6 @@
 /*
- * lua_mail.c - paraph.mail: build (lua_message.c), send, signature, default_sender.
+ * lua_mail.c - paraph.mail: build (lua_message.c), and one function for each verb of mail.h.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -13,140 +12,277 @@
 #include "mail.h"
 #include "task.h"
 
-/* --- send(message, options) -> {id, thread_id} | nil, err ------------------------------------ */
+/* --- what they share ------------------------------------------------------------------------- */
 
-struct send_op {
+struct mail_op {
     struct op op;
     struct mail_call *call; /* NULL: not under way */
-    bool left;              /* the mail may have left: all but a sure refusal */
-    char id[MAIL_ID_SIZE], thread_id[MAIL_ID_SIZE];
+    bool left;              /* it failed or was cancelled, but mail may have left */
+    struct mail_reply reply;
 };
 
-static void send_cancel(struct op *op) {
-    mail_cancel(&((struct send_op *)op)->call);
+static void mail_op_cancel(struct op *op) {
+    struct mail_op *o = (struct mail_op *)op;
+
+    o->left = mail_cancel(&o->call);
 }
 
-static void on_sent(struct mail_reply *reply, void *arg) {
-    struct send_op *o = arg;
+static void mail_op_release(struct op *op) {
+    mail_reply_fini(&((struct mail_op *)op)->reply);
+}
+
+static void on_done(struct mail_reply *reply, void *arg) {
+    struct mail_op *o = arg;
 
     o->call = NULL;
-    o->left = reply->err.code == ERR_NONE || reply->unknown;
-    memcpy(o->id, reply->id, sizeof(o->id));
-    memcpy(o->thread_id, reply->thread_id, sizeof(o->thread_id));
-    op_ready(&o->op, &reply->err);
+    o->left = reply->unknown;
+    o->reply = *reply;
+    reply->signature = reply->in_reply_to = reply->references = NULL;
+    op_ready(&o->op, &o->reply.err);
+}
+
+static int wait_for(lua_State *L, const struct mail_request *rq, lua_KFunction finish) {
+    struct mail_op *o = op_new(L, sizeof(*o), mail_op_cancel, mail_op_release);
+
+    o->call = mail_start(rq, on_done, o);
+    return op_wait(L, &o->op, finish);
+}
+
+static int push_err(lua_State *L, struct mail_op *o) {
+    bool left = o->left;
+
+    op_push_err(L, &o->op);
+    if (left) {
+        lua_pushboolean(L, true);
+        lua_setfield(L, -2, "unknown");
+    }
+    return 2;
+}
+
+/* Set a member of the table at the top, unless the text is missing or empty. */
+static void set_text(lua_State *L, const char *name, const char *text) {
+    if (text == NULL || text[0] == '\0')
+        return;
+    lua_pushstring(L, text);
+    lua_setfield(L, -2, name);
+}
+
+/* --- send(message), draft_send(draft) -> {id, thread_id} | nil, err -------------------------- */
+
+static void push_sent(lua_State *L, const struct mail_reply *reply) {
+    lua_createtable(L, 0, 2);
+    set_text(L, "id", reply->id);
+    set_text(L, "thread_id", reply->thread_id);
 }
 
 static int l_send_finish(lua_State *L, int status, lua_KContext ctx) {
-    struct send_op *o = (struct send_op *)ctx;
+    struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE) {
-        op_push_err(L, &o->op);
-        if (o->left) {
-            lua_pushboolean(L, true);
-            lua_setfield(L, -2, "unknown");
-        }
-        return 2;
-    }
-    lua_createtable(L, 0, 2);
-    lua_pushstring(L, o->id);
-    lua_setfield(L, -2, "id");
-    lua_pushstring(L, o->thread_id);
-    lua_setfield(L, -2, "thread_id");
+    if (o->op.err.code != ERR_NONE)
+        return push_err(L, o);
+    push_sent(L, &o->reply);
     op_close(&o->op);
     return 1;
 }
 
-/* The option `key` of the table at idx, or NULL; it stays on the stack. */
-static const char *check_key(lua_State *L, int idx) {
-    const char *key;
-    size_t n;
+/* The message at 1 as a request; `specs` has room for LUA_MESSAGE_RECIPIENTS_MAX. */
+static struct mail_request check_message(lua_State *L, enum mail_verb verb, const char **specs) {
+    struct message *msg = lua_message_check(L, 1);
 
-    if (lua_isnoneornil(L, idx))
-        return NULL;
-    luaL_checktype(L, idx, LUA_TTABLE);
-    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1))
-        if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "key") != 0)
-            luaL_error(L, "unknown option '%s'", luaL_tolstring(L, -2, NULL));
-    lua_pushliteral(L, "key");
-    if (lua_rawget(L, idx) == LUA_TNIL)
-        return NULL;
-    key = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : NULL;
-    if (key == NULL || !crypto_is_uuid(key, n))
-        luaL_error(L, "option 'key' must be a UUID");
-    return key;
+    return (struct mail_request){
+        .verb = verb,
+        .sender = msg->from.v[0].spec,
+        .message = msg->bytes,
+        .key = msg->id,
+        .thread_id = msg->thread_id[0] != '\0' ? msg->thread_id : NULL,
+        .recipients = specs,
+        .nrecipients = lua_message_recipients(msg, specs),
+    };
 }
 
 static int l_send(lua_State *L) {
     const char *specs[LUA_MESSAGE_RECIPIENTS_MAX];
-    struct mail_request rq = {.verb = MAIL_SEND, .recipients = specs};
-    struct message *msg;
-    struct send_op *o;
+    struct mail_request rq;
 
     task_check(L);
-    msg = lua_message_check(L, 1);
-    rq.sender = msg->from.v[0].spec;
-    rq.message = msg->bytes;
-    rq.key = check_key(L, 2);
-    rq.thread_id = msg->thread_id[0] != '\0' ? msg->thread_id : NULL;
-    rq.nrecipients = lua_message_recipients(msg, specs);
-    o = op_new(L, sizeof(*o), send_cancel, NULL);
-    o->left = true; /* until the backend says otherwise */
-    o->call = mail_start(&rq, on_sent, o);
-    return op_wait(L, &o->op, l_send_finish);
+    rq = check_message(L, MAIL_SEND, specs);
+    return wait_for(L, &rq, l_send_finish);
 }
 
-/* --- signature(address) -> html | nil, err --------------------------------------------------- */
+/* --- drafts ---------------------------------------------------------------------------------- */
 
-struct signature_op {
-    struct op op;
-    struct mail_call *call; /* NULL: not under way */
-    char *html;
-};
+/* A member of the draft at 1, which keeps it alive; NULL if it may be missing and is. */
+static const char *check_text(lua_State *L, const char *name, bool needed) {
+    const char *text;
 
-static void signature_cancel(struct op *op) {
-    mail_cancel(&((struct signature_op *)op)->call);
+    lua_pushstring(L, name);
+    lua_rawget(L, 1);
+    text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    if (text == NULL && (needed || !lua_isnil(L, -1)))
+        luaL_error(L, "member '%s' of a draft must be a string", name);
+    lua_pop(L, 1);
+    return text;
 }
 
-static void signature_release(struct op *op) {
-    struct signature_op *o = (struct signature_op *)op;
-
-    free(o->html);
-    o->html = NULL;
+/* What draft_create() returned, at 1, as a request. */
+static struct mail_request check_draft(lua_State *L, enum mail_verb verb) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    return (struct mail_request){
+        .verb = verb,
+        .draft_id = check_text(L, "id", true),
+        .mailbox = check_text(L, "mailbox", true),
+        .thread_id = check_text(L, "thread_id", false),
+        .key = check_text(L, "key", false),
+    };
 }
 
-static void on_signature(struct mail_reply *reply, void *arg) {
-    struct signature_op *o = arg;
-
-    o->call = NULL;
-    o->html = reply->signature;
-    reply->signature = NULL;
-    op_ready(&o->op, &reply->err);
-}
-
-static int l_signature_finish(lua_State *L, int status, lua_KContext ctx) {
-    struct signature_op *o = (struct signature_op *)ctx;
+/* draft_create(message) -> {id, mailbox, thread_id, key} | nil | nil, err */
+static int l_draft_create_finish(lua_State *L, int status, lua_KContext ctx) {
+    struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
     if (o->op.err.code != ERR_NONE)
-        return op_push_err(L, &o->op);
-    lua_pushstring(L, o->html);
+        return push_err(L, o);
+    if (o->reply.id[0] == '\0') {
+        lua_pushnil(L);
+    } else {
+        push_sent(L, &o->reply);
+        set_text(L, "mailbox", o->reply.mailbox);
+        set_text(L, "key", lua_message_check(L, 1)->id);
+    }
+    op_close(&o->op);
+    return 1;
+}
+
+static int l_draft_create(lua_State *L) {
+    const char *specs[LUA_MESSAGE_RECIPIENTS_MAX];
+    struct mail_request rq;
+
+    task_check(L);
+    rq = check_message(L, MAIL_DRAFT_CREATE, specs);
+    return wait_for(L, &rq, l_draft_create_finish);
+}
+
+static int l_draft_send(lua_State *L) {
+    struct mail_request rq;
+
+    task_check(L);
+    rq = check_draft(L, MAIL_DRAFT_SEND);
+    return wait_for(L, &rq, l_send_finish);
+}
+
+/* draft_exists(draft) -> true | false, {id?, thread_id?} | nil, err */
+static int l_draft_exists_finish(lua_State *L, int status, lua_KContext ctx) {
+    struct mail_op *o = (struct mail_op *)ctx;
+    bool exists = o->reply.exists;
+
+    (void)status;
+    if (o->op.err.code != ERR_NONE)
+        return push_err(L, o);
+    lua_pushboolean(L, exists);
+    if (!exists)
+        push_sent(L, &o->reply);
+    op_close(&o->op);
+    return exists ? 1 : 2;
+}
+
+static int l_draft_exists(lua_State *L) {
+    struct mail_request rq;
+
+    task_check(L);
+    rq = check_draft(L, MAIL_DRAFT_GET);
+    return wait_for(L, &rq, l_draft_exists_finish);
+}
+
+/* draft_delete(draft) -> true | nil, err */
+static int l_draft_delete_finish(lua_State *L, int status, lua_KContext ctx) {
+    struct mail_op *o = (struct mail_op *)ctx;
+
+    (void)status;
+    if (o->op.err.code != ERR_NONE)
+        return push_err(L, o);
+    lua_pushboolean(L, true);
+    op_close(&o->op);
+    return 1;
+}
+
+static int l_draft_delete(lua_State *L) {
+    struct mail_request rq;
+
+    task_check(L);
+    rq = check_draft(L, MAIL_DRAFT_DELETE);
+    return wait_for(L, &rq, l_draft_delete_finish);
+}
+
+/* --- what the mailbox knows ------------------------------------------------------------------ */
+
+/* signature(address) -> html | nil, err */
+static int l_signature_finish(lua_State *L, int status, lua_KContext ctx) {
+    struct mail_op *o = (struct mail_op *)ctx;
+
+    (void)status;
+    if (o->op.err.code != ERR_NONE)
+        return push_err(L, o);
+    lua_pushstring(L, o->reply.signature);
     op_close(&o->op);
     return 1;
 }
 
 static int l_signature(lua_State *L) {
     struct mail_request rq = {.verb = MAIL_SIGNATURE};
-    struct signature_op *o;
 
     task_check(L);
     rq.sender = luaL_optstring(L, 1, env_sender());
-    o = op_new(L, sizeof(*o), signature_cancel, signature_release);
-    o->call = mail_start(&rq, on_signature, o);
-    return op_wait(L, &o->op, l_signature_finish);
+    return wait_for(L, &rq, l_signature_finish);
 }
 
-/* --- the module ------------------------------------------------------------------------------ */
+/* reply_headers(thread_id, in_reply_to, address) -> {in_reply_to?, references?, thread_id?} | nil,
+ * err */
+static int l_reply_headers_finish(lua_State *L, int status, lua_KContext ctx) {
+    struct mail_op *o = (struct mail_op *)ctx;
+
+    (void)status;
+    if (o->op.err.code != ERR_NONE)
+        return push_err(L, o);
+    lua_createtable(L, 0, 3);
+    set_text(L, "in_reply_to", o->reply.in_reply_to);
+    set_text(L, "references", o->reply.references);
+    set_text(L, "thread_id", o->reply.thread_id);
+    op_close(&o->op);
+    return 1;
+}
+
+static int l_reply_headers(lua_State *L) {
+    struct mail_request rq = {.verb = MAIL_REPLY};
+
+    task_check(L);
+    rq.thread_id = luaL_optstring(L, 1, NULL);
+    rq.in_reply_to = luaL_optstring(L, 2, NULL);
+    rq.sender = luaL_optstring(L, 3, env_sender());
+    return wait_for(L, &rq, l_reply_headers_finish);
+}
+
+/* profile(address) -> {address} | nil, err */
+static int l_profile_finish(lua_State *L, int status, lua_KContext ctx) {
+    struct mail_op *o = (struct mail_op *)ctx;
+
+    (void)status;
+    if (o->op.err.code != ERR_NONE)
+        return push_err(L, o);
+    lua_createtable(L, 0, 1);
+    set_text(L, "address", o->reply.mailbox);
+    op_close(&o->op);
+    return 1;
+}
+
+static int l_profile(lua_State *L) {
+    struct mail_request rq = {.verb = MAIL_PROFILE};
+
+    task_check(L);
+    rq.sender = luaL_optstring(L, 1, env_sender());
+    return wait_for(L, &rq, l_profile_finish);
+}
 
 static int l_default_sender(lua_State *L) {
     lua_pushstring(L, env_sender());
@@ -155,8 +291,17 @@ static int l_default_sender(lua_State *L) {
 
 int lua_mail_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"build", lua_message_build},         {"send", l_send}, {"signature", l_signature},
-        {"default_sender", l_default_sender}, {NULL, NULL},
+        {"build", lua_message_build},
+        {"send", l_send},
+        {"draft_create", l_draft_create},
+        {"draft_send", l_draft_send},
+        {"draft_exists", l_draft_exists},
+        {"draft_delete", l_draft_delete},
+        {"signature", l_signature},
+        {"reply_headers", l_reply_headers},
+        {"profile", l_profile},
+        {"default_sender", l_default_sender},
+        {NULL, NULL},
     };
 
     lua_message_open(L);

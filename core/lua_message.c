@@ -52,6 +52,7 @@ enum {
     PARTS,
     THREAD_ID,
     IN_REPLY_TO,
+    REFERENCES,
     DATE,
     MESSAGE
 };
@@ -69,6 +70,7 @@ static const struct member message_members[] = {
     {"parts", TABLE | ABSENT},
     {"thread_id", STRING | ABSENT},
     {"in_reply_to", STRING | ABSENT},
+    {"references", STRING | ABSENT},
     {"date", STRING | ABSENT},
 };
 
@@ -186,40 +188,6 @@ static int read_all_recipients(struct message *msg, lua_State *L, struct err *e)
     return 0;
 }
 
-/* Does this item of ALLOWED_SENDERS, an address or "@domain", or the default sender, name it?
- * Both are compared in their parsed form, so that the spelling of a domain does not matter. */
-static bool names_sender(const char *item, size_t n, const struct address *sender) {
-    bool domain_alone = n > 0 && item[0] == '@', same = false;
-    struct address_list list = {0};
-    struct buf spec;
-
-    buf_init(&spec, 1 + n);
-    if (domain_alone)
-        buf_addc(&spec, 'x');
-    buf_add(&spec, item, n);
-    if (!buf_failed(&spec) && address_parse(&list, spec.data, spec.len, NULL) == 0 && list.n == 1)
-        same = domain_alone ? strcmp(list.v[0].domain, sender->domain) == 0
-                            : strcasecmp(list.v[0].spec, sender->spec) == 0;
-    address_list_fini(&list);
-    buf_free(&spec);
-    return same;
-}
-
-static bool is_allowed_sender(const struct address *sender) {
-    const char *item = env.allowed_senders;
-
-    if (names_sender(env_sender(), strlen(env_sender()), sender))
-        return true;
-    while (*(item += strspn(item, ", \t")) != '\0') {
-        size_t n = strcspn(item, ", \t");
-
-        if (names_sender(item, n, sender))
-            return true;
-        item += n;
-    }
-    return false;
-}
-
 static int set_sender(struct address_list *from, const char *address, const char *name,
                       struct err *e) {
     struct address_list list = {0};
@@ -231,13 +199,10 @@ static int set_sender(struct address_list *from, const char *address, const char
     else if (list.n != 1)
         err_set_field(e, ERR_INVALID_RECIPIENT, "from", "from: one address is needed, not %zu",
                       list.n);
-    else if (!is_allowed_sender(&list.v[0]))
-        err_set_field(e, ERR_FORBIDDEN, "from",
-                      "from: %s is not a sender that ALLOWED_SENDERS allows", list.v[0].spec);
-    else if (address_list_add(from, &list.v[0], name) != 0)
-        err_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    else
-        rc = 0;
+    else if (mail_check_sender(list.v[0].spec, e) == 0)
+        rc = address_list_add(from, &list.v[0], name) == 0
+                 ? 0
+                 : err_set(e, ERR_INTERNAL_ERROR, "out of memory");
     address_list_fini(&list);
     return rc;
 }
@@ -354,6 +319,7 @@ static int build(struct message *msg, lua_State *L, struct err *e) {
         .subject = lua_tostring(L, SUBJECT),
         .message_id = message_id,
         .in_reply_to = lua_tostring(L, IN_REPLY_TO),
+        .references = lua_tostring(L, REFERENCES),
         .paraph_id = lua_tostring(L, ID),
         .seed = lua_tostring(L, ID),
     };
@@ -362,6 +328,7 @@ static int build(struct message *msg, lua_State *L, struct err *e) {
     m.html = lua_tolstring(L, HTML, &m.html_len);
     if (crypto_uuid5(uuid, m.seed, "message", strlen("message")) != 0)
         return luaL_error(L, "member 'id' must be a UUID");
+    snprintf(msg->id, sizeof(msg->id), "%s", m.seed);
     if (read_from(msg, L, e) != 0 || read_all_recipients(msg, L, e) != 0 ||
         read_thread_id(msg, L, e) != 0 || read_date(&m.date, L, e) != 0 ||
         read_parts(&m, L, e) != 0)

@@ -17,6 +17,7 @@
 
 /* User value 1 is the blob of its bytes as scripts see it. */
 struct message {
+    char id[CRYPTO_UUID_SIZE]; /* X-Paraph-Id */
     struct address_list from, to, cc, bcc, reply_to;
     struct blob *bytes;
     size_t stable;                /* where the bytes begin that the etag covers */

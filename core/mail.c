@@ -1,11 +1,17 @@
 #include "mail.h"
 
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "address.h"
 #include "env.h"
+#include "gmail.h"
 #include "outbox.h"
 
 static const struct mail_backend *const backends[] = {
     [ENV_LOCAL] = &outbox_backend,
-    [ENV_GOOGLE] = NULL,
+    [ENV_GOOGLE] = &gmail_backend,
 };
 
 static const struct mail_backend *backend;
@@ -13,9 +19,6 @@ static const struct mail_backend *backend;
 int mail_init(struct err *e) {
     const struct mail_backend *named = backends[env.backend];
 
-    if (named == NULL)
-        return err_set(e, ERR_GMAIL_ERROR,
-                       "BACKEND: this program cannot send through Gmail; set BACKEND=local");
     if (named->init(e) != 0)
         return -1;
     backend = named;
@@ -28,14 +31,69 @@ void mail_fini(void) {
     backend = NULL;
 }
 
+/* --- who may be written for ------------------------------------------------------------------ */
+
+/* Does this item of ALLOWED_SENDERS, an address or "@domain", or the default sender, name him?
+ * Both are compared in their parsed form, so that the spelling of a domain does not matter. */
+static bool names_sender(const char *item, size_t n, const struct address *sender) {
+    bool domain_alone = n > 0 && item[0] == '@', same = false;
+    struct address_list list = {0};
+    struct buf spec;
+
+    buf_init(&spec, 1 + n);
+    if (domain_alone)
+        buf_addc(&spec, 'x');
+    buf_add(&spec, item, n);
+    if (!buf_failed(&spec) && address_parse(&list, spec.data, spec.len, NULL) == 0 && list.n == 1)
+        same = domain_alone ? strcmp(list.v[0].domain, sender->domain) == 0
+                            : strcasecmp(list.v[0].spec, sender->spec) == 0;
+    address_list_fini(&list);
+    buf_free(&spec);
+    return same;
+}
+
+static bool is_allowed(const struct address *sender) {
+    const char *item = env.allowed_senders;
+
+    if (names_sender(env_sender(), strlen(env_sender()), sender))
+        return true;
+    while (*(item += strspn(item, ", \t")) != '\0') {
+        size_t n = strcspn(item, ", \t");
+
+        if (names_sender(item, n, sender))
+            return true;
+        item += n;
+    }
+    return false;
+}
+
+int mail_check_sender(const char *address, struct err *e) {
+    struct address_list list = {0};
+    int rc = 0;
+
+    if (address_parse(&list, address, strlen(address), NULL) != 0 || list.n != 1)
+        rc = err_set_field(e, ERR_FORBIDDEN, "from", "from: this is not one e-mail address");
+    else if (!is_allowed(&list.v[0]))
+        rc = err_set_field(e, ERR_FORBIDDEN, "from",
+                           "from: %s is not a sender that ALLOWED_SENDERS allows", list.v[0].spec);
+    address_list_fini(&list);
+    return rc;
+}
+
+/* --- calls ----------------------------------------------------------------------------------- */
+
+static bool lets_out(enum mail_verb verb) {
+    return verb == MAIL_SEND || verb == MAIL_DRAFT_CREATE || verb == MAIL_DRAFT_SEND;
+}
+
 static int check(const struct mail_request *rq, struct err *e) {
     if (backend == NULL)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
-    if (rq->verb == MAIL_SEND && env.no_send)
+    if (lets_out(rq->verb) && env.no_send)
         return err_set(
             e, ERR_NO_SEND,
             "nothing is sent while NO_SEND is set: unset it and restart to let mail out");
-    return 0;
+    return mail_check_sender(rq->mailbox != NULL ? rq->mailbox : rq->sender, e);
 }
 
 struct mail_call *mail_start(const struct mail_request *rq, mail_done_fn *done, void *arg) {
@@ -47,9 +105,16 @@ struct mail_call *mail_start(const struct mail_request *rq, mail_done_fn *done, 
     return NULL;
 }
 
-void mail_cancel(struct mail_call **cp) {
-    if (*cp == NULL)
-        return;
-    backend->cancel(*cp);
+bool mail_cancel(struct mail_call **cp) {
+    struct mail_call *call = *cp;
+
     *cp = NULL;
+    return call != NULL && backend->cancel(call);
+}
+
+void mail_reply_fini(struct mail_reply *reply) {
+    free(reply->signature);
+    free(reply->in_reply_to);
+    free(reply->references);
+    reply->signature = reply->in_reply_to = reply->references = NULL;
 }

@@ -1,8 +1,12 @@
 /*
  * mail.h - letting a message out: one interface, two backends (Maildir outbox, Gmail).
  *
- * Ownership as in store.h: one done() or mail_cancel(), after which the mail may leave all the
- * same; the request is borrowed until mail_start() returns.
+ * Ownership as in store.h: one done() or mail_cancel(); the request is borrowed until mail_start()
+ * returns.
+ *
+ * A mail that must leave once at most leaves as a draft of the backend: DRAFT_CREATE puts it there
+ * and sends nothing; DRAFT_SEND consumes it, atomically, so that whoever lost the answer finds out
+ * with DRAFT_GET: what is gone was sent, what is there was not.  SEND has no such memory.
  */
 #ifndef MAIL_H
 #define MAIL_H
@@ -11,30 +15,47 @@
 #include "blob.h"
 #include "err.h"
 
-#define MAIL_ID_SIZE 128
+#define MAIL_ID_SIZE      128 /* of messages, threads and drafts */
+#define MAIL_ADDRESS_SIZE 256
 
 enum mail_verb {
-    MAIL_SEND,     /* the message leaves */
-    MAIL_SIGNATURE /* the HTML signature of a sender */
+    MAIL_SEND,         /* the message leaves */
+    MAIL_SIGNATURE,    /* the HTML signature of a sender */
+    MAIL_REPLY,        /* what makes a message an answer: its headers and its thread */
+    MAIL_PROFILE,      /* is there such a mailbox, and may we use it? */
+    MAIL_DRAFT_CREATE, /* the message is ready to leave */
+    MAIL_DRAFT_SEND,   /* it leaves; ERR_NOT_FOUND if there is no such draft (any more) */
+    MAIL_DRAFT_GET,    /* is it still there? */
+    MAIL_DRAFT_DELETE  /* it never leaves; gone already is success */
 };
 
 struct mail_request {
     enum mail_verb verb;
-    const char *sender;            /* bare address: whose mailbox */
-    struct blob *message;          /* SEND: RFC 5322 bytes */
-    const char *key;               /* SEND: a UUID; twice the same key is one mail.  NULL: none */
-    const char *thread_id;         /* SEND: thread to join, or NULL */
-    const char *const *recipients; /* SEND: bare addresses of To, Cc and Bcc */
+    const char *sender;            /* bare address: who writes.  All but those of a draft */
+    struct blob *message;          /* SEND, DRAFT_CREATE: RFC 5322 bytes */
+    const char *const *recipients; /* SEND, DRAFT_CREATE: bare addresses of To, Cc and Bcc */
     size_t nrecipients;
+    const char *key;         /* DRAFT_*: the UUID in X-Paraph-Id */
+    const char *draft_id;    /* DRAFT_SEND, _GET, _DELETE: what DRAFT_CREATE gave */
+    const char *mailbox;     /* the same */
+    const char *thread_id;   /* SEND, DRAFT_CREATE, REPLY: thread to join, or NULL.  DRAFT_SEND,
+                                _GET: what DRAFT_CREATE gave */
+    const char *in_reply_to; /* REPLY: Message-ID without <>, or the backend's id, or NULL */
 };
 
 struct mail_reply {
-    struct err err;        /* code ERR_NONE: success */
-    bool unknown;          /* SEND failed, but the mail may have left */
-    char id[MAIL_ID_SIZE]; /* SEND: the backend's id of the message */
-    char thread_id[MAIL_ID_SIZE];
-    char *signature; /* SIGNATURE: HTML, "" for none; done() may take it */
+    struct err err;                  /* code ERR_NONE: success */
+    bool unknown;                    /* SEND, DRAFT_SEND failed, but the mail may have left */
+    bool exists;                     /* DRAFT_GET: it is still there */
+    char id[MAIL_ID_SIZE];           /* SEND, DRAFT_SEND: of the message.  DRAFT_CREATE: of the
+                                        draft, "" where drafts are not possible.  DRAFT_GET, if it
+                                        is gone: of the message it became, "" if not known */
+    char thread_id[MAIL_ID_SIZE];    /* the same; and REPLY: the thread to join, or "" */
+    char mailbox[MAIL_ADDRESS_SIZE]; /* DRAFT_CREATE, PROFILE */
+    char *signature;                 /* SIGNATURE: HTML, "" for none */
+    char *in_reply_to, *references;  /* REPLY: as mime.h has them; NULL: none */
 };
+/* done() may take the last three, and leaves NULL in their place. */
 
 typedef void mail_done_fn(struct mail_reply *reply, void *arg);
 
@@ -43,10 +64,16 @@ void mail_fini(void);
 
 struct mail_call; /* the backend's own */
 
-/* NULL when the operation has ended already (done was called).  Under NO_SEND every MAIL_SEND ends
- * with ERR_NO_SEND here, whoever asks. */
+/* NULL when the operation has ended already (done was called).  Whoever asks: under NO_SEND
+ * nothing that lets mail out is started (ERR_NO_SEND), and nobody is written for or read of but
+ * whom mail_check_sender() knows. */
 struct mail_call *mail_start(const struct mail_request *rq, mail_done_fn *done, void *arg);
-void mail_cancel(struct mail_call **cp); /* NULL-safe, sets *cp to NULL */
+
+/* NULL-safe, sets *cp to NULL.  True: a mail may leave all the same, or have left. */
+bool mail_cancel(struct mail_call **cp);
+
+/* ERR_FORBIDDEN unless the bare address is the default sender or ALLOWED_SENDERS names it. */
+int mail_check_sender(const char *address, struct err *e);
 
 /* --- for the backends ------------------------------------------------------------------------ */
 
@@ -54,7 +81,10 @@ struct mail_backend {
     int (*init)(struct err *e);
     void (*fini)(void); /* NULL: nothing to do */
     struct mail_call *(*start)(const struct mail_request *rq, mail_done_fn *done, void *arg);
-    void (*cancel)(struct mail_call *call);
+    bool (*cancel)(struct mail_call *call);
 };
+
+/* Free what done() has left of a reply, but not the reply itself. */
+void mail_reply_fini(struct mail_reply *reply);
 
 #endif

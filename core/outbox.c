@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,22 +19,23 @@
 
 #define STALE_S   (36 * 60 * 60) /* Maildir's convention for files in tmp/ */
 #define SUFFIX    ".paraph"
-#define NAME_SIZE (CRYPTO_UUID_SIZE + sizeof(SUFFIX))
+#define DRAFT     ".draft"
+#define NAME_SIZE (2 * CRYPTO_UUID_SIZE + sizeof(SUFFIX))
 
 struct mail_call {
+    enum mail_verb verb;
     struct loop_work *work;
     mail_done_fn *done;
     void *arg;
     struct blob *message;
-    bool keyed;
-    char tmp[NAME_SIZE];  /* in tmp/, never twice the same */
+    char tmp[NAME_SIZE];  /* in tmp/ */
     char name[NAME_SIZE]; /* in new/ */
     struct mail_reply reply;
 };
 
 /* {DATA_DIR}/outbox, with room for "/tmp" behind it; constant while threads read it */
 static char root[PATH_MAX - 8];
-static unsigned sends; /* under way, detached ones included */
+static unsigned works; /* under way, detached ones included */
 
 /* --- directories ----------------------------------------------------------------------------- */
 
@@ -101,7 +101,13 @@ static int dir_prepare(const char *name) {
     return rc;
 }
 
-/* Remove what a crash left behind. */
+static bool is_draft(const char *name) {
+    size_t n = strlen(name);
+
+    return n > strlen(DRAFT) && strcmp(name + n - strlen(DRAFT), DRAFT) == 0;
+}
+
+/* Remove what a crash left behind.  Drafts stay: one that is gone counts as sent. */
 static int sweep_tmp(void) {
     char path[PATH_MAX];
     DIR *dir = opendir(dir_path(path, "tmp"));
@@ -112,7 +118,8 @@ static int sweep_tmp(void) {
     if (dir == NULL)
         return -1;
     while ((entry = readdir(dir)) != NULL)
-        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        if (!is_draft(entry->d_name) &&
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
             S_ISREG(st.st_mode) && st.st_mtime < old)
             unlinkat(dirfd(dir), entry->d_name, 0);
     closedir(dir);
@@ -160,71 +167,64 @@ static int write_tmp(const struct mail_call *c, int tmp) {
     return rc;
 }
 
-/* Has a reader moved it to cur/, where its name goes on with ":2," and flags (or, for some
- * readers, with ",S=" and the size first)?  -1 if that cannot be known. */
-static int was_taken(const char *name) {
-    char path[PATH_MAX];
-    DIR *dir = opendir(dir_path(path, "cur"));
-    size_t n = strlen(name);
-    struct dirent *entry;
-    int found = 0;
-
-    if (dir == NULL)
-        return -1;
-    while (found == 0 && (errno = 0, entry = readdir(dir)) != NULL)
-        found = strncmp(entry->d_name, name, n) == 0 && strchr(":,", entry->d_name[n]) != NULL;
-    if (found == 0 && errno != 0)
-        found = -1;
-    closedir(dir);
-    return found;
+static bool is_there(int dir, const char *name) {
+    return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Is it in new/ or cur/ already?  -1 if that cannot be known. */
-static int was_delivered(const char *name, int new) {
-    if (faccessat(new, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return 1;
-    return errno == ENOENT ? was_taken(name) : -1;
-}
-
-/*
- * Give the file in tmp/ its name in new/.  The lock makes "already there?" and the link one step
- * for all writers: once a name is not in new/ it can only be in cur/ or nowhere, since readers
- * only ever move it that way.
- */
+/* Readers see it from here on, but it may not outlive a power failure at once. */
 static int deliver(struct mail_call *c, int tmp, int new) {
-    int there = 0;
-
-    if (c->keyed) {
-        if (TEMP_FAILURE_RETRY(flock(new, LOCK_EX)) != 0 ||
-            (there = was_delivered(c->name, new)) < 0)
-            return -1;
-    }
-    if (there == 0 && linkat(tmp, c->tmp, new, c->name, 0) != 0 && errno != EEXIST)
+    if (renameat(tmp, c->tmp, new, c->name) != 0)
         return -1;
-    c->reply.unknown = true; /* readers see it, but it may not outlive a power failure */
-    if (fsync(new) != 0)
+    c->reply.unknown = true;
+    if (fsync(new) != 0 || fsync(tmp) != 0)
         return -1;
     c->reply.unknown = false;
     return 0;
 }
 
-static void send_work(void *arg) {
+static int deliver_draft(struct mail_call *c, int tmp, int new) {
+    if (deliver(c, tmp, new) == 0)
+        return 0;
+    if (errno != ENOENT || is_there(tmp, c->tmp))
+        return -1;
+    err_set(&c->reply.err, ERR_NOT_FOUND, "there is no such draft in the outbox");
+    return 0;
+}
+
+static int carry_out(struct mail_call *c, int tmp, int new) {
+    switch (c->verb) {
+    case MAIL_SEND:
+        return write_tmp(c, tmp) != 0 ? -1 : deliver(c, tmp, new);
+    case MAIL_DRAFT_CREATE:
+        return write_tmp(c, tmp) != 0 ? -1 : fsync(tmp);
+    case MAIL_DRAFT_SEND:
+        return deliver_draft(c, tmp, new);
+    case MAIL_DRAFT_GET:
+        c->reply.exists = is_there(tmp, c->tmp);
+        return c->reply.exists || errno == ENOENT ? 0 : -1;
+    default: /* MAIL_DRAFT_DELETE */
+        return unlinkat(tmp, c->tmp, 0) == 0 || errno == ENOENT ? 0 : -1;
+    }
+}
+
+static void work(void *arg) {
     struct mail_call *c = arg;
     int tmp = dir_open("tmp"), new = tmp < 0 ? -1 : dir_open("new");
 
-    if (new < 0 || write_tmp(c, tmp) != 0 || deliver(c, tmp, new) != 0)
+    if (new < 0 || carry_out(c, tmp, new) != 0) {
         fail_errno(&c->reply.err);
-    if (tmp >= 0) {
-        unlinkat(tmp, c->tmp, 0);
-        close(tmp);
+        if (tmp >= 0 && c->message != NULL)
+            unlinkat(tmp, c->tmp, 0);
     }
+    if (tmp >= 0)
+        close(tmp);
     if (new >= 0)
-        close(new); /* and unlock */
+        close(new);
 }
 
 /* --- on the loop ----------------------------------------------------------------------------- */
 
-static void on_sent(void *arg) {
+static void on_carried_out(void *arg) {
     struct mail_call *c = arg;
 
     c->work = NULL;
@@ -234,7 +234,7 @@ static void on_sent(void *arg) {
 static void call_release(void *arg) {
     struct mail_call *c = arg;
 
-    sends--;
+    works--;
     blob_unref(c->message);
     free(c);
 }
@@ -265,49 +265,86 @@ static int rehearse_refusal(const struct mail_request *rq, struct err *e) {
     return 0;
 }
 
-static struct mail_call *call_new(const struct mail_request *rq, mail_done_fn *done, void *arg) {
-    struct mail_call *c = calloc(1, sizeof(*c));
-    char fresh[CRYPTO_UUID_SIZE], id[CRYPTO_UUID_SIZE];
+/* Each draft has a name of its own, so that whoever forgets his cannot hit another one's. */
+static int name_draft(struct mail_call *c, const char *key, const char *fresh, struct err *e) {
+    char lower[CRYPTO_UUID_SIZE];
+    size_t n = strlen(key);
 
-    if (c == NULL)
+    if (!crypto_is_uuid(key, n))
+        return err_set_field(e, ERR_INVALID_FIELD, "key", "the key of a draft must be a UUID");
+    for (size_t i = 0; i <= n; i++)
+        lower[i] = (char)tolower((unsigned char)key[i]); /* one UUID, one name */
+    snprintf(c->tmp, sizeof(c->tmp), "%s.%s" DRAFT, lower, fresh);
+    snprintf(c->reply.id, sizeof(c->reply.id), "%s.%s", lower, fresh);
+    return 0;
+}
+
+static int find_draft(struct mail_call *c, const char *id, struct err *e) {
+    if (strlen(id) != 2 * CRYPTO_UUID_LEN + 1 || id[CRYPTO_UUID_LEN] != '.' ||
+        !crypto_is_uuid(id, CRYPTO_UUID_LEN) ||
+        !crypto_is_uuid(id + CRYPTO_UUID_SIZE, CRYPTO_UUID_LEN))
+        return err_set(e, ERR_INVALID_FIELD, "this is not the id of a draft in the outbox");
+    snprintf(c->tmp, sizeof(c->tmp), "%s" DRAFT, id);
+    snprintf(c->name, sizeof(c->name), "%.*s" SUFFIX, CRYPTO_UUID_LEN, id);
+    snprintf(c->reply.id, sizeof(c->reply.id), "%.*s", CRYPTO_UUID_LEN, id);
+    return 0;
+}
+
+static int name_files(struct mail_call *c, const struct mail_request *rq, struct err *e) {
+    char fresh[CRYPTO_UUID_SIZE];
+
+    crypto_uuid4(fresh);
+    if (c->verb == MAIL_DRAFT_CREATE)
+        return name_draft(c, rq->key, fresh, e);
+    if (c->verb != MAIL_SEND)
+        return find_draft(c, rq->draft_id, e);
+    snprintf(c->tmp, sizeof(c->tmp), "%s" SUFFIX, fresh);
+    snprintf(c->name, sizeof(c->name), "%s" SUFFIX, fresh);
+    snprintf(c->reply.id, sizeof(c->reply.id), "%s", fresh);
+    return 0;
+}
+
+static struct mail_call *call_new(const struct mail_request *rq, mail_done_fn *done, void *arg,
+                                  struct err *e) {
+    struct mail_call *c = calloc(1, sizeof(*c));
+
+    if (c == NULL) {
+        err_set(e, ERR_INTERNAL_ERROR, "out of memory");
         return NULL;
+    }
+    c->verb = rq->verb;
     c->done = done;
     c->arg = arg;
-    c->message = blob_ref(rq->message);
-    c->keyed = rq->key != NULL;
-    crypto_uuid4(fresh);
-    snprintf(id, sizeof(id), "%s", c->keyed ? rq->key : fresh);
-    for (char *p = id; *p != '\0'; p++)
-        *p = (char)tolower((unsigned char)*p); /* one UUID, one name */
-    snprintf(c->tmp, sizeof(c->tmp), "%s" SUFFIX, fresh);
-    snprintf(c->name, sizeof(c->name), "%s" SUFFIX, id);
-    snprintf(c->reply.id, sizeof(c->reply.id), "%s", id);
+    if (name_files(c, rq, e) != 0) {
+        free(c);
+        return NULL;
+    }
+    if (rq->message != NULL)
+        c->message = blob_ref(rq->message);
+    if (rq->sender != NULL)
+        snprintf(c->reply.mailbox, sizeof(c->reply.mailbox), "%s", rq->sender);
     snprintf(c->reply.thread_id, sizeof(c->reply.thread_id), "%s",
-             rq->thread_id != NULL ? rq->thread_id : id);
+             rq->thread_id != NULL          ? rq->thread_id
+             : c->verb == MAIL_DRAFT_CREATE ? rq->key
+                                            : c->reply.id);
+    works++;
     return c;
 }
 
-static struct mail_call *send_start(const struct mail_request *rq, mail_done_fn *done, void *arg,
+static struct mail_call *work_start(const struct mail_request *rq, mail_done_fn *done, void *arg,
                                     struct err *e) {
     struct mail_call *c;
 
     if (rehearse_refusal(rq, e) != 0)
         return NULL;
-    if (rq->key != NULL && !crypto_is_uuid(rq->key, strlen(rq->key))) {
-        err_set_field(e, ERR_INVALID_FIELD, "key", "the key of a message must be a UUID");
-        return NULL;
-    }
-    if (sends >= OUTBOX_SENDS_MAX) {
+    if (works >= OUTBOX_WORKS_MAX) {
         err_set(e, ERR_OVERLOADED, "too many messages wait for the disk of the outbox");
         e->retry_after = 1;
         return NULL;
     }
-    if ((c = call_new(rq, done, arg)) == NULL) {
-        err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    if ((c = call_new(rq, done, arg, e)) == NULL)
         return NULL;
-    }
-    sends++;
-    if ((c->work = loop_work_start(send_work, on_sent, call_release, c)) == NULL) {
+    if ((c->work = loop_work_start(work, on_carried_out, call_release, c)) == NULL) {
         err_set(e, ERR_INTERNAL_ERROR, "out of memory");
         call_release(c);
         return NULL;
@@ -315,24 +352,47 @@ static struct mail_call *send_start(const struct mail_request *rq, mail_done_fn 
     return c;
 }
 
+static int copy(char **to, const char *s, struct err *e) {
+    if (s != NULL && (*to = strdup(s)) == NULL)
+        return err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    return 0;
+}
+
+/* There is no mailbox to look into: the request's own words are taken for true. */
+static int answer(const struct mail_request *rq, struct mail_reply *reply) {
+    switch (rq->verb) {
+    case MAIL_SIGNATURE:
+        return copy(&reply->signature, env.local_signature, &reply->err);
+    case MAIL_REPLY:
+        snprintf(reply->thread_id, sizeof(reply->thread_id), "%s",
+                 rq->thread_id != NULL ? rq->thread_id : "");
+        return copy(&reply->in_reply_to, rq->in_reply_to, &reply->err);
+    default: /* MAIL_PROFILE */
+        snprintf(reply->mailbox, sizeof(reply->mailbox), "%s", rq->sender);
+        return 0;
+    }
+}
+
 static struct mail_call *outbox_start(const struct mail_request *rq, mail_done_fn *done,
                                       void *arg) {
     struct mail_reply reply = {0};
     struct mail_call *c;
 
-    if (rq->verb == MAIL_SEND) {
-        if ((c = send_start(rq, done, arg, &reply.err)) != NULL)
-            return c;
-    } else if ((reply.signature = strdup(env.local_signature)) == NULL) {
-        err_set(&reply.err, ERR_INTERNAL_ERROR, "out of memory");
-    }
+    if (rq->verb == MAIL_SIGNATURE || rq->verb == MAIL_REPLY || rq->verb == MAIL_PROFILE)
+        answer(rq, &reply);
+    else if ((c = work_start(rq, done, arg, &reply.err)) != NULL)
+        return c;
     done(&reply, arg);
-    free(reply.signature);
+    mail_reply_fini(&reply);
     return NULL;
 }
 
-static void outbox_cancel(struct mail_call *c) {
+/* A thread may be at it. */
+static bool outbox_cancel(struct mail_call *c) {
+    bool may_leave = c->verb == MAIL_SEND || c->verb == MAIL_DRAFT_SEND;
+
     loop_work_detach(&c->work);
+    return may_leave;
 }
 
 const struct mail_backend outbox_backend = {

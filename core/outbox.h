@@ -2,13 +2,14 @@
  * outbox.h - the embedded way out: a Maildir, {DATA_DIR}/outbox/{tmp,new,cur}, from which another
  * program (or a person) takes the mail.
  *
- * A message is written and fsynced in tmp/, then linked into new/ as "<id>.paraph"; the id is the
- * key of the request, or a fresh UUID.  With a key, doing it twice is doing it once: also across
- * processes, also after a reader has moved the file to cur/, but not after somebody has deleted
- * it.  The files are touched on threads of the pool, never on the loop.
+ * A message is written and fsynced in tmp/, then linked into new/ as "<id>.paraph", with a fresh
+ * UUID as its id.  A draft stays in tmp/ as "<key>.<fresh UUID>.draft" until it is sent: then it is
+ * renamed into new/ as "<key>.paraph".  Like one of Gmail's it can be sent once, and is gone from
+ * tmp/ from that moment on, whoever asks and after whatever crash.  The files are touched on
+ * threads of the pool, never on the loop.
  *
- * At start what is missing of the directories is made, and what a crash left in tmp/ is removed.
- * A send that is cancelled may still happen.  Failures are ERR_STORE_ERROR, and say which
+ * At start what is missing of the directories is made, and what a crash left in tmp/ is removed,
+ * but for drafts.  What is cancelled may still happen.  Failures are ERR_STORE_ERROR, and say which
  * directory and what to do.
  *
  * Recipients tempfail@ and permfail@ at .test domains (RFC 2606) rehearse refusals: ERR_GMAIL_ERROR
@@ -19,8 +20,8 @@
 
 #include "mail.h"
 
-/* Sends under way at once; one more is refused with ERR_OVERLOADED. */
-#define OUTBOX_SENDS_MAX 256
+/* Operations on files under way at once; one more is refused with ERR_OVERLOADED. */
+#define OUTBOX_WORKS_MAX 256
 
 extern const struct mail_backend outbox_backend;
 

@@ -170,7 +170,7 @@ local function test_copy(document, to)
   local subject = document.subject
   if type(subject) == "string" then subject = "[TEST] " .. subject end
   return drafts.merged(document, { to = to, subject = subject },
-    { "cc", "bcc", "thread_id", "sent_at" })
+    { "cc", "bcc", "thread_id", "in_reply_to", "reply_headers", "sent_at" })
 end
 
 --- POST /drafts/{id}/test. Whatever the draft's status: the copy touches neither it nor its
@@ -209,8 +209,8 @@ function api.send(req)
   return {
     json = {
       status = "ok",
-      message_id = sent.id,
-      thread_id = sent.thread_id,
+      message_id = sent.id or json.null,
+      thread_id = sent.thread_id or json.null,
       pixel_id = sent.pixel_id or json.null,
     },
   }

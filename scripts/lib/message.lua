@@ -89,6 +89,9 @@ local stored = {
   properties = with(shared, {
     subject = line(nil, 1),
     attachments = attachments(with(described, { size = { type = "integer" } })),
+    reply_headers = { type = "object", properties = {
+      in_reply_to = line(nil, 1), references = line(nil, 1), thread_id = line(127, 1),
+    } },
   }),
 }
 
@@ -247,6 +250,26 @@ local function date_of(document)
   return type(sent_at) == "string" and time.parse(sent_at) and sent_at or nil
 end
 
+local function reply_headers_of(fields, from)
+  if fields.reply_headers then return fields.reply_headers end
+  if not fields.thread_id and not fields.in_reply_to then return {} end
+  return mail.reply_headers(fields.thread_id, bare(fields.in_reply_to), from and from.address)
+end
+
+--- What makes a message an answer, if it is one: fixed when it is claimed, looked up until then.
+---@async
+---@param document paraph.document
+---@return { in_reply_to?: string, references?: string, thread_id?: string }? headers
+---@return paraph.err? err
+function message.reply_headers(document)
+  local fields, err = fields_of(document)
+  if not fields then return nil, err end
+  local from
+  from, err = mailbox_of(fields)
+  if err then return nil, err end
+  return reply_headers_of(fields, from)
+end
+
 --- Check everything and build.
 ---@async
 ---@param id string                 of the draft, or a fresh UUID
@@ -263,9 +286,11 @@ function message.build(id, document, contents, pixel_id)
   if err then return nil, err end
   local format, body = body_of(fields)
   if not format then return nil, body end
-  local signature
+  local signature, reply
   signature, err = mail.signature(from and from.address)
   if not signature then return nil, err end
+  reply, err = reply_headers_of(fields, from)
+  if not reply then return nil, err end
 
   local html, text = compose.bodies {
     format = format,
@@ -282,8 +307,9 @@ function message.build(id, document, contents, pixel_id)
     subject = fields.subject,
     text = text, html = html,
     parts = parts_of(fields, contents),
-    thread_id = fields.thread_id,
-    in_reply_to = bare(fields.in_reply_to),
+    thread_id = reply.thread_id or fields.thread_id,
+    in_reply_to = reply.in_reply_to,
+    references = reply.references,
     date = date_of(document),
   }
 end

@@ -26,6 +26,7 @@ local mail = {}
 ---@field parts? paraph.mail.part[]
 ---@field thread_id? string
 ---@field in_reply_to? string   message id without <>
+---@field references? string    message ids in <>, separated by spaces; default in_reply_to's
 ---@field date? string          RFC 3339; default now
 
 --- A built message. `#message` is its length in bytes.
@@ -54,14 +55,70 @@ function message:sender() end
 ---@return paraph.err? err
 function mail.build(message) end
 
---- Let it out. With a key (a UUID) the same key twice is one mail. `no_send` under NO_SEND. If
---- err.unknown is true the mail may have left all the same.
+--- Let it out. Nothing settles an unknown outcome: if err.unknown is true the mail may have left.
+--- `no_send` under NO_SEND, as for drafts.
 ---@async
 ---@param message paraph.message
----@param options? { key?: string }
 ---@return { id: string, thread_id: string }? sent
 ---@return paraph.err? err
-function mail.send(message, options) end
+function mail.send(message) end
+
+--- A message that waits in its mailbox, ready to leave: as `draft_create` made it, or rebuilt from
+--- what was written down of it.
+---@class paraph.mail.draft
+---@field id string
+---@field mailbox string
+---@field thread_id? string
+---@field key? string           X-Paraph-Id of the message
+
+--- Make a message ready to leave, and let nothing out. nil without an error where this is not
+--- possible (GMAIL_SCOPES): then there is only `send`.
+---@async
+---@param message paraph.message
+---@return paraph.mail.draft? draft
+---@return paraph.err? err
+function mail.draft_create(message) end
+
+--- Let a draft out: once, whoever asks how often. `not_found` if it is gone. If err.unknown is true
+--- it may have left: ask `draft_exists`.
+---@async
+---@param draft paraph.mail.draft
+---@return { id: string, thread_id: string }? sent
+---@return paraph.err? err
+function mail.draft_send(draft) end
+
+--- Whether a draft is still there. What is gone was sent: then also what became of it, as far as
+--- it is known.
+---@async
+---@param draft paraph.mail.draft
+---@return boolean? exists
+---@return { id?: string, thread_id?: string }|paraph.err|nil sent_or_err
+function mail.draft_exists(draft) end
+
+--- Take a draft away unsent; gone already is no error.
+---@async
+---@param draft paraph.mail.draft
+---@return true? ok
+---@return paraph.err? err
+function mail.draft_delete(draft) end
+
+--- What makes a message an answer: its headers, for `build`, and its thread. The message that is
+--- answered is the one that in_reply_to names, by its Message-ID or by its id in the mailbox, else
+--- the last one of the thread.
+---@async
+---@param thread_id? string
+---@param in_reply_to? string    without <>
+---@param address? string        who answers; default: the default sender
+---@return { in_reply_to?: string, references?: string, thread_id?: string }? headers
+---@return paraph.err? err       `invalid_field`: there is no such message or thread
+function mail.reply_headers(thread_id, in_reply_to, address) end
+
+--- The mailbox behind an address, if there is one that we may use.
+---@async
+---@param address? string        default: the default sender
+---@return { address: string }? profile
+---@return paraph.err? err
+function mail.profile(address) end
 
 --- HTML signature of a sender; "" if he has none.
 ---@async

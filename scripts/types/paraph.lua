@@ -11,7 +11,7 @@
 ---@field retry_after? integer  seconds
 ---@field details? table<string, any>  further members of the error answer
 ---@field sent? boolean      of paraph.fetch: the request may have reached the server
----@field unknown? boolean   of mail.send: the mail may have left all the same
+---@field unknown? boolean   of mail.send and mail.draft_send: the mail may have left all the same
 
 --- Immutable bytes that live outside Lua: request bodies, attachments, built messages.
 --- `#blob` is its length in bytes.

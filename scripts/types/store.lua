@@ -65,8 +65,8 @@ function store.delete(collection, id, options) end
 ---@return paraph.err? err
 function store.query(collection, query) end
 
---- Count an occurrence: `counter` grows by one, `first` becomes now unless it is set, `last` becomes
---- now. False if there is no such document.
+--- Count an occurrence: `counter` grows by one, `first` becomes now unless it is set, `last`
+--- becomes now. False if there is no such document.
 ---@async
 ---@param collection string
 ---@param id string

@@ -6,7 +6,9 @@ local delivery = require "lib.delivery"
 local drafts = require "lib.drafts"
 local expect = require "lib.expect"
 local mail = require "paraph.mail"
+local message = require "lib.message"
 local store = require "paraph.store"
+local task = require "paraph.task"
 local time = require "paraph.time"
 
 local CALLER = { name = "reviewer", roles = { review = true } }
@@ -28,12 +30,18 @@ local function document(id)
   return assert(drafts.load(id)).document
 end
 
---- Run `body` with tracking on and mail.send as given.
-local function with_mailer(mailer, body)
+--- Run `body` with tracking on and the given functions in place of mail's.
+local function with_mail(functions, body)
+  local name, f = next(functions)
+  if name then
+    local rest = {}
+    for other, g in pairs(functions) do
+      if other ~= name then rest[other] = g end
+    end
+    return expect.while_replaced(mail, name, f, function() with_mail(rest, body) end)
+  end
   expect.while_replaced(config, "tracking", true, function()
-    expect.while_replaced(config, "pixel_base_url", "https://t.example.org", function()
-      expect.while_replaced(mail, "send", mailer, body)
-    end)
+    expect.while_replaced(config, "pixel_base_url", "https://t.example.org", body)
   end)
 end
 
@@ -41,68 +49,298 @@ local function failing(err)
   return function() return nil, err end
 end
 
+local function never() error("this must not be called") end
+
+--- Let the claim on a draft outlive its holder.
+local function outlive(id)
+  local since = time.format(time.parse(time.now()) - 2 * config.request_timeout - 10)
+  assert(store.update(config.draft_collection, id, { sending_since = since }))
+end
+
+local function keeps_pixel(id)
+  return store.get(config.pixel_collection, crypto.uuid5(id, "pixel")) ~= nil
+end
+
 local tests = {}
 
-tests["the pixel and the claim are written before the mail leaves"] = function()
+tests["each step is written down before the next"] = function()
   local id = new_draft()
   local pixel_id = crypto.uuid5(id, "pixel")
-  local seen
-  with_mailer(function(_, options)
-    seen = { document = document(id), options = options }
-    seen.pixel = store.get(config.pixel_collection, pixel_id)
-    return { id = "m1", thread_id = "t1" }
-  end, function()
+  local at_create, at_send, pixel
+  with_mail({
+    draft_create = function()
+      at_create = document(id)
+      pixel = store.get(config.pixel_collection, pixel_id)
+      return { id = "r1", mailbox = "me@example.org", thread_id = "t1", key = id }
+    end,
+    draft_send = function(draft)
+      expect.equal(draft, { id = "r1", mailbox = "me@example.org", thread_id = "t1", key = id })
+      at_send = document(id)
+      return { id = "m1", thread_id = "t1" }
+    end,
+  }, function()
     expect.equal(send(id), { id = "m1", thread_id = "t1", pixel_id = pixel_id })
   end)
-  expect.equal({ seen.document.status, seen.document.attempt, seen.document.pixel_id },
-    { "sending", 1, pixel_id })
-  assert(time.parse(seen.document.sending_since))
-  expect.equal({ seen.pixel.draft_id, seen.pixel.open_count }, { id, 0 })
-  expect.equal(seen.options, { key = id })
+  expect.equal({ at_create.status, at_create.attempt }, { "sending", 1 })
+  expect.equal(at_create.pixel_id, pixel_id)
+  expect.equal(at_create.gmail_draft_id, nil)
+  assert(time.parse(at_create.sending_since))
+  expect.equal({ pixel.draft_id, pixel.open_count }, { id, 0 })
+  expect.equal({ at_send.gmail_draft_id, at_send.gmail_mailbox, at_send.gmail_thread_id },
+    { "r1", "me@example.org", "t1" })
+  local sent = document(id)
+  expect.equal({ sent.status, sent.message_id, sent.thread_id, sent.gmail_draft_id },
+    { "sent", "m1", "t1", "r1" })
+  expect.equal({ sent.gmail_mailbox, sent.gmail_thread_id, sent.sending_since }, {})
 end
 
-tests["a refused draft waits for review again"] = function()
+for step, name in ipairs { "draft_create", "draft_send" } do
+  tests["a draft refused at " .. name .. " waits for review again"] = function()
+    local id = new_draft()
+    local deleted = 0
+    with_mail({
+      [name] = failing { code = "gmail_error", message = "Gmail says no" },
+      draft_delete = function() deleted = deleted + 1 return true end,
+    }, function()
+      expect.refused("gmail_error", nil, send(id))
+    end)
+    local draft = document(id)
+    expect.equal({ draft.status, draft.error, draft.attempt }, { "pending", "Gmail says no", 1 })
+    expect.equal({ draft.sending_since, draft.pixel_id, draft.reviewed_by, draft.gmail_draft_id,
+      draft.gmail_mailbox, draft.gmail_thread_id }, {})
+    expect.equal({ deleted, keeps_pixel(id) }, { step - 1, false })
+    assert(send(id))
+    draft = document(id)
+    expect.equal({ draft.status, draft.error, draft.attempt }, { "sent", nil, 2 })
+  end
+end
+
+tests["with a claim on it, a draft is not deleted"] = function()
   local id = new_draft()
-  with_mailer(failing { code = "gmail_error", message = "Gmail says no" }, function()
-    expect.refused("gmail_error", nil, send(id))
+  local update = store.update
+  with_mail({
+    draft_send = failing { code = "gmail_error", message = "no" },
+    draft_delete = never,
+  }, function()
+    expect.while_replaced(store, "update", function(collection, of, members, options)
+      if members.status == "pending" then return nil, { code = "store_error", message = "down" } end
+      return update(collection, of, members, options)
+    end, function()
+      expect.refused("gmail_error", nil, send(id))
+    end)
   end)
   local draft = document(id)
-  expect.equal({ draft.status, draft.error, draft.attempt }, { "pending", "Gmail says no", 1 })
-  expect.equal({ draft.sending_since, draft.pixel_id, draft.reviewed_by }, {})
-  expect.equal(store.get(config.pixel_collection, crypto.uuid5(id, "pixel")), nil)
+  expect.equal({ draft.status, keeps_pixel(id) }, { "sending", true })
+  outlive(id)
   assert(send(id))
-  draft = document(id)
-  expect.equal({ draft.status, draft.error, draft.attempt }, { "sent", nil, 2 })
+  expect.equal({ document(id).status, document(id).gmail_draft_id },
+    { "sent", draft.gmail_draft_id })
 end
 
-tests["after an unknown outcome the claim stays"] = function()
+tests["an answer that was lost is found"] = function()
   local id = new_draft()
-  with_mailer(failing(LOST), function() expect.refused("timeout", nil, send(id)) end)
-  expect.equal({ document(id).status, document(id).error }, { "sending", LOST.message })
-  expect.refused("in_progress", nil, send(id))
+  local draft_send = mail.draft_send
+  with_mail({
+    draft_send = function(draft)
+      assert(draft_send(draft))
+      return nil, LOST
+    end,
+  }, function()
+    expect.equal(assert(send(id)).id, id)
+  end)
+  expect.equal({ document(id).status, document(id).message_id, document(id).error },
+    { "sent", id, nil })
 end
 
-tests["a claim that has outlived its lease is taken over"] = function()
+tests["what is gone was sent, though nobody knows as what"] = function()
   local id = new_draft()
-  with_mailer(failing(LOST), function() send(id) end)
-  local pixel_id = document(id).pixel_id
-  local lease = 2 * config.request_timeout
-  local function claimed_before(seconds)
-    local since = time.format(time.parse(time.now()) - seconds)
-    assert(store.update(config.draft_collection, id, { sending_since = since }))
-  end
-  claimed_before(lease - 10)
+  with_mail({
+    draft_send = failing { code = "not_found", message = "there is no such draft" },
+    draft_exists = function() return false, {} end,
+  }, function()
+    local sent = assert(send(id))
+    expect.equal({ sent.id, sent.thread_id }, {})
+  end)
+  expect.equal({ document(id).status, document(id).message_id }, { "sent", nil })
+end
+
+tests["what is still there is sent again"] = function()
+  local id = new_draft()
+  local draft_send, calls = mail.draft_send, 0
+  with_mail({
+    draft_send = function(draft)
+      calls = calls + 1
+      if calls == 1 then return nil, LOST end
+      return draft_send(draft)
+    end,
+    draft_delete = never,
+  }, function()
+    assert(send(id))
+  end)
+  expect.equal({ document(id).status, calls }, { "sent", 2 })
+end
+
+tests["after an attempt without an answer a refusal settles nothing"] = function()
+  local id = new_draft()
+  local calls = 0
+  with_mail({
+    draft_send = function()
+      calls = calls + 1
+      if calls == 1 then return nil, LOST end
+      return nil, { code = "rate_limited", message = "slowly" }
+    end,
+    draft_delete = never,
+  }, function()
+    expect.refused("rate_limited", nil, send(id))
+  end)
+  expect.equal({ document(id).status, document(id).error, calls }, { "sending", "slowly", 2 })
+end
+
+tests["after an unknown outcome the claim stays, until its lease is over"] = function()
+  local id = new_draft()
+  with_mail({ draft_send = failing(LOST), draft_exists = failing(LOST), draft_delete = never },
+    function() expect.refused("timeout", nil, send(id)) end)
+  local draft = document(id)
+  expect.equal({ draft.status, draft.error, draft.pixel_id },
+    { "sending", LOST.message, crypto.uuid5(id, "pixel") })
+  assert(keeps_pixel(id))
   expect.refused("in_progress", nil, send(id))
-  claimed_before(lease + 10)
-  expect.equal(assert(send(id)).pixel_id, pixel_id)
+  outlive(id)
+  with_mail({ draft_create = never }, function()
+    expect.equal(assert(send(id)).pixel_id, draft.pixel_id)
+  end)
+  expect.equal({ document(id).status, document(id).attempt, document(id).gmail_draft_id },
+    { "sent", 2, draft.gmail_draft_id })
+end
+
+tests["a claim without a draft is taken over from the start"] = function()
+  local id = new_draft()
+  assert(store.update(config.draft_collection, id, { status = "sending", attempt = 1 }))
+  outlive(id)
+  assert(send(id))
   expect.equal({ document(id).status, document(id).attempt }, { "sent", 2 })
+end
+
+tests["who has lost his claim takes his draft away"] = function()
+  local id = new_draft()
+  local draft_create, draft_delete = mail.draft_create, mail.draft_delete
+  local staged, deleted
+  with_mail({
+    draft_create = function(built)
+      staged = assert(draft_create(built))
+      assert(store.update(config.draft_collection, id, { attempt = 7, gmail_draft_id = "other" }))
+      return staged
+    end,
+    draft_delete = function(draft)
+      deleted = draft.id
+      return draft_delete(draft)
+    end,
+    draft_send = never,
+  }, function()
+    expect.refused("in_progress", nil, send(id))
+  end)
+  expect.equal(deleted, staged.id)
+  expect.equal({ document(id).status, document(id).attempt, keeps_pixel(id) },
+    { "sending", 7, true })
+end
+
+tests["a draft that was written down all the same stays"] = function()
+  local id = new_draft()
+  local update = store.update
+  with_mail({ draft_delete = never, draft_send = never }, function()
+    expect.while_replaced(store, "update", function(collection, of, members, options)
+      local version, err = update(collection, of, members, options)
+      if not members.gmail_draft_id then return version, err end
+      return nil, { code = "conflict", message = "the answer was lost, and the repetition refused" }
+    end, function()
+      expect.refused("in_progress", nil, send(id))
+    end)
+  end)
+  expect.equal(document(id).status, "sending")
+  outlive(id)
+  assert(send(id))
+  expect.equal(document(id).status, "sent")
+end
+
+--- mail.draft_create where the mailbox keeps no drafts for us.
+local function no_drafts() return nil end
+
+tests["without drafts a message is sent as it is"] = function()
+  local id = new_draft()
+  local seen
+  with_mail({
+    draft_create = no_drafts,
+    send = function()
+      seen = document(id)
+      return { id = "m1", thread_id = "t1" }
+    end,
+  }, function()
+    expect.equal(send(id).id, "m1")
+  end)
+  expect.equal({ seen.status, seen.unsettled, seen.gmail_draft_id }, { "sending", true, nil })
+  expect.equal({ document(id).status, document(id).unsettled }, { "sent", nil })
+end
+
+tests["without drafts a refusal is a refusal"] = function()
+  local id = new_draft()
+  with_mail({ draft_create = no_drafts, send = failing { code = "gmail_error", message = "no" } },
+    function() expect.refused("gmail_error", nil, send(id)) end)
+  expect.equal({ document(id).status, document(id).unsettled }, { "pending", nil })
+end
+
+tests["without drafts an unknown outcome is for a person to settle"] = function()
+  local id = new_draft()
+  with_mail({ draft_create = no_drafts, send = failing(LOST) },
+    function() expect.refused("timeout", nil, send(id)) end)
+  expect.equal({ document(id).status, document(id).unsettled }, { "sending", true })
+  outlive(id)
+  with_mail({ draft_create = never, send = never }, function()
+    expect.holds(expect.refused("gmail_error", nil, send(id)).message, "look into the mailbox")
+  end)
+  local draft = document(id)
+  expect.equal({ draft.status, draft.unsettled }, { "pending", nil })
+  expect.holds(draft.error, "look into the mailbox")
+end
+
+tests["what a draft answers is fixed when it is claimed"] = function()
+  local id = new_draft()
+  assert(store.update(config.draft_collection, id, { thread_id = "t1" }))
+  local headers = { in_reply_to = "1@x.org", references = "<0@x.org> <1@x.org>", thread_id = "t1" }
+  local asked = 0
+  with_mail({
+    reply_headers = function(thread_id, in_reply_to)
+      expect.equal({ thread_id, in_reply_to }, { "t1" })
+      asked = asked + 1
+      return headers
+    end,
+  }, function()
+    assert(send(id))
+  end)
+  expect.equal(asked, 1)
+  local draft = assert(drafts.load(id))
+  expect.equal(draft.document.reply_headers, headers)
+  with_mail({ reply_headers = never }, function()
+    local built = assert(message.build(id, draft.document, {}))
+    expect.holds(built:bytes():string(), "\r\nIn-Reply-To: <1@x.org>\r\n")
+    expect.holds(built:bytes():string(), "\r\nReferences: <0@x.org> <1@x.org>\r\n")
+  end)
+end
+
+tests["a thread that cannot be answered stops the send"] = function()
+  local id = new_draft()
+  assert(store.update(config.draft_collection, id, { thread_id = "t1" }))
+  local err = { code = "invalid_field", field = "thread_id", message = "there is no such thread" }
+  with_mail({ reply_headers = failing(err), draft_create = never }, function()
+    expect.refused("invalid_field", "thread_id", send(id))
+  end)
+  expect.equal(document(id).status, "pending")
 end
 
 tests["of two claims one is taken"] = function()
   local id = new_draft()
   local first, second = assert(drafts.load(id)), assert(drafts.load(id))
   assert(delivery.send_draft(first, nil, CALLER))
-  with_mailer(function() error("sent twice") end, function()
+  with_mail({ draft_create = never, send = never }, function()
     expect.refused("in_progress", nil, delivery.send_draft(second, nil, CALLER))
   end)
 end
@@ -110,7 +348,7 @@ end
 tests["a pixel that cannot be kept stops the send"] = function()
   local id = new_draft()
   local create = failing { code = "store_error", message = "the disk is full" }
-  with_mailer(function() error("sent") end, function()
+  with_mail({ draft_create = never }, function()
     expect.while_replaced(store, "create", create, function()
       expect.refused("store_error", nil, send(id))
     end)
@@ -143,6 +381,77 @@ tests["a draft that cannot be marked was sent all the same"] = function()
     assert(send(id))
   end)
   expect.equal(document(id).status, "sending")
+end
+
+--- Send what is no draft: what came of it, and the id of its pixel.
+local function send_now()
+  local id = crypto.uuid4()
+  local document_of = { to = "ann@example.com", subject = "Hello", body = "Hi" }
+  local pixel_id = crypto.uuid5(id, "pixel")
+  local built = assert(message.build(id, document_of, {}, pixel_id))
+  local sent, err = delivery.send_now(built, document_of, pixel_id)
+  return sent, err, pixel_id
+end
+
+local function pixel(pixel_id) return store.get(config.pixel_collection, pixel_id) end
+
+tests["a direct send and its pixel are under way at once"] = function()
+  local create, started, met = store.create, {}, 0
+  local function meet(name)
+    started[name] = true
+    for _ = 1, 200 do
+      if started.mail and started.pixel then met = met + 1 break end
+      task.sleep(5)
+    end
+  end
+  with_mail({
+    send = function() meet("mail") return { id = "m1", thread_id = "t1" } end,
+  }, function()
+    expect.while_replaced(store, "create", function(...)
+      meet("pixel")
+      return create(...)
+    end, function()
+      local sent, _, pixel_id = send_now()
+      expect.equal(sent, { id = "m1", thread_id = "t1", pixel_id = pixel_id })
+      expect.equal(pixel(pixel_id).open_count, 0)
+    end)
+  end)
+  expect.equal(met, 2)
+end
+
+tests["a direct send that is refused has no pixel"] = function()
+  with_mail({ send = failing { code = "gmail_error", message = "no" } }, function()
+    local sent, err, pixel_id = send_now()
+    expect.refused("gmail_error", nil, sent, err)
+    expect.equal(pixel(pixel_id), nil)
+  end)
+end
+
+tests["a direct send that may have left keeps its pixel"] = function()
+  with_mail({ send = failing(LOST) }, function()
+    local sent, err, pixel_id = send_now()
+    expect.refused("timeout", nil, sent, err)
+    expect.equal(pixel(pixel_id).open_count, 0)
+  end)
+end
+
+tests["a direct send whose pixel fails has left all the same"] = function()
+  local create, failures = store.create, 1
+  local function failing_create(...)
+    failures = failures - 1
+    if failures >= 0 then return nil, { code = "store_error", message = "busy" } end
+    return create(...)
+  end
+  with_mail({}, function()
+    expect.while_replaced(store, "create", failing_create, function()
+      local sent, _, pixel_id = send_now()
+      expect.equal({ sent.pixel_id, pixel(pixel_id).open_count }, { pixel_id, 0 })
+      failures = 2
+      sent, _, pixel_id = send_now()
+      assert(sent.id)
+      expect.equal({ sent.pixel_id, pixel(pixel_id) }, {})
+    end)
+  end)
 end
 
 return tests

@@ -81,6 +81,7 @@ return {
     for _, changes in ipairs {
       { text = "Hi bob" }, { subject = "hello" }, { to = "bob@example.com" }, { cc = "c@x.org" },
       { html = "<p>Hi" }, { reply_to = "d@x.org" }, { in_reply_to = "1@x.org" },
+      { references = "<0@x.org> <1@x.org>" },
       { from = { address = SENDER, name = "Zoë" } },
     } do
       assert(build(changes):etag() ~= etag, next(changes))
@@ -214,7 +215,7 @@ return {
     })
     for name, value in pairs {
       id = false, from = "a@b", to = 1, cc = true, bcc = print, reply_to = 2, subject = 3,
-      text = 4, html = {}, parts = "x", thread_id = 5, in_reply_to = {}, date = 6,
+      text = 4, html = {}, parts = "x", thread_id = 5, in_reply_to = {}, references = {}, date = 6,
     } do
       raises("'" .. name .. "'", mail.build, draft { [name] = value })
     end
@@ -255,13 +256,48 @@ return {
     assert(crypto.is_uuid(sent.id))
     assert(sent.thread_id == sent.id)
     assert(assert(mail.send(build())).id ~= sent.id)
-    assert(assert(mail.send(build { thread_id = "t-1" }, {})).thread_id == "t-1")
+    assert(assert(mail.send(build { thread_id = "t-1" })).thread_id == "t-1")
   end,
 
-  ["the same key twice is one mail"] = function()
-    local key = crypto.uuid4()
-    assert(assert(mail.send(build(), { key = key })).id == key)
-    assert(assert(mail.send(build(), { key = key:upper() })).id == key)
+  ["a draft waits, and is sent once"] = function()
+    local waiting = assert(mail.draft_create(build { thread_id = "t-1" }))
+    assert(waiting.mailbox == SENDER and waiting.thread_id == "t-1" and waiting.key == ID)
+    assert(mail.draft_exists(waiting) == true)
+    local sent = assert(mail.draft_send(waiting))
+    assert(sent.id == ID and sent.thread_id == "t-1")
+    local again, err = mail.draft_send(waiting)
+    assert(again == nil and err.code == "not_found" and err.unknown == nil)
+    local exists, found = mail.draft_exists(waiting)
+    assert(exists == false and found.id == ID and found.thread_id == "t-1")
+  end,
+
+  ["a draft can be taken away"] = function()
+    local waiting = assert(mail.draft_create(build()))
+    assert(mail.draft_delete(waiting) == true)
+    assert(mail.draft_delete(waiting) == true)
+    assert(mail.draft_exists(waiting) == false)
+    assert(select(2, mail.draft_send(waiting)).code == "not_found")
+  end,
+
+  ["what was written down of a draft is enough"] = function()
+    local waiting = assert(mail.draft_create(build()))
+    assert(assert(mail.draft_send { id = waiting.id, mailbox = waiting.mailbox }).id == ID)
+    local sent, err = mail.draft_send { id = waiting.id, mailbox = "eve@example.org" }
+    assert(sent == nil and err.code == "forbidden")
+    sent, err = mail.draft_send { id = "r1", mailbox = SENDER }
+    assert(sent == nil and err.code == "invalid_field")
+  end,
+
+  ["what makes a message an answer"] = function()
+    local headers = assert(mail.reply_headers("t-1", "1@x.org"))
+    assert(headers.thread_id == "t-1" and headers.in_reply_to == "1@x.org")
+    assert(next(assert(mail.reply_headers())) == nil)
+    assert(select(2, mail.reply_headers("t-1", nil, "eve@example.org")).code == "forbidden")
+    local text = build { in_reply_to = "1@x.org", references = "<0@x.org> <1@x.org>" }
+      :bytes():string()
+    has(text, "\r\nIn-Reply-To: <1@x.org>\r\n")
+    has(text, "\r\nReferences: <0@x.org> <1@x.org>\r\n")
+    refused({ references = "0@x.org" }, "invalid_field", "references")
   end,
 
   ["refusals can be rehearsed"] = function()
@@ -275,10 +311,24 @@ return {
 
   ["misuse of send raises"] = function()
     raises("paraph.message", mail.send, {})
-    raises("unknown option 'keys'", mail.send, build(), { keys = ID })
-    raises("UUID", mail.send, build(), { key = "../../x" })
-    raises("UUID", mail.send, build(), { key = 1 })
-    raises("table", mail.send, build(), ID)
+    raises("paraph.message", mail.draft_create, ID)
+    for _, f in ipairs { mail.draft_send, mail.draft_exists, mail.draft_delete } do
+      raises("table", f, ID)
+      raises("'id'", f, { mailbox = SENDER })
+      raises("'mailbox'", f, { id = "r1" })
+      raises("'thread_id'", f, { id = "r1", mailbox = SENDER, thread_id = 7 })
+    end
+    raises("string", mail.reply_headers, {})
+  end,
+
+  ["profile"] = function()
+    assert(assert(mail.profile()).address == SENDER)
+    assert(select(2, mail.profile("eve@example.org")).code == "forbidden")
+  end,
+
+  ["nobody's signature is read whom we do not know"] = function()
+    local html, err = mail.signature("eve@example.org")
+    assert(html == nil and err.code == "forbidden" and err.field == "from")
   end,
 
   ["signature and default sender"] = function()

@@ -30,7 +30,8 @@ tests["require finds modules of the host and scripts, and nothing else"] = funct
   assert(require "paraph.json" == require "paraph.json")
   assert(type(require("cjson").encode) == "function")
   assert(type(require "lib.mustache") == "table")
-  for _, name in ipairs { "no.such", "../routes", "/etc/passwd", "lib..mustache", "", "paraph.no" } do
+  local none = { "no.such", "../routes", "/etc/passwd", "lib..mustache", "", "paraph.no" }
+  for _, name in ipairs(none) do
     fails(function() require(name) end, "there is no module")
   end
 end

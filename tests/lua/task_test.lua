@@ -71,7 +71,7 @@ end
 tests["a slice may not take all memory, and the next one goes on"] = function()
   fails(function()
     local hog = {}
-    for i = 1, 1000 do hog[i] = ("x"):rep(1000000 + i) end
+    for i = 1, 1000 do hog[#hog + 1] = ("x"):rep(1000000 + i) end
   end, "not enough memory")
   assert(#("y"):rep(1000) == 1000)
 end

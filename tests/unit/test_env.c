@@ -11,13 +11,27 @@
 #include "log.h"
 
 /* Every variable of the contract that a test may set. */
-static const char *const all[] = {
-    "GMAIL_USER",      "PIXEL_TRACKER_BASE_URL", "ENABLE_TRACKING", "SEND_MODE",
-    "BACKEND",         "NO_SEND",                "AUTH",            "ROLE",
-    "HOST",            "PORT",                   "WORKERS",         "SCRIPTS_DIR",
-    "TEMPLATES_DIR",   "RELOAD_INTERVAL",        "LOG_LEVEL",       "LOG_FORMAT",
-    "MAX_BODY_BYTES",  "REQUEST_TIMEOUT",        "K_SERVICE",       "DRAFT_COLLECTION",
-    "PIXEL_COLLECTION"};
+static const char *const all[] = {"GMAIL_USER",
+                                  "PIXEL_TRACKER_BASE_URL",
+                                  "ENABLE_TRACKING",
+                                  "SEND_MODE",
+                                  "BACKEND",
+                                  "NO_SEND",
+                                  "AUTH",
+                                  "ROLE",
+                                  "HOST",
+                                  "PORT",
+                                  "WORKERS",
+                                  "SCRIPTS_DIR",
+                                  "TEMPLATES_DIR",
+                                  "RELOAD_INTERVAL",
+                                  "LOG_LEVEL",
+                                  "LOG_FORMAT",
+                                  "MAX_BODY_BYTES",
+                                  "REQUEST_TIMEOUT",
+                                  "K_SERVICE",
+                                  "DRAFT_COLLECTION",
+                                  "PIXEL_COLLECTION"};
 
 static struct buf faults;
 
@@ -72,7 +86,8 @@ static void a_free_port_becomes_part_of_the_pixel(void **state) {
 static void every_fault_is_reported_at_once(void **state) {
     (void)state;
     assert_int_equal(LOAD("PORT", "abc", "SEND_MODE", "now", "NO_SEND", "perhaps", "SCRIPTS_DIR",
-                          "/no/such/dir", "PIXEL_TRACKER_BASE_URL", "ftp://x", "GMAIL_USER", "nobody"),
+                          "/no/such/dir", "PIXEL_TRACKER_BASE_URL", "ftp://x", "GMAIL_USER",
+                          "nobody"),
                      -1);
     assert_non_null(strstr(faults.data, "PORT: 'abc' is not a whole number from 0 to 65535\n"));
     assert_non_null(strstr(faults.data, "SEND_MODE: 'now' is not one of: draft, send\n"));
@@ -84,12 +99,23 @@ static void every_fault_is_reported_at_once(void **state) {
 
 static void wrong_values(void **state) {
     static const char *const cases[][2] = {
-        {"PORT", "65536"},          {"PORT", "-1"},          {"PORT", "80 "},
-        {"WORKERS", "0"},           {"MAX_BODY_BYTES", "1"}, {"MAX_BODY_BYTES", "9e9"},
-        {"REQUEST_TIMEOUT", "0"},   {"ROLE", "ALL"},         {"BACKEND", "sqlite"},
-        {"LOG_LEVEL", "trace"},     {"LOG_FORMAT", "xml"},   {"TEMPLATES_DIR", "/etc/passwd"},
-        {"DRAFT_COLLECTION", "a/b"}, {"AUTH", "key"},        {"HOST", "0.0.0.0"},
-        {"K_SERVICE", "paraph"},    {"PIXEL_COLLECTION", "email_drafts"},
+        {"PORT", "65536"},
+        {"PORT", "-1"},
+        {"PORT", "80 "},
+        {"WORKERS", "0"},
+        {"MAX_BODY_BYTES", "1"},
+        {"MAX_BODY_BYTES", "9e9"},
+        {"REQUEST_TIMEOUT", "0"},
+        {"ROLE", "ALL"},
+        {"BACKEND", "sqlite"},
+        {"LOG_LEVEL", "trace"},
+        {"LOG_FORMAT", "xml"},
+        {"TEMPLATES_DIR", "/etc/passwd"},
+        {"DRAFT_COLLECTION", "a/b"},
+        {"AUTH", "key"},
+        {"HOST", "0.0.0.0"},
+        {"K_SERVICE", "paraph"},
+        {"PIXEL_COLLECTION", "email_drafts"},
         {"PIXEL_TRACKER_BASE_URL", "https://x.example/\"><script>"},
         {"RELOAD_INTERVAL", "99999999999999999999"}};
 
@@ -106,8 +132,8 @@ static void tracking_needs_a_base_url(void **state) {
     assert_int_equal(LOAD("BACKEND", "google", "GMAIL_USER", "a@example.org"), 0);
     assert_false(env.tracking);
     assert_null(env.pixel_base_url);
-    assert_int_equal(LOAD("BACKEND", "google", "GMAIL_USER", "a@example.org", "ENABLE_TRACKING", "yes"),
-                     -1);
+    assert_int_equal(
+        LOAD("BACKEND", "google", "GMAIL_USER", "a@example.org", "ENABLE_TRACKING", "yes"), -1);
     assert_non_null(strstr(faults.data, "ENABLE_TRACKING"));
 }
 

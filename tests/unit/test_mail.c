@@ -21,8 +21,11 @@ static int set_up(void **state) {
     snprintf(data_dir, sizeof(data_dir), "/tmp/test_mail.XXXXXX");
     if (mkdtemp(data_dir) == NULL || loop_init() != 0)
         return -1;
-    env = (struct env){
-        .backend = ENV_LOCAL, .data_dir = data_dir, .local_signature = "<p>paraph</p>"};
+    env = (struct env){.backend = ENV_LOCAL,
+                       .data_dir = data_dir,
+                       .local_signature = "<p>paraph</p>",
+                       .gmail_user = "me@example.org",
+                       .allowed_senders = "you@example.org, @example.com"};
     return 0;
 }
 
@@ -49,11 +52,12 @@ static void on_done(struct mail_reply *reply, void *arg) {
     reply->signature = NULL;
 }
 
-static struct mail_call *start(enum mail_verb verb) {
+static struct mail_call *start_as(enum mail_verb verb, const char *sender) {
     struct blob *message = blob_copy("x", 1);
     const char *const recipients[] = {"bob@example.org"};
     const struct mail_request rq = {.verb = verb,
-                                    .sender = "me@example.org",
+                                    .sender = sender,
+                                    .key = "6ba7b810-9dad-41d1-80b4-00c04fd430c8",
                                     .message = message,
                                     .recipients = recipients,
                                     .nrecipients = 1};
@@ -65,16 +69,51 @@ static struct mail_call *start(enum mail_verb verb) {
     return c;
 }
 
+static struct mail_call *start(enum mail_verb verb) {
+    return start_as(verb, "me@example.org");
+}
+
 /* tear_down() finds out if a message was written all the same. */
 static void test_brake(void **state) {
+    static const enum mail_verb verbs[] = {MAIL_SEND, MAIL_DRAFT_CREATE, MAIL_DRAFT_SEND};
+
     (void)state;
     assert_int_equal(mail_init(NULL), 0);
     env.no_send = true;
-    assert_null(start(MAIL_SEND));
-    assert_int_equal(calls, 1);
-    assert_int_equal(last.err.code, ERR_NO_SEND);
-    assert_non_null(strstr(last.err.message, "NO_SEND"));
-    assert_false(last.unknown);
+    for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+        assert_null(start(verbs[i]));
+        assert_int_equal(calls, 1);
+        assert_int_equal(last.err.code, ERR_NO_SEND);
+        assert_non_null(strstr(last.err.message, "NO_SEND"));
+        assert_false(last.unknown);
+    }
+}
+
+/* Whatever is asked, nobody is written for, nor read of, who is not known. */
+static void test_senders(void **state) {
+    static const struct {
+        const char *sender;
+        enum err_code code;
+    } cases[] = {
+        {"me@example.org", ERR_NONE},
+        {"ME@Example.ORG", ERR_NONE},
+        {"you@example.org", ERR_NONE},
+        {"anybody@example.com", ERR_NONE},
+        {"they@example.org", ERR_FORBIDDEN},
+        {"me@sub.example.com", ERR_FORBIDDEN},
+        {"", ERR_FORBIDDEN},
+        {"me@example.org, you@example.org", ERR_FORBIDDEN},
+        {"@example.com", ERR_FORBIDDEN},
+    };
+
+    (void)state;
+    assert_int_equal(mail_init(NULL), 0);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_null(start_as(MAIL_SIGNATURE, cases[i].sender));
+        assert_int_equal(last.err.code, cases[i].code);
+        assert_string_equal(last.err.field, cases[i].code == ERR_NONE ? "" : "from");
+        free(last.signature);
+    }
 }
 
 static void test_brake_leaves_signatures(void **state) {
@@ -108,11 +147,11 @@ static void test_cancel(void **state) {
     char command[256];
 
     (void)state;
-    mail_cancel(&c);
+    assert_false(mail_cancel(&c));
     assert_int_equal(mail_init(NULL), 0);
     c = start(MAIL_SEND);
     assert_non_null(c);
-    mail_cancel(&c);
+    assert_true(mail_cancel(&c));
     assert_null(c);
     loop_run();
     assert_int_equal(calls, 0);
@@ -134,8 +173,12 @@ static void test_after_the_end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_brake),  TEST(test_brake_leaves_signatures), TEST(test_send_goes_to_the_outbox),
-        TEST(test_cancel), TEST(test_after_the_end),
+        TEST(test_brake),
+        TEST(test_senders),
+        TEST(test_brake_leaves_signatures),
+        TEST(test_send_goes_to_the_outbox),
+        TEST(test_cancel),
+        TEST(test_after_the_end),
     };
 
     return cmocka_run_group_tests_name("mail", tests, NULL, NULL);

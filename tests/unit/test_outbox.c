@@ -8,9 +8,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,13 +108,14 @@ static void on_done(struct mail_reply *reply, void *arg) {
 
     o->calls++;
     o->reply = *reply;
-    reply->signature = NULL;
+    reply->signature = reply->in_reply_to = reply->references = NULL;
 }
 
-static struct mail_call *start(const char *text, const char *key, struct outcome *o) {
+static struct mail_call *start_with(enum mail_verb verb, const char *text, const char *key,
+                                    struct outcome *o) {
     struct blob *message = blob_copy(text, strlen(text));
     const char *const recipients[] = {"bob@example.org"};
-    const struct mail_request rq = {.verb = MAIL_SEND,
+    const struct mail_request rq = {.verb = verb,
                                     .sender = "me@example.org",
                                     .message = message,
                                     .key = key,
@@ -127,22 +126,52 @@ static struct mail_call *start(const char *text, const char *key, struct outcome
     assert_non_null(message);
     *o = (struct outcome){0};
     c = outbox_backend.start(&rq, on_done, o);
-    blob_unref(message); /* a send under way has a reference of its own */
+    blob_unref(message); /* what is under way has a reference of its own */
     return c;
 }
 
-static struct mail_reply send_text(const char *text, const char *key) {
+static struct mail_call *start(const char *text, struct outcome *o) {
+    return start_with(MAIL_SEND, text, KEY, o);
+}
+
+static struct mail_reply send_text(const char *text) {
     struct outcome o;
 
-    assert_non_null(start(text, key, &o));
+    assert_non_null(start(text, &o));
     assert_int_equal(o.calls, 0); /* never on the loop */
     loop_run();
     assert_int_equal(o.calls, 1);
     return o.reply;
 }
 
+static struct mail_reply create_draft(const char *text, const char *key) {
+    struct outcome o;
+
+    assert_non_null(start_with(MAIL_DRAFT_CREATE, text, key, &o));
+    loop_run();
+    assert_int_equal(o.calls, 1);
+    return o.reply;
+}
+
+static struct mail_call *start_draft(enum mail_verb verb, const char *id, struct outcome *o) {
+    const struct mail_request rq = {
+        .verb = verb, .draft_id = id, .mailbox = "me@example.org", .key = KEY};
+
+    *o = (struct outcome){0};
+    return outbox_backend.start(&rq, on_done, o);
+}
+
+static struct mail_reply do_draft(enum mail_verb verb, const char *id) {
+    struct outcome o;
+
+    assert_non_null(start_draft(verb, id, &o));
+    loop_run();
+    assert_int_equal(o.calls, 1);
+    return o.reply;
+}
+
 static void test_send(void **state) {
-    struct mail_reply reply = send_text("Subject: one\r\n\r\n", NULL), other;
+    struct mail_reply reply = send_text("Subject: one\r\n\r\n"), other;
     char name[256];
     struct stat st;
 
@@ -160,7 +189,7 @@ static void test_send(void **state) {
     assert_int_equal(st.st_nlink, 1);
     assert_int_equal(count_files("tmp", NULL), 0);
 
-    other = send_text("Subject: two\r\n\r\n", NULL);
+    other = send_text("Subject: two\r\n\r\n");
     assert_string_not_equal(other.id, reply.id);
     assert_int_equal(count_files("new", NULL), 2);
 }
@@ -174,7 +203,6 @@ static void test_thread_is_the_one_asked_for(void **state) {
     assert_non_null(outbox_backend.start(&rq, on_done, &o));
     blob_unref(message);
     loop_run();
-    assert_string_equal(o.reply.id, KEY);
     assert_string_equal(o.reply.thread_id, "18c2f0");
 }
 
@@ -190,96 +218,97 @@ static void test_directories_are_private(void **state) {
     }
 }
 
-/* --- once --------------------------------------------------------------------------------------
+/* --- drafts ------------------------------------------------------------------------------------
  */
 
-static void test_key_is_the_name(void **state) {
-    struct mail_reply first = send_text("first", KEY),
-                      second = send_text("second", "6BA7B810-9DAD-41D1-80B4-00C04FD430C8");
+static void test_draft_is_sent_once(void **state) {
+    struct mail_reply draft = create_draft("first", "6BA7B810-9DAD-41D1-80B4-00C04FD430C8"), sent;
 
     (void)state;
-    assert_int_equal(first.err.code, ERR_NONE);
-    assert_int_equal(second.err.code, ERR_NONE);
-    assert_string_equal(first.id, KEY);
-    assert_string_equal(second.id, KEY);
+    assert_int_equal(draft.err.code, ERR_NONE);
+    assert_string_equal(draft.mailbox, "me@example.org");
+    assert_int_equal(count_files("new", NULL), 0);
+    assert_int_equal(count_files("tmp", NULL), 1);
+    assert_true(do_draft(MAIL_DRAFT_GET, draft.id).exists);
+
+    sent = do_draft(MAIL_DRAFT_SEND, draft.id);
+    assert_int_equal(sent.err.code, ERR_NONE);
+    assert_string_equal(sent.id, KEY);
     assert_int_equal(count_files("new", NULL), 1);
     assert_int_equal(count_files("tmp", NULL), 0);
     assert_file("new/" KEY ".paraph", "first");
+
+    assert_int_equal(unlink(path_of("new/" KEY ".paraph")), 0); /* a reader has taken it */
+    sent = do_draft(MAIL_DRAFT_SEND, draft.id);
+    assert_int_equal(sent.err.code, ERR_NOT_FOUND);
+    assert_false(sent.unknown);
+    sent = do_draft(MAIL_DRAFT_GET, draft.id);
+    assert_int_equal(sent.err.code, ERR_NONE);
+    assert_false(sent.exists);
+    assert_string_equal(sent.id, KEY);
+    assert_int_equal(count_files("new", NULL), 0);
 }
 
-static void test_taken_counts_as_sent(void **state) {
-    static const struct {
-        const char *name;
-        unsigned sent; /* again */
-    } cases[] = {
-        {"cur/" KEY ".paraph:2,", 0},        {"cur/" KEY ".paraph:2,FRSab", 0},
-        {"cur/" KEY ".paraph", 0},           {"cur/" KEY ".paraph,S=5:2,S", 0},
-        {"cur/" KEY ".paraphernalia:2,", 1}, {"cur/" KEY ":2,", 1},
-        {"tmp/" KEY ".paraph", 1},
-    };
+static void test_deleted_draft_is_not_sent(void **state) {
+    struct mail_reply draft = create_draft("x", KEY);
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct mail_reply reply;
-
-        write_file(cases[i].name, "taken");
-        reply = send_text("again", KEY);
-        assert_int_equal(reply.err.code, ERR_NONE);
-        assert_string_equal(reply.id, KEY);
-        assert_int_equal(count_files("new", NULL), cases[i].sent);
-        unlink(path_of("new/" KEY ".paraph"));
-        assert_int_equal(unlink(path_of(cases[i].name)), 0);
-    }
+    assert_int_equal(do_draft(MAIL_DRAFT_DELETE, draft.id).err.code, ERR_NONE);
+    assert_int_equal(do_draft(MAIL_DRAFT_DELETE, draft.id).err.code, ERR_NONE);
+    assert_int_equal(do_draft(MAIL_DRAFT_SEND, draft.id).err.code, ERR_NOT_FOUND);
+    assert_int_equal(count_files("new", NULL) + count_files("tmp", NULL), 0);
 }
 
-/* A reader on a thread of its own that takes the mail the moment it appears. */
-static atomic_bool reading;
+/* Two attempts at one message do not touch each other's draft. */
+static void test_drafts_of_one_key(void **state) {
+    struct mail_reply one = create_draft("one", KEY), two = create_draft("two", KEY);
 
-static void *run_reader(void *arg) {
-    char from[512], to[512];
-    unsigned *taken = arg;
-
-    snprintf(from, sizeof(from), "%s/outbox/new/" KEY ".paraph", data_dir);
-    snprintf(to, sizeof(to), "%s/outbox/cur/" KEY ".paraph:2,", data_dir);
-    while (atomic_load(&reading))
-        if (rename(from, to) == 0)
-            (*taken)++;
-    return NULL;
+    (void)state;
+    assert_string_not_equal(one.id, two.id);
+    assert_int_equal(do_draft(MAIL_DRAFT_DELETE, one.id).err.code, ERR_NONE);
+    assert_true(do_draft(MAIL_DRAFT_GET, two.id).exists);
+    assert_int_equal(do_draft(MAIL_DRAFT_SEND, two.id).err.code, ERR_NONE);
+    assert_file("new/" KEY ".paraph", "two");
 }
 
-static void send_many_to_a_reader(void) {
+static void test_many_at_once_send_one(void **state) {
     struct outcome outcomes[16];
-    unsigned taken = 0;
-    pthread_t reader;
+    struct mail_reply draft = create_draft("x", KEY);
+    unsigned sent = 0;
 
-    atomic_store(&reading, true);
-    assert_int_equal(pthread_create(&reader, NULL, run_reader, &taken), 0);
+    (void)state;
     for (size_t i = 0; i < COUNT_OF(outcomes); i++)
-        assert_non_null(start("x", KEY, &outcomes[i]));
+        assert_non_null(start_draft(MAIL_DRAFT_SEND, draft.id, &outcomes[i]));
     loop_run();
-    atomic_store(&reading, false);
-    pthread_join(reader, NULL);
     for (size_t i = 0; i < COUNT_OF(outcomes); i++) {
         assert_int_equal(outcomes[i].calls, 1);
-        assert_int_equal(outcomes[i].reply.err.code, ERR_NONE);
-        assert_string_equal(outcomes[i].reply.id, KEY);
+        if (outcomes[i].reply.err.code == ERR_NONE)
+            sent++;
+        else
+            assert_int_equal(outcomes[i].reply.err.code, ERR_NOT_FOUND);
     }
-    assert_int_equal(taken + count_files("new", NULL), 1);
+    assert_int_equal(sent, 1);
 }
 
-static void test_many_at_once_are_one(void **state) {
-    char name[32];
+static void test_no_draft_of_ours(void **state) {
+    static const char *const ids[] = {"",
+                                      KEY,
+                                      "r-1234567890",
+                                      "../new/" KEY,
+                                      KEY "/" KEY,
+                                      KEY "." KEY "x",
+                                      KEY ".../../../../../../../../../../etc/passwd"};
+    static const enum mail_verb verbs[] = {MAIL_DRAFT_SEND, MAIL_DRAFT_GET, MAIL_DRAFT_DELETE};
 
     (void)state;
-    for (int i = 0; i < 500; i++) { /* to look through cur/ takes a while */
-        snprintf(name, sizeof(name), "cur/%d.other:2,S", i);
-        write_file(name, "");
-    }
-    for (int round = 0; round < 8; round++) {
-        send_many_to_a_reader();
-        unlink(path_of("new/" KEY ".paraph"));
-        unlink(path_of("cur/" KEY ".paraph:2,"));
-    }
+    for (size_t i = 0; i < COUNT_OF(ids); i++)
+        for (size_t v = 0; v < COUNT_OF(verbs); v++) {
+            struct outcome o;
+
+            assert_null(start_draft(verbs[v], ids[i], &o));
+            assert_int_equal(o.calls, 1);
+            assert_int_equal(o.reply.err.code, ERR_INVALID_FIELD);
+        }
 }
 
 /* --- refusals and failures ---------------------------------------------------------------------
@@ -305,6 +334,7 @@ static void test_rehearsed_refusals(void **state) {
         {"permfail", ERR_NONE, 0, ""},
     };
     struct blob *message = blob_copy("x", 1);
+    char name[256];
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -324,7 +354,8 @@ static void test_rehearsed_refusals(void **state) {
         assert_non_null(strstr(o.reply.err.message, cases[i].says));
         assert_false(o.reply.unknown);
         assert_int_equal(count_files("new", NULL), refused ? 0 : 1);
-        unlink(path_of("new/" KEY ".paraph"));
+        snprintf(name, sizeof(name), "new/%s.paraph", o.reply.id);
+        unlink(path_of(name));
     }
     blob_unref(message);
 }
@@ -336,7 +367,7 @@ static void test_key_must_be_a_uuid(void **state) {
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         struct outcome o;
 
-        assert_null(start("x", keys[i], &o));
+        assert_null(start_with(MAIL_DRAFT_CREATE, "x", keys[i], &o));
         assert_int_equal(o.calls, 1);
         assert_int_equal(o.reply.err.code, ERR_INVALID_FIELD);
     }
@@ -356,23 +387,12 @@ static void test_directory_removed(void **state) {
 
     (void)state;
     assert_int_equal(rmdir(path_of("new")), 0);
-    reply = send_text("x", NULL);
+    reply = send_text("x");
     assert_store_error(&reply, "removed");
     assert_int_equal(count_files("tmp", NULL), 0);
     assert_int_equal(rmdir(path_of("tmp")), 0);
-    reply = send_text("x", NULL);
+    reply = send_text("x");
     assert_store_error(&reply, "removed");
-}
-
-/* cur/ that cannot be read: nobody knows whether the mail was sent already, so it is not. */
-static void test_doubt_is_no(void **state) {
-    struct mail_reply reply;
-
-    (void)state;
-    assert_int_equal(rmdir(path_of("cur")), 0);
-    reply = send_text("x", KEY);
-    assert_store_error(&reply, "removed");
-    assert_int_equal(count_files("new", NULL) + count_files("tmp", NULL), 0);
 }
 
 static void test_no_permission(void **state) {
@@ -383,7 +403,7 @@ static void test_no_permission(void **state) {
     assert_int_equal(chmod(path_of("new"), 0), 0);
     if (geteuid() == 0) /* root may write anywhere */
         assert_int_equal(seteuid(NOBODY), 0);
-    reply = send_text("x", NULL);
+    reply = send_text("x");
     assert_int_equal(outbox_backend.init(&e), -1);
     assert_int_equal(seteuid(getuid()), 0);
     assert_store_error(&reply, "let the user");
@@ -406,7 +426,7 @@ static void test_failed_write_leaves_nothing(void **state) {
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
     limit = (struct rlimit){.rlim_cur = 4096, .rlim_max = before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-    reply = send_text(text, KEY);
+    reply = send_text(text);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_store_error(&reply, "File too large");
     assert_int_equal(count_files("new", NULL) + count_files("tmp", NULL), 0);
@@ -436,7 +456,7 @@ static void test_data_dir_is_made(void **state) {
     snprintf(deep, sizeof(deep), "%s/a/b", data_dir);
     env.data_dir = deep;
     assert_int_equal(outbox_backend.init(NULL), 0);
-    assert_int_equal(send_text("x", NULL).err.code, ERR_NONE);
+    assert_int_equal(send_text("x").err.code, ERR_NONE);
     assert_int_equal(stat(deep, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0700);
 }
@@ -450,8 +470,9 @@ static void test_stale_files_are_removed(void **state) {
         time_t age_s;
         bool kept;
     } cases[] = {
-        {"tmp/old", 37 * 3600, false}, {"tmp/young", 35 * 3600, true}, {"tmp/fresh", 0, true},
-        {"new/old", 37 * 3600, true},  {"cur/old", 37 * 3600, true},
+        {"tmp/old", 37 * 3600, false}, {"tmp/young", 35 * 3600, true},
+        {"tmp/fresh", 0, true},        {"new/old", 37 * 3600, true},
+        {"cur/old", 37 * 3600, true},  {"tmp/" KEY "." KEY ".draft", 37 * 3600, true},
     };
 
     (void)state;
@@ -469,29 +490,29 @@ static void test_stale_files_are_removed(void **state) {
 
 static void test_cancel(void **state) {
     struct outcome o;
-    struct mail_call *c = start("x", KEY, &o);
+    struct mail_call *c = start("x", &o);
 
     (void)state;
     assert_non_null(c);
-    outbox_backend.cancel(c);
+    assert_true(outbox_backend.cancel(c)); /* it may leave all the same */
     loop_run();
     assert_int_equal(o.calls, 0);
     assert_int_equal(count_files("tmp", NULL), 0);
 }
 
 static void test_queue_has_an_end(void **state) {
-    static struct outcome outcomes[OUTBOX_SENDS_MAX];
+    static struct outcome outcomes[OUTBOX_WORKS_MAX];
     struct outcome one_more;
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(outcomes); i++)
-        assert_non_null(start("x", NULL, &outcomes[i]));
-    assert_null(start("x", NULL, &one_more));
+        assert_non_null(start("x", &outcomes[i]));
+    assert_null(start("x", &one_more));
     assert_int_equal(one_more.reply.err.code, ERR_OVERLOADED);
     assert_true(one_more.reply.err.retry_after > 0);
     loop_run();
-    assert_int_equal(count_files("new", NULL), OUTBOX_SENDS_MAX);
-    assert_non_null(start("x", NULL, &one_more));
+    assert_int_equal(count_files("new", NULL), OUTBOX_WORKS_MAX);
+    assert_non_null(start("x", &one_more));
     loop_run();
     assert_int_equal(one_more.reply.err.code, ERR_NONE);
 }
@@ -508,6 +529,21 @@ static void test_signature(void **state) {
     free(o.reply.signature);
 }
 
+static void test_answers_are_taken_at_their_word(void **state) {
+    const struct mail_request rq = {.verb = MAIL_REPLY,
+                                    .sender = "me@example.org",
+                                    .thread_id = "t-1",
+                                    .in_reply_to = "one@example.org"};
+    struct outcome o = {0};
+
+    (void)state;
+    assert_null(outbox_backend.start(&rq, on_done, &o));
+    assert_string_equal(o.reply.in_reply_to, "one@example.org");
+    assert_string_equal(o.reply.thread_id, "t-1");
+    assert_null(o.reply.references);
+    free(o.reply.in_reply_to);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -515,13 +551,14 @@ int main(void) {
         TEST(test_send),
         TEST(test_thread_is_the_one_asked_for),
         TEST(test_directories_are_private),
-        TEST(test_key_is_the_name),
-        TEST(test_taken_counts_as_sent),
-        TEST(test_many_at_once_are_one),
+        TEST(test_draft_is_sent_once),
+        TEST(test_deleted_draft_is_not_sent),
+        TEST(test_drafts_of_one_key),
+        TEST(test_many_at_once_send_one),
+        TEST(test_no_draft_of_ours),
         TEST(test_rehearsed_refusals),
         TEST(test_key_must_be_a_uuid),
         TEST(test_directory_removed),
-        TEST(test_doubt_is_no),
         TEST(test_no_permission),
         TEST(test_failed_write_leaves_nothing),
         TEST(test_data_dir_is_a_file),
@@ -530,6 +567,7 @@ int main(void) {
         TEST(test_cancel),
         TEST(test_queue_has_an_end),
         TEST(test_signature),
+        TEST(test_answers_are_taken_at_their_word),
     };
 
     return cmocka_run_group_tests_name("outbox", tests, NULL, NULL);

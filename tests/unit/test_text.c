@@ -125,6 +125,7 @@ static void test_markdown(void **state) {
         {"- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"},
         {"3. a", "<ol start=\"3\">\n<li>a</li>\n</ol>\n"},
         {"1. a", "<ol>\n<li>a</li>\n</ol>\n"},
+        {"[a](b", "<p>[a](b</p>\n"}, /* md4c must not see what follows in memory */
         {"> a\n\n---", "<blockquote>\n<p>a</p>\n</blockquote>\n<hr>\n"},
         {"```c\na<b\n```", "<pre><code>a&lt;b\n</code></pre>\n"},
         {"|a|b|\n|---|--:|\n|1|2|", "<table>\n<thead>\n<tr>\n<th>a</th>\n"

@@ -1,0 +1,300 @@
+#include "gmail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "env.h"
+#include "gmail_api.h"
+#include "gmail_call.h"
+#include "gmail_text.h"
+#include "log.h"
+
+static bool warned; /* that there are no drafts */
+
+/* --- calls ----------------------------------------------------------------------------------- */
+
+static void fail(struct mail_call *c, const struct err *e) {
+    c->reply.err = *e;
+    gmail_call_end(c);
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+/* Without both ids nobody knows what Gmail has done. */
+static int read_ids(struct mail_call *c, const json_t *message) {
+    if (gmail_read_text(c->reply.id, sizeof(c->reply.id), message, "id") &&
+        gmail_read_text(c->reply.thread_id, sizeof(c->reply.thread_id), message, "threadId"))
+        return 0;
+    return err_set(&c->reply.err, ERR_GMAIL_ERROR, "Gmail said yes, but gave no id of the message");
+}
+
+static void take_err(struct mail_call *c, const struct google_reply *reply) {
+    c->reply.err = reply->err;
+    c->reply.unknown = reply->unknown;
+    if (reply->status == 404 && c->verb == MAIL_DRAFT_SEND)
+        err_set(&c->reply.err, ERR_NOT_FOUND, "there is no such draft in the mailbox of %s",
+                c->mailbox);
+    else if (reply->status == 404 && c->thread_id != NULL)
+        err_set_field(&c->reply.err, ERR_INVALID_FIELD, "thread_id",
+                      "thread_id: there is no such thread in the mailbox of %s", c->mailbox);
+}
+
+/* messages.send, drafts.send */
+static void on_sent(struct google_reply *reply, void *arg) {
+    struct mail_call *c = arg;
+
+    c->google = NULL;
+    if (reply->err.code != ERR_NONE)
+        take_err(c, reply);
+    else
+        c->reply.unknown = read_ids(c, reply->json) != 0;
+    gmail_call_end(c);
+}
+
+static void do_without_drafts(struct mail_call *c) {
+    if (!warned)
+        LOG(LOG_WARNING, NULL, "a send whose outcome is unknown cannot be settled",
+            LOG_S("mailbox", c->mailbox),
+            LOG_S("error", "the scopes do not allow drafts: add "
+                           "https://www.googleapis.com/auth/gmail.compose to GMAIL_SCOPES and to "
+                           "the delegation in the Admin console"));
+    warned = true;
+    gmail_call_end(c);
+}
+
+static void on_created(struct google_reply *reply, void *arg) {
+    struct mail_call *c = arg;
+
+    c->google = NULL;
+    if (gmail_lacks_scope(reply->status, reply->reason)) {
+        do_without_drafts(c);
+        return;
+    }
+    if (reply->err.code != ERR_NONE)
+        take_err(c, reply);
+    else if (read_ids(c, json_object_get(reply->json, "message")) == 0 &&
+             !gmail_read_text(c->reply.id, sizeof(c->reply.id), reply->json, "id"))
+        err_set(&c->reply.err, ERR_GMAIL_ERROR, "Gmail said yes, but gave no id of the draft");
+    memcpy(c->reply.mailbox, c->mailbox, sizeof(c->mailbox));
+    gmail_call_end(c);
+}
+
+static void on_deleted(struct google_reply *reply, void *arg) {
+    struct mail_call *c = arg;
+
+    c->google = NULL;
+    if (reply->status != 404)
+        c->reply.err = reply->err;
+    gmail_call_end(c);
+}
+
+/* What the draft became: in its thread, sent, and with its key.  A courtesy: nothing fails. */
+static void on_thread(struct google_reply *reply, void *arg) {
+    struct mail_call *c = arg;
+    const json_t *message;
+    const char *key;
+    size_t i;
+
+    c->google = NULL;
+    json_array_foreach(json_object_get(reply->json, "messages"), i, message) {
+        key = gmail_header(message, "X-Paraph-Id");
+        if (key != NULL && strcasecmp(key, c->key) == 0 && gmail_has_label(message, "SENT"))
+            gmail_read_text(c->reply.id, sizeof(c->reply.id), message, "id");
+    }
+    gmail_call_end(c);
+}
+
+static void on_draft(struct google_reply *reply, void *arg) {
+    struct mail_call *c = arg;
+
+    c->google = NULL;
+    c->reply.exists = reply->err.code == ERR_NONE;
+    if (c->thread_id != NULL)
+        memcpy(c->reply.thread_id, c->thread_id, strlen(c->thread_id) + 1);
+    if (reply->err.code != ERR_NONE && reply->status != 404)
+        fail(c, &reply->err);
+    else if (c->reply.exists || c->thread_id == NULL || c->key == NULL ||
+             !gmail_scopes_cover(env.gmail_scopes, GMAIL_HEADERS))
+        gmail_call_end(c);
+    else
+        gmail_call_wait(c, gmail_api_thread(c->mailbox, c->thread_id, on_thread, c));
+}
+
+static void on_profile(struct google_reply *reply, void *arg) {
+    struct mail_call *c = arg;
+
+    c->google = NULL;
+    c->reply.err = reply->err;
+    if (reply->err.code == ERR_NONE &&
+        !gmail_read_text(c->reply.mailbox, sizeof(c->reply.mailbox), reply->json, "emailAddress"))
+        err_set(&c->reply.err, ERR_GMAIL_ERROR, "Gmail getProfile: the answer names no address");
+    gmail_call_end(c);
+}
+
+/* --- requests -------------------------------------------------------------------------------- */
+
+/* It is c's turn to send. */
+static void transmit(void *arg) {
+    struct mail_call *c = arg;
+    struct blob *message = c->message;
+
+    c->message = NULL;
+    if (c->verb == MAIL_SEND)
+        gmail_call_wait(c, gmail_api_send(c->mailbox, message, c->thread_id, on_sent, c));
+    else if (c->verb == MAIL_DRAFT_CREATE)
+        gmail_call_wait(c,
+                        gmail_api_draft_create(c->mailbox, message, c->thread_id, on_created, c));
+    else
+        gmail_call_wait(c, gmail_api_draft_send(c->mailbox, c->draft_id, on_sent, c));
+    blob_unref(message);
+}
+
+static void get_in_line(struct mail_call *c) {
+    int now = gmail_line_enter(&c->place, c->mailbox, transmit, c, &c->reply.err);
+
+    if (now < 0)
+        gmail_call_end(c);
+    else if (now > 0)
+        transmit(c);
+}
+
+/* The mailbox is known. */
+static void proceed(struct mail_call *c) {
+    switch (c->verb) {
+    case MAIL_SEND:
+    case MAIL_DRAFT_SEND:
+        get_in_line(c);
+        break;
+    case MAIL_DRAFT_CREATE:
+        if (gmail_scopes_cover(env.gmail_scopes, GMAIL_DRAFTS))
+            get_in_line(c);
+        else
+            do_without_drafts(c);
+        break;
+    case MAIL_DRAFT_GET:
+        gmail_call_wait(c, gmail_api_draft_get(c->mailbox, c->draft_id, on_draft, c));
+        break;
+    case MAIL_DRAFT_DELETE:
+        gmail_call_wait(c, gmail_api_draft_delete(c->mailbox, c->draft_id, on_deleted, c));
+        break;
+    case MAIL_REPLY:
+        gmail_reply_begin(c);
+        break;
+    case MAIL_PROFILE:
+        gmail_call_wait(c, gmail_api_profile(c->mailbox, on_profile, c));
+        break;
+    case MAIL_SIGNATURE: /* came with the identity */
+        gmail_call_end(c);
+        break;
+    }
+}
+
+/* --- whose mailbox --------------------------------------------------------------------------- */
+
+static bool is_own(const struct mail_call *c) {
+    return strcasecmp(c->sender, c->mailbox) == 0;
+}
+
+static void refuse_sender(struct mail_call *c, const char *why) {
+    err_set_field(&c->reply.err, ERR_FORBIDDEN, "from",
+                  "from: %s %s; add it in the settings of Gmail, under Accounts, \"Send mail as\", "
+                  "and confirm it, or use another address",
+                  c->sender, why);
+    gmail_call_end(c);
+}
+
+/* A mailbox that does not exist cannot be impersonated: then the sender was to be an identity.
+ * Failures of the token's chain quote the server's word for that. */
+static void refuse_mailbox(struct mail_call *c, const struct err *e) {
+    if (is_own(c) && strcasecmp(c->mailbox, env_sender()) != 0 && e->code == ERR_AUTH_ERROR &&
+        strstr(e->message, "invalid_grant") != NULL)
+        refuse_sender(c, "is neither a send-as identity of GMAIL_USER nor a mailbox of its own");
+    else
+        fail(c, e);
+}
+
+static void take_signature(struct mail_call *c, const struct gmail_identity *id) {
+    if (c->verb == MAIL_SIGNATURE &&
+        (c->reply.signature = strdup(id != NULL ? id->signature : "")) == NULL)
+        err_set(&c->reply.err, ERR_INTERNAL_ERROR, "out of memory");
+}
+
+static void on_identities(const struct gmail_identities *ids, const struct err *e, void *arg) {
+    struct mail_call *c = arg;
+    const struct gmail_identity *id = gmail_sendas_find(ids, c->sender);
+
+    if (e->code != ERR_NONE) {
+        refuse_mailbox(c, e);
+    } else if (id != NULL ? id->accepted : !ids->readable && is_own(c)) {
+        take_signature(c, id);
+        proceed(c);
+    } else if (id != NULL) {
+        refuse_sender(c, "has not been confirmed as a send-as identity");
+    } else if (is_own(c)) {
+        refuse_sender(c, "is not an address of its mailbox that Gmail sends as");
+    } else {
+        memcpy(c->mailbox, c->sender, strlen(c->sender) + 1);
+        gmail_sendas_read(c->mailbox, &c->wait, on_identities, c);
+    }
+}
+
+/* --- the backend ----------------------------------------------------------------------------- */
+
+static int check(const struct mail_request *rq, struct err *e) {
+    const char *address = rq->mailbox != NULL ? rq->mailbox : rq->sender;
+
+    if (strlen(address) >= MAIL_ADDRESS_SIZE)
+        return err_set_field(e, ERR_INVALID_FIELD, "from", "from: the address is too long");
+    if (rq->thread_id != NULL && strlen(rq->thread_id) >= MAIL_ID_SIZE)
+        return err_set_field(e, ERR_INVALID_FIELD, "thread_id", "thread_id: is too long");
+    return 0;
+}
+
+static struct mail_call *gmail_start(const struct mail_request *rq, mail_done_fn *done, void *arg) {
+    struct mail_reply refusal = {0};
+    struct mail_call *c = NULL;
+
+    if (check(rq, &refusal.err) == 0 && (c = gmail_call_new(rq, done, arg)) == NULL)
+        err_set(&refusal.err, ERR_INTERNAL_ERROR, "out of memory");
+    if (c == NULL) {
+        done(&refusal, arg);
+        return NULL;
+    }
+    c->starting = true;
+    if (rq->mailbox != NULL || rq->verb == MAIL_PROFILE)
+        proceed(c);
+    else
+        gmail_sendas_read(c->mailbox, &c->wait, on_identities, c);
+    c->starting = false;
+    if (!c->ended)
+        return c;
+    gmail_call_free(c);
+    return NULL;
+}
+
+/* What waits for identities or in line has surely not left. */
+static bool gmail_cancel(struct mail_call *c) {
+    bool may_leave = c->google != NULL && (c->verb == MAIL_SEND || c->verb == MAIL_DRAFT_SEND);
+
+    google_cancel(&c->google);
+    gmail_sendas_cancel(&c->wait);
+    gmail_line_leave(&c->place);
+    gmail_call_free(c);
+    return may_leave;
+}
+
+static int gmail_init(struct err *e) {
+    (void)e;
+    warned = false;
+    gmail_reply_reset();
+    return 0;
+}
+
+const struct mail_backend gmail_backend = {
+    .init = gmail_init,
+    .fini = gmail_sendas_fini,
+    .start = gmail_start,
+    .cancel = gmail_cancel,
+};

@@ -1,0 +1,42 @@
+/*
+ * gmail_call.h - a call of the Gmail backend under way: its life, and what it waits for.
+ *
+ * A call waits for one thing at a time: identities, its turn in line, or an answer of Gmail.
+ */
+#ifndef GMAIL_CALL_H
+#define GMAIL_CALL_H
+
+#include "gmail_line.h"
+#include "gmail_sendas.h"
+#include "google.h"
+#include "mail.h"
+
+struct mail_call {
+    enum mail_verb verb;
+    mail_done_fn *done;
+    void *arg;
+    bool starting, ended; /* ended while starting: whoever started it frees it */
+    struct gmail_sendas_wait wait;
+    struct gmail_place place;
+    struct google_call *google;                              /* or NULL */
+    struct blob *message;                                    /* until it has been handed over */
+    char *sender, *key, *draft_id, *thread_id, *in_reply_to; /* of the request; NULL: none */
+    char mailbox[MAIL_ADDRESS_SIZE];
+    struct mail_reply reply;
+};
+
+/* A copy of the request; NULL when out of memory. */
+struct mail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *done, void *arg);
+void gmail_call_free(struct mail_call *c);
+
+/* done() is called; do not touch the call any more. */
+void gmail_call_end(struct mail_call *c);
+
+/* What gmail_api_x() returned; NULL if the call has ended, or gone on, already. */
+void gmail_call_wait(struct mail_call *c, struct google_call *google);
+
+/* MAIL_REPLY, once the mailbox is known: fill in_reply_to, references, thread_id. */
+void gmail_reply_begin(struct mail_call *c);
+void gmail_reply_reset(void); /* forget what has been warned of */
+
+#endif
