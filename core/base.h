@@ -11,12 +11,12 @@
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 #define MUST_CHECK              __attribute__((warn_unused_result))
 
-#define COUNT_OF(a)             (sizeof(a) / sizeof((a)[0]))
+#define COUNT_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The object that holds `member`, from a pointer to that member. */
 #define CONTAINER_OF(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-#define KIB                     ((size_t)1024)
-#define MIB                     ((size_t)1024 * KIB)
+#define KIB ((size_t)1024)
+#define MIB ((size_t)1024 * KIB)
 
 #endif

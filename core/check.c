@@ -21,7 +21,8 @@
 
 static unsigned failures;
 
-/* --- lines --------------------------------------------------------------------------------------- */
+/* --- lines ---------------------------------------------------------------------------------------
+ */
 
 static void line(const char *state, const char *step, const char *detail) {
     bool color = isatty(STDOUT_FILENO);
@@ -45,12 +46,13 @@ static void skipped(const char *step, const char *why) {
     line("skipped", step, why);
 }
 
-/* --- waiting for one operation --------------------------------------------------------------------- */
+/* --- waiting for one operation
+ * --------------------------------------------------------------------- */
 
 struct outcome {
     bool done;
     struct err err;
-    char text[256];   /* what there is to say about a success */
+    char text[256]; /* what there is to say about a success */
     char version[STORE_VERSION_SIZE];
 };
 
@@ -67,7 +69,8 @@ static bool wait_for(struct outcome *o) {
     return o->err.code == ERR_NONE;
 }
 
-/* --- the mailbox's chain ---------------------------------------------------------------------------- */
+/* --- the mailbox's chain
+ * ---------------------------------------------------------------------------- */
 
 static void on_token(const struct err *e, const struct auth_token *token, void *arg) {
     (void)token;
@@ -127,7 +130,8 @@ static void check_profile(void) {
     if (!wait_for(&o))
         failed("mailbox", o.err.message);
     else if (strcasecmp(o.text, env.gmail_user) != 0)
-        failed("mailbox", "Gmail answers for another mailbox: GMAIL_USER must be the primary address");
+        failed("mailbox",
+               "Gmail answers for another mailbox: GMAIL_USER must be the primary address");
     else
         ok("mailbox", o.text);
 }
@@ -170,7 +174,8 @@ static void check_chain(void) {
     skipped("signature", "needs the step above");
 }
 
-/* --- the store -------------------------------------------------------------------------------------- */
+/* --- the store
+ * -------------------------------------------------------------------------------------- */
 
 static void on_stored(struct store_reply *r, void *arg) {
     struct outcome *o = arg;
@@ -209,7 +214,8 @@ static void check_store(void) {
         ok("store", "a document was written, read and deleted");
 }
 
-/* --- without a network -------------------------------------------------------------------------------- */
+/* --- without a network
+ * -------------------------------------------------------------------------------- */
 
 static void check_scripts(void) {
     struct err e;
@@ -264,7 +270,7 @@ static void check_all(bool live) {
 }
 
 int check_run(bool live) {
-    if (loop_init() != 0 || task_watchdog_start() != 0) {
+    if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_MS) != 0) {
         fprintf(stderr, "paraph check: %s\n", strerror(errno));
         return 1;
     }

@@ -234,10 +234,8 @@ static void load_google(void) {
     env.iam_credentials_url =
         get_url("IAM_CREDENTIALS_URL", "https://iamcredentials.googleapis.com");
     env.oauth_token_url = get_url("OAUTH_TOKEN_URL", "https://oauth2.googleapis.com/token");
-    env.google_jwks_url =
-        get_url("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs");
-    env.iap_jwks_url =
-        get_url("IAP_JWKS_URL", "https://www.gstatic.com/iap/verify/public_key-jwk");
+    env.google_jwks_url = get_url("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs");
+    env.iap_jwks_url = get_url("IAP_JWKS_URL", "https://www.gstatic.com/iap/verify/public_key-jwk");
     if (env.backend == ENV_GOOGLE && env.gmail_user == NULL && env.role != ENV_TRACKER &&
         getenv("GMAIL_USER") == NULL)
         fault("GMAIL_USER", "is missing: the mailbox that mail leaves through (or set "
@@ -284,8 +282,9 @@ static void load_auth(void) {
         fault("AUTH", "is not set, and %s: say who may call with one or more of %s",
               env.cloud_run ? "this is Cloud Run" : "HOST is not a loopback address", methods);
     if (value != NULL && strcmp(value, "none") != 0)
-        fault("AUTH", "'%.80s' is not one of: none (the other methods, key, google, iap and iam, "
-                      "are not in this version; it does not run open instead)",
+        fault("AUTH",
+              "'%.80s' is not one of: none (the other methods, key, google, iap and iam, "
+              "are not in this version; it does not run open instead)",
               value);
 }
 
@@ -313,9 +312,9 @@ int env_load(struct buf *out) {
     env.allowed_senders = get("ALLOWED_SENDERS", "");
     env.log_level = get_choice("LOG_LEVEL", LOG_INFO,
                                (const char *const[]){"debug", "info", "warning", "error", NULL});
-    env.log_format = (enum env_log_format)get_choice(
-        "LOG_FORMAT", isatty(STDERR_FILENO) ? ENV_TEXT : ENV_JSON,
-        (const char *const[]){"text", "json", NULL});
+    env.log_format =
+        (enum env_log_format)get_choice("LOG_FORMAT", isatty(STDERR_FILENO) ? ENV_TEXT : ENV_JSON,
+                                        (const char *const[]){"text", "json", NULL});
     load_places();
     load_google();
     load_tracking();

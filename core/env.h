@@ -42,7 +42,7 @@ struct env {
     const char *scripts_dir, *templates_dir;                 /* the overlay, or NULL */
     const char *shipped_scripts_dir, *shipped_templates_dir; /* always there */
     unsigned reload_interval;                                /* seconds; 0: on SIGHUP alone */
-    int log_level; /* enum log_level */
+    int log_level;                                           /* enum log_level */
     enum env_log_format log_format;
     size_t max_body_bytes;
     unsigned request_timeout, upstream_timeout; /* seconds */

@@ -7,10 +7,9 @@
 static const struct {
     const char *word;
     int status;
-} codes[] = {
-    [ERR_NONE] = {"", 500},
+} codes[] = {[ERR_NONE] = {"", 500},
 #define X(name, word, status) [ERR_##name] = {word, status},
-    ERR_CODES(X)
+             ERR_CODES(X)
 #undef X
 };
 

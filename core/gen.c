@@ -32,7 +32,8 @@ struct gen {
 static struct gen *live;
 static unsigned alive, numbers;
 
-/* --- memory -------------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------------------------------
+ */
 
 static void *gen_alloc(void *ud, void *ptr, size_t old, size_t size) {
     struct gen *g = ud;
@@ -60,7 +61,8 @@ void gen_allow(struct gen *g, size_t growth) {
     g->limit = g->bytes + growth < GEN_BYTES_MAX ? g->bytes + growth : GEN_BYTES_MAX;
 }
 
-/* --- files --------------------------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------------------------------
+ */
 
 static bool is_inside(const char *name) {
     return name[0] != '/' && name[0] != '\0' && strstr(name, "..") == NULL;
@@ -81,7 +83,8 @@ int gen_find(enum gen_tree tree, const char *name, char *path, size_t size) {
     return -1;
 }
 
-/* --- routes -------------------------------------------------------------------------------------- */
+/* --- routes --------------------------------------------------------------------------------------
+ */
 
 static const struct {
     const char *word;
@@ -106,8 +109,9 @@ static unsigned role_bit(lua_State *L, int i) {
     for (size_t r = 0; word != NULL && r < COUNT_OF(roles); r++)
         if (strcmp(word, roles[r].word) == 0)
             return roles[r].bit;
-    return (unsigned)route_error(L, i, "access is draft, send, review, ops, a list of them, or "
-                                       "\"public\"");
+    return (unsigned)route_error(L, i,
+                                 "access is draft, send, review, ops, a list of them, or "
+                                 "\"public\"");
 }
 
 static unsigned read_access(lua_State *L, int i) {
@@ -232,7 +236,8 @@ const struct gen_route *gen_routes(const struct gen *g, size_t *n) {
     return g->routes;
 }
 
-/* --- birth and death ------------------------------------------------------------------------------ */
+/* --- birth and death
+ * ------------------------------------------------------------------------------ */
 
 static void gen_close(struct gen *g) {
     lua_close(g->L);

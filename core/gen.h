@@ -14,10 +14,10 @@
 #include "err.h"
 
 enum gen_access { /* bits; 0: public */
-    GEN_DRAFT = 1,
-    GEN_SEND = 2,
-    GEN_REVIEW = 4,
-    GEN_OPS = 8
+                  GEN_DRAFT = 1,
+                  GEN_SEND = 2,
+                  GEN_REVIEW = 4,
+                  GEN_OPS = 8
 };
 
 struct gen_route {

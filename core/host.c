@@ -41,7 +41,8 @@ static unsigned inflight;
 static bool stopping;
 static struct loop_timer *drain_timer;
 
-/* --- the reply ---------------------------------------------------------------------------------- */
+/* --- the reply ----------------------------------------------------------------------------------
+ */
 
 static void send_reply(struct request *q, struct reply *r) {
     reply_header(r, "X-Request-Id", q->id);
@@ -86,7 +87,8 @@ static void on_task_done(lua_State *co, int status, int nres, const char *trace,
     send_reply(q, &r);
 }
 
-/* --- the request as Lua sees it ------------------------------------------------------------------- */
+/* --- the request as Lua sees it
+ * ------------------------------------------------------------------- */
 
 static bool is_secret(const char *name) {
     static const char *const secret[] = {"authorization", "x-api-key", "cookie",
@@ -165,7 +167,8 @@ static void push_caller(lua_State *L, const struct task_owner *owner) {
     static const struct {
         const char *word;
         unsigned bit;
-    } roles[] = {{"draft", GEN_DRAFT}, {"send", GEN_SEND}, {"review", GEN_REVIEW}, {"ops", GEN_OPS}};
+    } roles[] = {
+        {"draft", GEN_DRAFT}, {"send", GEN_SEND}, {"review", GEN_REVIEW}, {"ops", GEN_OPS}};
 
     lua_createtable(L, 0, 2);
     lua_pushstring(L, owner->caller);
@@ -236,7 +239,8 @@ static void start_task(struct request *q) {
         q->task = t;
 }
 
-/* --- admission ------------------------------------------------------------------------------------ */
+/* --- admission
+ * ------------------------------------------------------------------------------------ */
 
 /* The caller's id if it is one that can be logged and sent back, else a fresh one. */
 static void take_id(struct request *q) {
@@ -307,8 +311,7 @@ static struct request *request_new(struct http_request *http) {
     http->user = q;
     take_id(q);
     /* AUTH=none, the only method so far: whoever reaches this has all roles. */
-    q->owner = (struct task_owner){q->id, "anonymous",
-                                   GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
+    q->owner = (struct task_owner){q->id, "anonymous", GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
     q->started_us = clock_monotonic_us();
     q->next = requests;
     q->link = &requests;
@@ -365,9 +368,8 @@ static void log_request(const struct request *q) {
     if (!log_on(LOG_INFO))
         return;
     http_remote(q->http, remote, sizeof(remote));
-    LOG(LOG_INFO, q->id, "request", LOG_S("method", q->http->method),
-        LOG_S("path", q->path), LOG_I("status", q->gone ? STATUS_GONE : q->status),
-        LOG_N("ms", (double)us / 1000),
+    LOG(LOG_INFO, q->id, "request", LOG_S("method", q->http->method), LOG_S("path", q->path),
+        LOG_I("status", q->gone ? STATUS_GONE : q->status), LOG_N("ms", (double)us / 1000),
         LOG_I("bytes_in", q->http->body != NULL ? q->http->body->len : 0),
         LOG_I("bytes_out", q->http->reply_length), LOG_S("remote", remote));
 }
@@ -388,7 +390,8 @@ static void on_end(struct http_request *http) {
         loop_stop();
 }
 
-/* --- birth and death -------------------------------------------------------------------------------- */
+/* --- birth and death
+ * -------------------------------------------------------------------------------- */
 
 int host_init(struct err *e) {
     static const struct http_handler handler = {on_request, on_refused, on_gone, on_end};

@@ -208,8 +208,7 @@ static int check_head(struct request *r, const char *version, struct err *e) {
         return err_set(e, ERR_MALFORMED_REQUEST, "a header has a malformed %s",
                        h.bad_name ? "name" : "value");
     if (h.lengths > 1 || h.encodings > 1 || (h.lengths > 0 && h.encodings > 0))
-        return err_set(e, ERR_MALFORMED_REQUEST,
-                       "the length of the body is given more than once");
+        return err_set(e, ERR_MALFORMED_REQUEST, "the length of the body is given more than once");
     if (h.encodings > 0 && !h.chunked)
         return err_set(e, ERR_MALFORMED_REQUEST, "the only Transfer-Encoding known is 'chunked'");
     if (length != NULL && strspn(length, "0123456789") != strlen(length))
@@ -402,7 +401,8 @@ void http_reply(struct http_request *pub, int status, const struct http_header *
     MHD_resume_connection(r->mhd);
 }
 
-/* --- what a handler may ask -------------------------------------------------------------------- */
+/* --- what a handler may ask --------------------------------------------------------------------
+ */
 
 const char *http_header(const struct http_request *pub, const char *name) {
     const struct request *r = (const struct request *)pub;
@@ -442,17 +442,15 @@ void http_remote(const struct http_request *pub, char *out, size_t size) {
         snprintf(out, size, "?");
 }
 
-/* --- birth and death --------------------------------------------------------------------------- */
+/* --- birth and death ---------------------------------------------------------------------------
+ */
 
+/* The port stands at the same place in the addresses of IPv4 and of IPv6. */
 static uint16_t bound_port(int fd) {
-    struct sockaddr_storage a;
+    struct sockaddr_in6 a = {0};
     socklen_t n = sizeof(a);
 
-    if (getsockname(fd, (struct sockaddr *)&a, &n) != 0)
-        return 0;
-    if (a.ss_family == AF_INET6)
-        return ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
-    return ntohs(((struct sockaddr_in *)&a)->sin_port);
+    return getsockname(fd, (struct sockaddr *)&a, &n) == 0 ? ntohs(a.sin6_port) : 0;
 }
 
 int http_listen(const char *host, uint16_t *port, bool shared, struct err *e) {
@@ -520,9 +518,8 @@ static int start_daemon(struct err *e) {
         NULL, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, connection_limit(), MHD_OPTION_CONNECTION_TIMEOUT,
         IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
-        on_uri, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, NULL, MHD_OPTION_END);
+        on_uri, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
     if (mhd == NULL)
         return err_set(e, ERR_INTERNAL_ERROR, "the HTTP server could not be started");
     return 0;

@@ -39,7 +39,8 @@ void log_event(enum log_level level, const char *request_id, const char *message
                const struct log_field *fields);
 
 #define LOG(level, request_id, message, ...)                                                       \
-    log_event((level), (request_id), (message), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END})
+    log_event((level), (request_id), (message),                                                    \
+              (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END})
 
 /* The fields of an err. */
 #define LOG_E(e) LOG_S("code", err_word((e)->code)), LOG_S("error", (e)->message)

@@ -54,8 +54,10 @@ void lua_blob_push_copy(lua_State *L, const void *p, size_t n) {
     struct box *box = box_push(L);
     struct blob *b = blob_copy(p, n);
 
-    if (b == NULL)
+    if (b == NULL) {
         luaL_error(L, "not enough memory for a blob of this size");
+        return;
+    }
     box_fill(L, box, b);
 }
 

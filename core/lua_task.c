@@ -53,7 +53,8 @@ static int l_sleep(lua_State *L) {
     return op_wait(L, &o->op, l_sleep_finish);
 }
 
-/* --- all --------------------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------------------------------
+ */
 
 /*
  * The branches outlive a cancelled op until their own next turn, so they share a block that the

@@ -35,7 +35,8 @@ static bool is_header_text(const char *s) {
 
 static bool is_header_name(const char *s) {
     return *s != '\0' &&
-           strspn(s, "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(s);
+           strspn(s, "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
+               strlen(s);
 }
 
 static const char *keep(struct reply *r, const char *s) {
@@ -58,7 +59,8 @@ int reply_header(struct reply *r, const char *name, const char *value) {
     return 0;
 }
 
-/* --- errors ------------------------------------------------------------------------------------- */
+/* --- errors -------------------------------------------------------------------------------------
+ */
 
 static void add_member(struct buf *b, const char *name, const char *value) {
     json_text_add_string(b, name, strlen(name));
@@ -102,7 +104,8 @@ void reply_error(struct reply *r, const struct err *e, const char *request_id,
     }
 }
 
-/* --- what a handler returned ---------------------------------------------------------------------- */
+/* --- what a handler returned
+ * ---------------------------------------------------------------------- */
 
 static int l_buf_gc(lua_State *L) {
     buf_free(lua_touserdata(L, 1));

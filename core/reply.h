@@ -31,8 +31,7 @@ int reply_header(struct reply *r, const char *name, const char *value);
 
 /* The answer to an err: {"status":"error", "code", "error", "field", "request_id"}, and further
  * members from `details`, the text of a JSON object (NULL: none). */
-void reply_error(struct reply *r, const struct err *e, const char *request_id,
-                 const char *details);
+void reply_error(struct reply *r, const struct err *e, const char *request_id, const char *details);
 
 /*
  * The answer a handler returned: nres values at the top of co, `reply` or `nil, err`.  Something

@@ -16,23 +16,17 @@
 int luaopen_cjson(lua_State *L); /* lua-cjson has no header */
 
 static const luaL_Reg modules[] = {
-    {"cjson", luaopen_cjson},
-    {"paraph.address", lua_address_open},
-    {"paraph.blob", lua_blob_open},
-    {"paraph.config", lua_config_open},
-    {"paraph.crypto", lua_crypto_open},
-    {"paraph.fetch", lua_fetch_open},
-    {"paraph.json", lua_json_open},
-    {"paraph.log", lua_log_open},
-    {"paraph.mail", lua_mail_open},
-    {"paraph.store", lua_store_open},
-    {"paraph.task", lua_task_open},
-    {"paraph.templates", lua_templates_open},
-    {"paraph.text", lua_text_open},
-    {"paraph.time", lua_time_open},
+    {"cjson", luaopen_cjson},           {"paraph.address", lua_address_open},
+    {"paraph.blob", lua_blob_open},     {"paraph.config", lua_config_open},
+    {"paraph.crypto", lua_crypto_open}, {"paraph.fetch", lua_fetch_open},
+    {"paraph.json", lua_json_open},     {"paraph.log", lua_log_open},
+    {"paraph.mail", lua_mail_open},     {"paraph.store", lua_store_open},
+    {"paraph.task", lua_task_open},     {"paraph.templates", lua_templates_open},
+    {"paraph.text", lua_text_open},     {"paraph.time", lua_time_open},
 };
 
-/* --- require --------------------------------------------------------------------------------------- */
+/* --- require
+ * --------------------------------------------------------------------------------------- */
 
 static bool is_module_name(const char *name) {
     return *name != '\0' && *name != '.' && strstr(name, "..") == NULL &&
@@ -45,11 +39,10 @@ static void push_script(lua_State *L, const char *name) {
     char file[256], path[PATH_MAX];
     const char *text;
 
-    snprintf(file, sizeof(file) - 4, "%s", name);
-    for (char *p = file; *p != '\0'; p++)
-        if (*p == '.')
-            *p = '/';
-    strcat(file, ".lua");
+    snprintf(file, sizeof(file), "%s.lua", name);
+    for (size_t i = 0; name[i] != '\0' && file[i] != '\0'; i++)
+        if (name[i] == '.')
+            file[i] = '/';
     if (!is_module_name(name) || gen_find(GEN_SCRIPTS, file, path, sizeof(path)) != 0)
         luaL_error(L, "there is no module '%s' (no %s among the scripts)", name, file);
     if (luaL_loadfilex(L, path, "t") != LUA_OK) {
@@ -90,7 +83,8 @@ static int l_require(lua_State *L) {
     return 1;
 }
 
-/* --- globals ---------------------------------------------------------------------------------------- */
+/* --- globals
+ * ---------------------------------------------------------------------------------------- */
 
 static int l_undeclared(lua_State *L) {
     const char *name = luaL_tolstring(L, 2, NULL);
@@ -101,7 +95,8 @@ static int l_undeclared(lua_State *L) {
 }
 
 static int l_assign(lua_State *L) {
-    return luaL_error(L, "assignment to the global '%s': write `local`, or return it from the module",
+    return luaL_error(L,
+                      "assignment to the global '%s': write `local`, or return it from the module",
                       luaL_tolstring(L, 2, NULL));
 }
 
@@ -140,8 +135,8 @@ static int l_print(lua_State *L) {
 }
 
 static void seal_globals(lua_State *L) {
-    static const char *const taken[] = {"collectgarbage", "dofile",   "load",
-                                        "loadfile",       "rawset",   "warn"};
+    static const char *const taken[] = {"collectgarbage", "dofile", "load",
+                                        "loadfile",       "rawset", "warn"};
 
     lua_pushglobaltable(L);
     for (size_t i = 0; i < COUNT_OF(taken); i++) {

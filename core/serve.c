@@ -23,7 +23,8 @@
 #define DRAIN_MS        10000
 #define RESPAWN_PAUSE_S 1
 
-/* --- one process ------------------------------------------------------------------------------- */
+/* --- one process -------------------------------------------------------------------------------
+ */
 
 static void on_hangup(void *arg) {
     struct err e;
@@ -59,9 +60,8 @@ static void report(const char *step, const struct err *e) {
 static void log_ready(void) {
     LOG(LOG_INFO, NULL, "ready", LOG_S("version", PARAPH_VERSION), LOG_S("host", env.host),
         LOG_I("port", env.port), LOG_S("backend", env.backend == ENV_GOOGLE ? "google" : "local"),
-        LOG_S("data_dir", env.backend == ENV_LOCAL ? env.data_dir : NULL),
-        LOG_S("auth", env.auth), LOG_B("no_send", env.no_send),
-        LOG_I("generation", gen_number(gen_live())));
+        LOG_S("data_dir", env.backend == ENV_LOCAL ? env.data_dir : NULL), LOG_S("auth", env.auth),
+        LOG_B("no_send", env.no_send), LOG_I("generation", gen_number(gen_live())));
 }
 
 static int run(void) {
@@ -130,7 +130,7 @@ static int serve_here(void) {
         return 1;
     }
     env_bound(port);
-    if (loop_init() != 0 || task_watchdog_start() != 0) {
+    if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_MS) != 0) {
         LOG(LOG_ERROR, NULL, "cannot start", LOG_S("error", strerror(errno)));
         return 1;
     }
@@ -143,7 +143,8 @@ static int serve_here(void) {
     return status;
 }
 
-/* --- several: they share the port, the parent only watches ---------------------------------------- */
+/* --- several: they share the port, the parent only watches
+ * ---------------------------------------- */
 
 static volatile sig_atomic_t received;
 

@@ -14,11 +14,10 @@
 #include "gen.h"
 #include "loop.h"
 
-#define OP_TYPE        "paraph.op"
-#define TICK_MS        50 /* of the watchdog */
-#define TICKS_OVERDUE  (TASK_SLICE_MS / TICK_MS)
-#define TICKS_BULK     (TASK_BULK_MS / TICK_MS)
-#define TRACE_MAX      ((size_t)4000)
+#define OP_TYPE    "paraph.op"
+#define TICK_MS    50 /* of the watchdog */
+#define TICKS_BULK (TASK_BULK_MS / TICK_MS)
+#define TRACE_MAX  ((size_t)4000)
 
 struct task {
     lua_State *co;
@@ -39,10 +38,12 @@ static struct task *ready_head, **ready_tail = &ready_head;
 static struct task *running;
 static unsigned tasks, ops;
 
-/* --- the watchdog ------------------------------------------------------------------------------ */
+/* --- the watchdog ------------------------------------------------------------------------------
+ */
 
 static timer_t watchdog;
 static bool watchdog_on;
+static unsigned budget_ms;              /* of a slice */
 static lua_State *volatile slice_state; /* that runs now, or NULL */
 static volatile sig_atomic_t slice_ticks, bulk_ticks, in_bulk;
 
@@ -51,7 +52,7 @@ static void on_overdue(lua_State *L, lua_Debug *ar) {
     lua_sethook(L, on_overdue, LUA_MASKCOUNT, 1);
     lua_getinfo(L, "Sl", ar);
     luaL_error(L, "%s:%d: the script ran for more than %d ms without waiting", ar->short_src,
-               ar->currentline, TASK_SLICE_MS);
+               ar->currentline, (int)budget_ms);
 }
 
 /* Ticks of the loop thread's own CPU clock; lua_sethook() may be called at any moment. */
@@ -61,7 +62,7 @@ static void on_tick(int signum) {
     (void)signum;
     if (L == NULL || (in_bulk && ++bulk_ticks < TICKS_BULK))
         return;
-    if (++slice_ticks >= TICKS_OVERDUE)
+    if (++slice_ticks >= (int)(budget_ms / TICK_MS))
         lua_sethook(L, on_overdue, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
@@ -79,12 +80,13 @@ static void slice_end(lua_State *outer) {
     slice_state = outer;
 }
 
-int task_watchdog_start(void) {
+int task_watchdog_start(unsigned slice_ms) {
     const long ns = (long)TICK_MS * 1000000;
     const struct itimerspec every = {{0, ns}, {0, ns}};
     struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGVTALRM};
 
+    budget_ms = slice_ms;
     event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
     if (sigaction(SIGVTALRM, &action, NULL) != 0 ||
         timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &watchdog) != 0)
@@ -99,7 +101,8 @@ void task_watchdog_stop(void) {
     watchdog_on = false;
 }
 
-/* --- errors across the border -------------------------------------------------------------------- */
+/* --- errors across the border --------------------------------------------------------------------
+ */
 
 int task_push_err_table(lua_State *L, const struct err *e) {
     lua_createtable(L, 0, 5);
@@ -152,7 +155,8 @@ void task_read_err(lua_State *L, int idx, struct err *e) {
     lua_settop(L, top);
 }
 
-/* --- operations ---------------------------------------------------------------------------------- */
+/* --- operations ----------------------------------------------------------------------------------
+ */
 
 static int l_op_gc(lua_State *L) {
     op_close(lua_touserdata(L, 1));
@@ -244,7 +248,8 @@ unsigned op_count(void) {
     return ops;
 }
 
-/* --- tasks --------------------------------------------------------------------------------------- */
+/* --- tasks ---------------------------------------------------------------------------------------
+ */
 
 /* The text of an error value: its message if it is one of our error tables. */
 static const char *error_text(lua_State *L, int idx) {

@@ -30,7 +30,8 @@ static unsigned passed, failed;
 static bool ended;
 static char failure[4096]; /* of the test under way; "" so far */
 
-/* --- paraph.testing: what only tests need -------------------------------------------------------- */
+/* --- paraph.testing: what only tests need --------------------------------------------------------
+ */
 
 static int l_read_file(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
@@ -73,7 +74,8 @@ static int l_print(lua_State *L) {
 }
 
 static void preload_testing(lua_State *L) {
-    static const luaL_Reg functions[] = {{"read_file", l_read_file}, {"blob", l_blob}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"read_file", l_read_file}, {"blob", l_blob}, {NULL, NULL}};
 
     luaL_getsubtable(L, LUA_REGISTRYINDEX, "paraph.loaded");
     luaL_newlib(L, functions);
@@ -82,7 +84,8 @@ static void preload_testing(lua_State *L) {
     lua_register(L, "print", l_print);
 }
 
-/* --- one test ------------------------------------------------------------------------------------- */
+/* --- one test
+ * ------------------------------------------------------------------------------------- */
 
 static void on_done(lua_State *co, int status, int nres, const char *trace, void *arg) {
     (void)co;
@@ -98,15 +101,14 @@ static void check_leaks(struct gen *g) {
     lua_gc(gen_state(g), LUA_GCCOLLECT);
     lua_gc(gen_state(g), LUA_GCCOLLECT);
     if (failure[0] == '\0' && (op_count() > 0 || fetch_count() > 0 || task_count() > 0))
-        snprintf(failure, sizeof(failure),
-                 "left behind: %u operations, %u transfers, %u tasks", op_count(), fetch_count(),
-                 task_count());
+        snprintf(failure, sizeof(failure), "left behind: %u operations, %u transfers, %u tasks",
+                 op_count(), fetch_count(), task_count());
 }
 
 /* The function is at the top of the stack, and popped. */
 static void run_test(struct gen *g, const char *file, const char *name) {
-    static const struct task_owner owner = {"test", "test", GEN_DRAFT | GEN_SEND | GEN_REVIEW |
-                                                                GEN_OPS};
+    static const struct task_owner owner = {"test", "test",
+                                            GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
     uint64_t started = clock_monotonic_us();
 
     failure[0] = '\0';
@@ -125,7 +127,8 @@ static void run_test(struct gen *g, const char *file, const char *name) {
     printf("FAIL %s: %s\n     %s\n", file, name, failure);
 }
 
-/* --- one file -------------------------------------------------------------------------------------- */
+/* --- one file
+ * -------------------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -177,7 +180,8 @@ static void run_file(const char *path) {
     gen_drop(g);
 }
 
-/* --- all -------------------------------------------------------------------------------------------- */
+/* --- all
+ * -------------------------------------------------------------------------------------------- */
 
 static int by_name(const FTSENT **a, const FTSENT **b) {
     return strcmp((*a)->fts_name, (*b)->fts_name);
@@ -224,7 +228,7 @@ static int run_with_services(void) {
     struct err e = {0};
     int status = 1;
 
-    if (loop_init() != 0 || task_watchdog_start() != 0) {
+    if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_TEST_MS) != 0) {
         fprintf(stderr, "paraph test: %s\n", strerror(errno));
         return 1;
     }
