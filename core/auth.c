@@ -50,7 +50,7 @@ static bool open_for_work;
 
 static void fly(struct entry *n);
 
-/* --- those who wait ------------------------------------------------------------------------ */
+/* --- those who wait -------------------------------------------------------------------------- */
 
 static void unlink_call(struct auth_call *c) {
     *c->link = c->next;
@@ -85,7 +85,7 @@ static void tell_all(struct entry *n, const struct err *e, const char *value,
     }
 }
 
-/* --- entries ------------------------------------------------------------------------------- */
+/* --- entries --------------------------------------------------------------------------------- */
 
 static void drop_value(struct entry *n) {
     auth_adc_wipe(n->value);
@@ -160,7 +160,7 @@ static struct entry *add(enum auth_chain_goal goal, const char *mailbox, const c
     return n;
 }
 
-/* --- flights ------------------------------------------------------------------------------- */
+/* --- flights --------------------------------------------------------------------------------- */
 
 static void land_badly(struct entry *n, const struct err *e, bool transient) {
     struct err failure = *e;
@@ -265,7 +265,7 @@ static void take_off(struct entry *n, uint64_t now) {
     fly(n);
 }
 
-/* --- asking -------------------------------------------------------------------------------- */
+/* --- asking ---------------------------------------------------------------------------------- */
 
 static void tell_value(const struct auth_call *c, const struct entry *n) {
     struct err e = {.code = ERR_NONE};

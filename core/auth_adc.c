@@ -41,7 +41,7 @@ bool auth_adc_is_account(const char *s) {
     return n > 0 && n <= ACCOUNT_MAX && strspn(s, chars) == n && strspn(s, ".") < n;
 }
 
-/* --- the file's members -------------------------------------------------------------------- */
+/* --- the file's members ---------------------------------------------------------------------- */
 
 static const char *text_of(const json_t *object, const char *name) {
     const char *text = json_string_value(json_object_get(object, name));
@@ -151,7 +151,7 @@ static int read_tree(struct auth_adc *out, const json_t *file, struct err *e) {
                    "impersonated_service_account: run `gcloud auth application-default login`");
 }
 
-/* --- the file ------------------------------------------------------------------------------ */
+/* --- the file -------------------------------------------------------------------------------- */
 
 static int parse(struct auth_adc *out, const char *text, size_t n, struct err *e) {
     struct err why;

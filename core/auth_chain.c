@@ -15,7 +15,7 @@
 #define NAME_MAX_BYTES 254
 #define CLOUD_PLATFORM "https://www.googleapis.com/auth/cloud-platform"
 
-/* --- the metadata server ---------------------------------------------------------------------- */
+/* --- the metadata server --------------------------------------------------------------------- */
 
 static void on_metadata_token(struct google_answer *a, void *arg) {
     struct auth_chain *c = arg;
@@ -52,7 +52,7 @@ static void on_metadata_name(struct google_answer *a, void *arg) {
         auth_leg_finish(c, &r);
 }
 
-/* --- a person's credentials ---------------------------------------------------------------- */
+/* --- a person's credentials ------------------------------------------------------------------ */
 
 static void on_impersonated(struct google_answer *a, void *arg) {
     struct auth_chain *c = arg;
@@ -108,7 +108,7 @@ static int refresh(struct auth_chain *c, struct err *e) {
                          AUTH_LEG_FORM, &form, on_refreshed, e);
 }
 
-/* --- goals --------------------------------------------------------------------------------- */
+/* --- goals ----------------------------------------------------------------------------------- */
 
 static void on_known(void *arg) {
     struct auth_chain *c = arg;

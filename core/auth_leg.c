@@ -14,7 +14,7 @@
 #define LIFE_MAX_S          (12 * 3600)
 #define METADATA_TIMEOUT_MS 3000
 
-/* --- requests ------------------------------------------------------------------------------ */
+/* --- requests -------------------------------------------------------------------------------- */
 
 struct secret {
     size_t len;
@@ -131,7 +131,7 @@ void auth_leg_add_field(struct buf *form, const char *name, const char *value) {
     encode_percent(form, value, strlen(value));
 }
 
-/* --- answers ------------------------------------------------------------------------------- */
+/* --- answers --------------------------------------------------------------------------------- */
 
 void auth_leg_fail_with(struct auth_chain *c, const struct err *e, bool transient) {
     struct auth_chain_result r = {.err = *e, .transient = transient};
@@ -199,7 +199,7 @@ void auth_leg_take_token(struct auth_chain *c, const struct google_answer *a, co
         auth_leg_finish(c, &r);
 }
 
-/* --- the metadata server ------------------------------------------------------------------- */
+/* --- the metadata server --------------------------------------------------------------------- */
 
 static const char *metadata_host(void) {
     return env.gce_metadata_host != NULL ? env.gce_metadata_host : "metadata.google.internal";

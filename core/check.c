@@ -21,8 +21,7 @@
 
 static unsigned failures;
 
-/* --- lines ---------------------------------------------------------------------------------------
- */
+/* --- lines ----------------------------------------------------------------------------------- */
 
 static void line(const char *state, const char *step, const char *detail) {
     bool color = isatty(STDOUT_FILENO);

@@ -50,7 +50,7 @@ static struct fetch *transfers;
 static unsigned ntransfers;
 static bool open_for_work;
 
-/* --- transfers ----------------------------------------------------------------------------- */
+/* --- transfers ------------------------------------------------------------------------------- */
 
 static void refuse(struct fetch *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -167,7 +167,7 @@ static void on_end(CURL *easy, CURLcode rc) {
     finish(f, rc);
 }
 
-/* --- one request --------------------------------------------------------------------------- */
+/* --- one request ----------------------------------------------------------------------------- */
 
 /* Without the white space around it; control characters become spaces (RFC 9110 §5.5). */
 static void add_text(struct buf *b, const char *p, size_t n) {

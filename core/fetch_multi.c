@@ -43,7 +43,7 @@ static uv_poll_t set_poll;
 static struct watch *watches; /* by descriptor */
 static size_t nwatches;
 
-/* --- sockets ------------------------------------------------------------------------------- */
+/* --- sockets --------------------------------------------------------------------------------- */
 
 static struct watch *watch_of(curl_socket_t fd) {
     size_t n = nwatches > 0 ? nwatches : 64;
@@ -126,7 +126,7 @@ static void on_event(const struct epoll_event *event) {
         curl_multi_socket_action(lanes[w->lane].multi, fd, action, &running);
 }
 
-/* --- the loop ------------------------------------------------------------------------------ */
+/* --- the loop -------------------------------------------------------------------------------- */
 
 /* Report what has ended. */
 static void drain(struct lane *lane) {

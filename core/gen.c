@@ -32,8 +32,7 @@ struct gen {
 static struct gen *live;
 static unsigned alive, numbers;
 
-/* --- memory --------------------------------------------------------------------------------------
- */
+/* --- memory ---------------------------------------------------------------------------------- */
 
 static void *gen_alloc(void *ud, void *ptr, size_t old, size_t size) {
     struct gen *g = ud;
@@ -61,8 +60,7 @@ void gen_allow(struct gen *g, size_t growth) {
     g->limit = g->bytes + growth < GEN_BYTES_MAX ? g->bytes + growth : GEN_BYTES_MAX;
 }
 
-/* --- files ---------------------------------------------------------------------------------------
- */
+/* --- files ----------------------------------------------------------------------------------- */
 
 static bool is_inside(const char *name) {
     return name[0] != '/' && name[0] != '\0' && strstr(name, "..") == NULL;
@@ -83,8 +81,7 @@ int gen_find(enum gen_tree tree, const char *name, char *path, size_t size) {
     return -1;
 }
 
-/* --- routes --------------------------------------------------------------------------------------
- */
+/* --- routes ---------------------------------------------------------------------------------- */
 
 static const struct {
     const char *word;

@@ -55,7 +55,7 @@ static void destroy(struct google_call *c) {
     free(c);
 }
 
-/* --- the end ------------------------------------------------------------------------------- */
+/* --- the end --------------------------------------------------------------------------------- */
 
 static void finish(struct google_call *c, struct google_reply *reply) {
     google_done_fn *done = c->done;
@@ -73,7 +73,7 @@ static void fail(struct google_call *c, const struct err *e) {
     finish(c, &reply);
 }
 
-/* --- the exchange -------------------------------------------------------------------------- */
+/* --- the exchange ---------------------------------------------------------------------------- */
 
 static void on_answer(struct google_answer *a, void *arg) {
     struct google_call *c = arg;
@@ -121,7 +121,7 @@ static int start_exchange(struct google_call *c, struct err *e) {
     return c->exchange != NULL ? 0 : -1;
 }
 
-/* --- the token ----------------------------------------------------------------------------- */
+/* --- the token ------------------------------------------------------------------------------- */
 
 static void keep_token(struct google_call *c, const struct auth_token *token) {
     forget_token(c);

@@ -10,7 +10,7 @@
 
 #define RETRY_MAX_S (24 * 3600)
 
-/* --- text that may be told ----------------------------------------------------------------- */
+/* --- text that may be told ------------------------------------------------------------------- */
 
 static bool is_token_char(char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
@@ -71,7 +71,7 @@ static void put_member(char *to, size_t size, const json_t *object, const char *
         put_text(to, size, json_string_value(value), json_string_length(value));
 }
 
-/* --- when to come again -------------------------------------------------------------------- */
+/* --- when to come again ---------------------------------------------------------------------- */
 
 static int clamp_seconds(double s) {
     if (!(s > 1))
@@ -124,7 +124,7 @@ static bool read_instant(const char *message, int64_t now_us, int *out) {
     return true;
 }
 
-/* --- the dialects -------------------------------------------------------------------------- */
+/* --- the dialects ---------------------------------------------------------------------------- */
 
 static void read_detail(struct google_error *out, const json_t *detail) {
     static const char projects[] = "projects/";

@@ -45,7 +45,7 @@ void google_exchange_wipe(json_t *tree) {
     json_decref(tree);
 }
 
-/* --- the debug event ----------------------------------------------------------------------- */
+/* --- the debug event ------------------------------------------------------------------------- */
 
 /* What may be shown of an answer with tokens in it; all else is masked. */
 static bool is_harmless(const char *name) {
@@ -99,7 +99,7 @@ static void log_attempt(const struct google_exchange *x, const struct google_ans
     buf_free(&answer);
 }
 
-/* --- judging an answer --------------------------------------------------------------------- */
+/* --- judging an answer ----------------------------------------------------------------------- */
 
 static bool is_transient(const struct google_exchange_request *rq, const struct google_error *ge) {
     static const char *const words[] = {"ABORTED", "internal_failure", "server_error",
@@ -165,7 +165,7 @@ static void judge(const struct google_exchange_request *rq, const struct fetch_r
     }
 }
 
-/* --- attempts ------------------------------------------------------------------------------ */
+/* --- attempts -------------------------------------------------------------------------------- */
 
 static void finish(struct google_exchange *x, struct google_answer *a) {
     bool secret = (x->rq->peer & TOKEN_PEERS) != 0;

@@ -41,8 +41,7 @@ static unsigned inflight;
 static bool stopping;
 static struct loop_timer *drain_timer;
 
-/* --- the reply ----------------------------------------------------------------------------------
- */
+/* --- the reply ------------------------------------------------------------------------------- */
 
 static void send_reply(struct request *q, struct reply *r) {
     reply_header(r, "X-Request-Id", q->id);

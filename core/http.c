@@ -52,7 +52,7 @@ static uv_timer_t mhd_timer, sweep_timer;
 static bool need_pump, quiesced;
 static struct conn *conns;
 
-/* --- the pump: MHD_run as often as MHD wants, and not more often ------------------------------ */
+/* --- the pump: MHD_run as often as MHD wants, and not more often ----------------------------- */
 
 static void on_mhd_timer(uv_timer_t *h) {
     (void)h;
@@ -160,7 +160,7 @@ static void on_connection(void *cls, struct MHD_Connection *m, void **slot,
         conn_close(slot);
 }
 
-/* --- the head: MHD is laxer than HTTP demands ------------------------------------------------- */
+/* --- the head: MHD is laxer than HTTP demands ------------------------------------------------ */
 
 struct head {
     unsigned headers, hosts, lengths, encodings;
@@ -222,7 +222,7 @@ static int check_head(struct request *r, const char *version, struct err *e) {
     return 0;
 }
 
-/* --- a request: head, body, handler ----------------------------------------------------------- */
+/* --- a request: head, body, handler ---------------------------------------------------------- */
 
 static void *on_uri(void *cls, const char *uri, struct MHD_Connection *m) {
     const union MHD_ConnectionInfo *info =
@@ -356,7 +356,7 @@ static void on_completed(void *cls, struct MHD_Connection *m, void **state,
     free(r);
 }
 
-/* --- the reply -------------------------------------------------------------------------------- */
+/* --- the reply ------------------------------------------------------------------------------- */
 
 static void release_blob(void *blob) {
     blob_unref(blob);
@@ -401,8 +401,7 @@ void http_reply(struct http_request *pub, int status, const struct http_header *
     MHD_resume_connection(r->mhd);
 }
 
-/* --- what a handler may ask --------------------------------------------------------------------
- */
+/* --- what a handler may ask ------------------------------------------------------------------ */
 
 const char *http_header(const struct http_request *pub, const char *name) {
     const struct request *r = (const struct request *)pub;
@@ -442,8 +441,7 @@ void http_remote(const struct http_request *pub, char *out, size_t size) {
         snprintf(out, size, "?");
 }
 
-/* --- birth and death ---------------------------------------------------------------------------
- */
+/* --- birth and death ------------------------------------------------------------------------- */
 
 /* The port stands at the same place in the addresses of IPv4 and of IPv6. */
 static uint16_t bound_port(int fd) {

@@ -59,8 +59,7 @@ int reply_header(struct reply *r, const char *name, const char *value) {
     return 0;
 }
 
-/* --- errors -------------------------------------------------------------------------------------
- */
+/* --- errors ---------------------------------------------------------------------------------- */
 
 static void add_member(struct buf *b, const char *name, const char *value) {
     json_text_add_string(b, name, strlen(name));

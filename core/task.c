@@ -38,8 +38,7 @@ static struct task *ready_head, **ready_tail = &ready_head;
 static struct task *running;
 static unsigned tasks, ops;
 
-/* --- the watchdog ------------------------------------------------------------------------------
- */
+/* --- the watchdog ---------------------------------------------------------------------------- */
 
 static timer_t watchdog;
 static bool watchdog_on;
@@ -101,8 +100,7 @@ void task_watchdog_stop(void) {
     watchdog_on = false;
 }
 
-/* --- errors across the border --------------------------------------------------------------------
- */
+/* --- errors across the border ---------------------------------------------------------------- */
 
 int task_push_err_table(lua_State *L, const struct err *e) {
     lua_createtable(L, 0, 5);
@@ -155,8 +153,7 @@ void task_read_err(lua_State *L, int idx, struct err *e) {
     lua_settop(L, top);
 }
 
-/* --- operations ----------------------------------------------------------------------------------
- */
+/* --- operations ------------------------------------------------------------------------------ */
 
 static int l_op_gc(lua_State *L) {
     op_close(lua_touserdata(L, 1));
@@ -248,8 +245,7 @@ unsigned op_count(void) {
     return ops;
 }
 
-/* --- tasks ---------------------------------------------------------------------------------------
- */
+/* --- tasks ----------------------------------------------------------------------------------- */
 
 /* The text of an error value: its message if it is one of our error tables. */
 static const char *error_text(lua_State *L, int idx) {

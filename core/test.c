@@ -30,8 +30,7 @@ static unsigned passed, failed;
 static bool ended;
 static char failure[4096]; /* of the test under way; "" so far */
 
-/* --- paraph.testing: what only tests need --------------------------------------------------------
- */
+/* --- paraph.testing: what only tests need ---------------------------------------------------- */
 
 static int l_read_file(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);

@@ -97,7 +97,7 @@ static struct {
     unsigned strays; /* requests to no endpoint */
 } google = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
-/* --- the server's side --------------------------------------------------------------------- */
+/* --- the server's side ----------------------------------------------------------------------- */
 
 static void put(int fd, const char *p, size_t n) {
     for (ssize_t sent; n > 0; p += sent, n -= (size_t)sent)
@@ -215,7 +215,7 @@ static void *serve(void *arg) {
     return NULL;
 }
 
-/* --- the test's side ----------------------------------------------------------------------- */
+/* --- the test's side ------------------------------------------------------------------------- */
 
 static void line_up(enum endpoint at, const struct answer *answers, unsigned n) {
     pthread_mutex_lock(&google.lock);

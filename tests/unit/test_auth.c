@@ -79,7 +79,7 @@ static void forget_all(void) {
     assert_int_equal(auth_init(&e), 0);
 }
 
-/* --- the chain ----------------------------------------------------------------------------- */
+/* --- the chain ------------------------------------------------------------------------------- */
 
 static json_t *claims_of_last(void) {
     json_t *body = json_loads(strstr(last(SIGN), "\r\n\r\n") + 4, 0, NULL), *claims;
@@ -193,7 +193,7 @@ static void test_own(void **state) {
     assert_calls(1, 0, 0);
 }
 
-/* --- time ---------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 #define TOKEN(name, life)                                                                          \
     { 200, "{\"access_token\":\"" name "\",\"expires_in\":" life "}", "" }
@@ -325,7 +325,7 @@ static void test_time_out(void **state) {
     }
 }
 
-/* --- refusals ------------------------------------------------------------------------------ */
+/* --- refusals -------------------------------------------------------------------------------- */
 
 static void test_refused_token(void **state) {
     struct outcome o;
@@ -374,7 +374,7 @@ static void test_own_token_refused_twice(void **state) {
     assert_calls(2, 2, 0);
 }
 
-/* --- cancelling ---------------------------------------------------------------------------- */
+/* --- cancelling ------------------------------------------------------------------------------ */
 
 static void test_cancel(void **state) {
     struct outcome o[3] = {0}, later;
@@ -492,7 +492,7 @@ static void test_eviction(void **state) {
     assert_int_equal(calls(OWN), 1);
 }
 
-/* --- names --------------------------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------------------------------- */
 
 static struct outcome get_value(struct auth_call *(*ask)(auth_value_fn *, void *)) {
     struct outcome o = {0};
@@ -544,7 +544,7 @@ static void test_bad_names(void **state) {
     }
 }
 
-/* --- the metadata server ------------------------------------------------------------------- */
+/* --- the metadata server --------------------------------------------------------------------- */
 
 static void test_metadata_failures(void **state) {
     static const struct {
@@ -586,7 +586,7 @@ static void test_metadata_recovers(void **state) {
     assert_int_equal(calls(OWN), 3);
 }
 
-/* --- malformed answers --------------------------------------------------------------------- */
+/* --- malformed answers ----------------------------------------------------------------------- */
 
 static void test_malformed_answers(void **state) {
     static const char *const bodies[] = {
@@ -652,7 +652,7 @@ static void test_huge_answers(void **state) {
     assert_fails(&o, ERR_AUTH_ERROR, "more than 262144 bytes");
 }
 
-/* --- symptoms, end to end ------------------------------------------------------------------ */
+/* --- symptoms, end to end -------------------------------------------------------------------- */
 
 static void test_symptoms(void **state) {
     static const struct {
@@ -745,7 +745,7 @@ static void test_exchange_recovers(void **state) {
     assert_calls(1, 3, 4);
 }
 
-/* --- the log ------------------------------------------------------------------------------- */
+/* --- the log --------------------------------------------------------------------------------- */
 
 static void test_log(void **state) {
     int memory = memfd_create("log", MFD_CLOEXEC), before = dup(STDERR_FILENO);

@@ -24,7 +24,7 @@
     "url\":\"" IMPERSONATION_URL "\",\"delegates\":[\"projects/-/serviceAccounts/"                 \
     "x@y\"],\"source_credentials\":{" USER_MEMBERS "}}"
 
-/* --- a laptop: a directory of its own, no Cloud Run ---------------------------------------- */
+/* --- a laptop: a directory of its own, no Cloud Run ------------------------------------------ */
 
 static char home[64], file[128];
 
@@ -81,7 +81,7 @@ static struct auth_adc load(void) {
     return adc;
 }
 
-/* --- which one ----------------------------------------------------------------------------- */
+/* --- which one ------------------------------------------------------------------------------- */
 
 static void assert_client(const char *want) {
     struct auth_adc adc = load();
@@ -151,7 +151,7 @@ static void test_quota_project(void **state) {
     }
 }
 
-/* --- forms --------------------------------------------------------------------------------- */
+/* --- forms ----------------------------------------------------------------------------------- */
 
 static void test_forms(void **state) {
     struct auth_adc adc;
@@ -285,7 +285,7 @@ static void test_accounts(void **state) {
         assert_int_equal(auth_adc_is_account(cases[i].s), cases[i].is);
 }
 
-/* --- all the way --------------------------------------------------------------------------- */
+/* --- all the way ----------------------------------------------------------------------------- */
 
 struct outcome {
     unsigned calls;

@@ -13,8 +13,7 @@
 #include "clock.h"
 #include "err.h"
 
-/* --- err ----------------------------------------------------------------------------------------
- */
+/* --- err ------------------------------------------------------------------------------------- */
 
 static void err_fills_and_names(void **state) {
     struct err e;
@@ -61,8 +60,7 @@ static void every_code_has_a_word_and_a_status(void **state) {
 #undef X
 }
 
-/* --- buf ----------------------------------------------------------------------------------------
- */
+/* --- buf ------------------------------------------------------------------------------------- */
 
 static void buf_grows_and_terminates(void **state) {
     struct buf b;
@@ -128,8 +126,7 @@ static void empty_buf_can_be_taken(void **state) {
     buf_free(&b);
 }
 
-/* --- blob ---------------------------------------------------------------------------------------
- */
+/* --- blob ------------------------------------------------------------------------------------ */
 
 static void count_release(void *owner) {
     ++*(int *)owner;
@@ -153,8 +150,7 @@ static void blob_is_released_by_its_last_holder(void **state) {
     blob_unref(b);
 }
 
-/* --- clock --------------------------------------------------------------------------------------
- */
+/* --- clock ----------------------------------------------------------------------------------- */
 
 static void clock_parses_and_formats(void **state) {
     static const struct {

@@ -22,7 +22,7 @@
 #include "fetch.h"
 #include "loop.h"
 
-/* --- each test ----------------------------------------------------------------------------- */
+/* --- each test ------------------------------------------------------------------------------- */
 
 static int fds_before;
 
@@ -501,7 +501,7 @@ static void test_large_body(void **state) {
     blob_unref(body);
 }
 
-/* --- cancelling, starting from done, ending ------------------------------------------------ */
+/* --- cancelling, starting from done, ending -------------------------------------------------- */
 
 struct chain {
     struct fetch *other;
@@ -595,7 +595,7 @@ static void test_fini_ends_what_is_under_way(void **state) {
     assert_int_equal(fetch_init(&e), 0);
 }
 
-/* --- once and no more ---------------------------------------------------------------------- */
+/* --- once and no more ------------------------------------------------------------------------ */
 
 /* A reused connection breaks after the request has been read: the server may have acted on it. */
 static void test_post_is_not_repeated(void **state) {
@@ -634,7 +634,7 @@ static void test_get_is_repeated(void **state) {
     assert_int_equal(server.connections, 2);
 }
 
-/* --- TLS ----------------------------------------------------------------------------------- */
+/* --- TLS ------------------------------------------------------------------------------------- */
 
 struct tls_server {
     pid_t pid;

@@ -29,8 +29,7 @@
     "?format=metadata&metadataHeaders=Message-ID&metadataHeaders=References"                       \
     "&metadataHeaders=X-Paraph-Id"
 
-/* --- Google, played by the test: --wrap puts these in place of google.c and of the clock ---------
- */
+/* --- Google, played by the test: --wrap puts these in place of google.c and of the clock ----- */
 
 struct google_call {
     bool live; /* nobody has answered or cancelled it */

@@ -59,7 +59,7 @@ static void assert_ok(struct outcome *o) {
     forget(o);
 }
 
-/* --- requests ------------------------------------------------------------------------------ */
+/* --- requests -------------------------------------------------------------------------------- */
 
 static void test_gmail(void **state) {
     struct google_request rq = request(GOOGLE_GMAIL);
@@ -161,7 +161,7 @@ static void test_answers(void **state) {
     assert_contains(o.reply.err.message, "more than 8 bytes");
 }
 
-/* --- 401 ----------------------------------------------------------------------------------- */
+/* --- 401 ------------------------------------------------------------------------------------- */
 
 #define TOKEN(name)                                                                                \
     { 200, "{\"access_token\":\"" name "\",\"expires_in\":3599}", "" }
@@ -233,7 +233,7 @@ static void test_no_token(void **state) {
     assert_int_equal(calls(EXCHANGE), 1);
 }
 
-/* --- failures, and what is repeated -------------------------------------------------------- */
+/* --- failures, and what is repeated ---------------------------------------------------------- */
 
 #define ERROR(code, status) "{\"error\":{\"code\":" code ",\"status\":\"" status "\"}}"
 
@@ -473,7 +473,7 @@ static void test_time_out(void **state) {
     assert_int_equal(calls(API), 1);
 }
 
-/* --- cancelling ---------------------------------------------------------------------------- */
+/* --- cancelling ------------------------------------------------------------------------------ */
 
 static void test_cancel(void **state) {
     static const enum endpoint stages[] = {OWN, SIGN, EXCHANGE, API};

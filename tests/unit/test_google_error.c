@@ -46,7 +46,7 @@ static void assert_contains(const char *text, const char *part) {
         fail_msg("'%s' does not contain '%s'", text, part);
 }
 
-/* --- dialects ------------------------------------------------------------------------------ */
+/* --- dialects -------------------------------------------------------------------------------- */
 
 static void test_dialects(void **state) {
     static const struct {
@@ -127,7 +127,7 @@ static void test_streams(void **state) {
     }
 }
 
-/* --- when to come again -------------------------------------------------------------------- */
+/* --- when to come again ---------------------------------------------------------------------- */
 
 static void test_retry_after(void **state) {
 #define SAYS(text)    "{\"error\":{\"message\":\"" text "\"}}"
@@ -181,7 +181,7 @@ static void test_retry_after(void **state) {
     }
 }
 
-/* --- foreign text -------------------------------------------------------------------------- */
+/* --- foreign text ---------------------------------------------------------------------------- */
 
 static void test_clean(void **state) {
     static const struct {
@@ -251,7 +251,7 @@ static void test_scope_challenge(void **state) {
     }
 }
 
-/* --- remedies ------------------------------------------------------------------------------ */
+/* --- remedies -------------------------------------------------------------------------------- */
 
 static const struct google_names names = {.step = "the step",
                                           .account = "sa@p.iam.gserviceaccount.com",

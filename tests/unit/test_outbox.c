@@ -26,8 +26,7 @@
 
 static char data_dir[64];
 
-/* --- a directory, a loop and an outbox for every test ------------------------------------------
- */
+/* --- a directory, a loop and an outbox for every test ---------------------------------------- */
 
 static int set_up(void **state) {
     (void)state;
@@ -95,8 +94,7 @@ static void assert_file(const char *name, const char *text) {
     assert_string_equal(content, text);
 }
 
-/* --- sends -------------------------------------------------------------------------------------
- */
+/* --- sends ----------------------------------------------------------------------------------- */
 
 struct outcome {
     unsigned calls;
@@ -218,8 +216,7 @@ static void test_directories_are_private(void **state) {
     }
 }
 
-/* --- drafts ------------------------------------------------------------------------------------
- */
+/* --- drafts ---------------------------------------------------------------------------------- */
 
 static void test_draft_is_sent_once(void **state) {
     struct mail_reply draft = create_draft("first", "6BA7B810-9DAD-41D1-80B4-00C04FD430C8"), sent;
@@ -311,8 +308,7 @@ static void test_no_draft_of_ours(void **state) {
         }
 }
 
-/* --- refusals and failures ---------------------------------------------------------------------
- */
+/* --- refusals and failures ------------------------------------------------------------------- */
 
 static void test_rehearsed_refusals(void **state) {
     static const struct {
@@ -461,8 +457,7 @@ static void test_data_dir_is_made(void **state) {
     assert_int_equal(st.st_mode & 0777, 0700);
 }
 
-/* --- housekeeping ------------------------------------------------------------------------------
- */
+/* --- housekeeping ---------------------------------------------------------------------------- */
 
 static void test_stale_files_are_removed(void **state) {
     static const struct {
