@@ -45,8 +45,7 @@ static void skipped(const char *step, const char *why) {
     line("skipped", step, why);
 }
 
-/* --- waiting for one operation
- * --------------------------------------------------------------------- */
+/* --- waiting for one operation --------------------------------------------------------------- */
 
 struct outcome {
     bool done;
@@ -68,8 +67,7 @@ static bool wait_for(struct outcome *o) {
     return o->err.code == ERR_NONE;
 }
 
-/* --- the mailbox's chain
- * ---------------------------------------------------------------------------- */
+/* --- the mailbox's chain --------------------------------------------------------------------- */
 
 static void on_token(const struct err *e, const struct auth_token *token, void *arg) {
     (void)token;
@@ -173,8 +171,7 @@ static void check_chain(void) {
     skipped("signature", "needs the step above");
 }
 
-/* --- the store
- * -------------------------------------------------------------------------------------- */
+/* --- the store ------------------------------------------------------------------------------- */
 
 static void on_stored(struct store_reply *r, void *arg) {
     struct outcome *o = arg;
@@ -213,8 +210,7 @@ static void check_store(void) {
         ok("store", "a document was written, read and deleted");
 }
 
-/* --- without a network
- * -------------------------------------------------------------------------------- */
+/* --- without a network ----------------------------------------------------------------------- */
 
 static void check_scripts(void) {
     struct err e;

@@ -85,8 +85,26 @@ static void on_deleted(struct google_reply *reply, void *arg) {
     struct mail_call *c = arg;
 
     c->google = NULL;
-    if (reply->status != 404)
+    c->reply.exists = reply->err.code == ERR_NONE;
+    /* 404 may be for a repetition: then it was there, or not. */
+    if (reply->status != 404 || reply->unknown)
         c->reply.err = reply->err;
+    gmail_call_end(c);
+}
+
+static void on_found(struct google_reply *reply, void *arg) {
+    struct mail_call *c = arg;
+    const json_t *draft;
+    size_t i;
+
+    c->google = NULL;
+    c->reply.err = reply->err;
+    json_array_foreach(json_object_get(reply->json, "drafts"), i, draft) {
+        if (c->reply.nfound < MAIL_FOUND_MAX &&
+            gmail_read_text(c->reply.found[c->reply.nfound], MAIL_ID_SIZE, draft, "id"))
+            c->reply.nfound++;
+    }
+    memcpy(c->reply.mailbox, c->mailbox, sizeof(c->mailbox));
     gmail_call_end(c);
 }
 
@@ -98,10 +116,14 @@ static void on_thread(struct google_reply *reply, void *arg) {
     size_t i;
 
     c->google = NULL;
+    if (reply->err.code == ERR_NONE || reply->status == 404)
+        c->reply.fate = MAIL_FATE_DELETED;
     json_array_foreach(json_object_get(reply->json, "messages"), i, message) {
         key = gmail_header(message, "X-Paraph-Id");
-        if (key != NULL && strcasecmp(key, c->key) == 0 && gmail_has_label(message, "SENT"))
-            gmail_read_text(c->reply.id, sizeof(c->reply.id), message, "id");
+        if (key == NULL || strcasecmp(key, c->key) != 0 || !gmail_has_label(message, "SENT"))
+            continue;
+        gmail_read_text(c->reply.id, sizeof(c->reply.id), message, "id");
+        c->reply.fate = MAIL_FATE_SENT;
     }
     gmail_call_end(c);
 }
@@ -178,6 +200,12 @@ static void proceed(struct mail_call *c) {
         break;
     case MAIL_DRAFT_DELETE:
         gmail_call_wait(c, gmail_api_draft_delete(c->mailbox, c->draft_id, on_deleted, c));
+        break;
+    case MAIL_DRAFT_FIND:
+        if (gmail_scopes_cover(env.gmail_scopes, GMAIL_DRAFT_SEARCH))
+            gmail_call_wait(c, gmail_api_draft_find(c->mailbox, c->message_id, on_found, c));
+        else
+            gmail_call_end(c);
         break;
     case MAIL_REPLY:
         gmail_reply_begin(c);

@@ -314,10 +314,10 @@ static int write_message(struct message *msg, const struct mime_message *m, stru
 }
 
 static int build(struct message *msg, lua_State *L, struct err *e) {
-    char uuid[CRYPTO_UUID_SIZE], message_id[CRYPTO_UUID_SIZE + 256];
+    char uuid[CRYPTO_UUID_SIZE];
     struct mime_message m = {
         .subject = lua_tostring(L, SUBJECT),
-        .message_id = message_id,
+        .message_id = msg->message_id,
         .in_reply_to = lua_tostring(L, IN_REPLY_TO),
         .references = lua_tostring(L, REFERENCES),
         .paraph_id = lua_tostring(L, ID),
@@ -333,7 +333,7 @@ static int build(struct message *msg, lua_State *L, struct err *e) {
         read_thread_id(msg, L, e) != 0 || read_date(&m.date, L, e) != 0 ||
         read_parts(&m, L, e) != 0)
         return -1;
-    snprintf(message_id, sizeof(message_id), "%s@%s", uuid, msg->from.v[0].domain);
+    snprintf(msg->message_id, sizeof(msg->message_id), "%s@%s", uuid, msg->from.v[0].domain);
     m.from = msg->from;
     m.to = msg->to;
     m.cc = msg->cc;

@@ -14,10 +14,12 @@
 #include "mail.h"
 
 #define LUA_MESSAGE_RECIPIENTS_MAX 500
+#define LUA_MESSAGE_ID_SIZE        (CRYPTO_UUID_SIZE + 256)
 
 /* User value 1 is the blob of its bytes as scripts see it. */
 struct message {
-    char id[CRYPTO_UUID_SIZE]; /* X-Paraph-Id */
+    char id[CRYPTO_UUID_SIZE];            /* X-Paraph-Id */
+    char message_id[LUA_MESSAGE_ID_SIZE]; /* without <> */
     struct address_list from, to, cc, bcc, reply_to;
     struct blob *bytes;
     size_t stable;                /* where the bytes begin that the etag covers */

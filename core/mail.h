@@ -26,8 +26,13 @@ enum mail_verb {
     MAIL_DRAFT_CREATE, /* the message is ready to leave */
     MAIL_DRAFT_SEND,   /* it leaves; ERR_NOT_FOUND if there is no such draft (any more) */
     MAIL_DRAFT_GET,    /* is it still there? */
-    MAIL_DRAFT_DELETE  /* it never leaves; gone already is success */
+    MAIL_DRAFT_DELETE, /* it never leaves, if it was still there */
+    MAIL_DRAFT_FIND    /* the drafts with this Message-ID */
 };
+
+enum mail_fate { MAIL_FATE_UNKNOWN, MAIL_FATE_SENT, MAIL_FATE_DELETED };
+
+#define MAIL_FOUND_MAX 8 /* drafts that one DRAFT_FIND gives */
 
 struct mail_request {
     enum mail_verb verb;
@@ -36,6 +41,7 @@ struct mail_request {
     const char *const *recipients; /* SEND, DRAFT_CREATE: bare addresses of To, Cc and Bcc */
     size_t nrecipients;
     const char *key;         /* DRAFT_*: the UUID in X-Paraph-Id */
+    const char *message_id;  /* DRAFT_FIND: without <> */
     const char *draft_id;    /* DRAFT_SEND, _GET, _DELETE: what DRAFT_CREATE gave */
     const char *mailbox;     /* the same */
     const char *thread_id;   /* SEND, DRAFT_CREATE, REPLY: thread to join, or NULL.  DRAFT_SEND,
@@ -46,14 +52,17 @@ struct mail_request {
 struct mail_reply {
     struct err err;                  /* code ERR_NONE: success */
     bool unknown;                    /* SEND, DRAFT_SEND failed, but the mail may have left */
-    bool exists;                     /* DRAFT_GET: it is still there */
+    bool exists;                     /* DRAFT_GET: it is still there.  DRAFT_DELETE: it was */
+    enum mail_fate fate;             /* DRAFT_GET, if it is gone */
     char id[MAIL_ID_SIZE];           /* SEND, DRAFT_SEND: of the message.  DRAFT_CREATE: of the
                                         draft, "" where drafts are not possible.  DRAFT_GET, if it
                                         is gone: of the message it became, "" if not known */
     char thread_id[MAIL_ID_SIZE];    /* the same; and REPLY: the thread to join, or "" */
-    char mailbox[MAIL_ADDRESS_SIZE]; /* DRAFT_CREATE, PROFILE */
-    char *signature;                 /* SIGNATURE: HTML, "" for none */
-    char *in_reply_to, *references;  /* REPLY: as mime.h has them; NULL: none */
+    char mailbox[MAIL_ADDRESS_SIZE]; /* DRAFT_CREATE, DRAFT_FIND, PROFILE */
+    char found[MAIL_FOUND_MAX][MAIL_ID_SIZE]; /* DRAFT_FIND: ids of drafts */
+    size_t nfound;
+    char *signature;                /* SIGNATURE: HTML, "" for none */
+    char *in_reply_to, *references; /* REPLY: as mime.h has them; NULL: none */
 };
 /* done() may take the last three, and leaves NULL in their place. */
 

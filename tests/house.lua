@@ -14,7 +14,7 @@ local layers = {
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
   { "bindings", "gen", "sandbox", "task" },
   { "lua_*" },
-  { "check", "host", "main", "reply", "route", "serve", "test" },
+  { "check", "host", "job", "main", "reply", "route", "serve", "test" },
 }
 
 -- One library, one file (or one family of files with one name): a pattern of the header, and who
