@@ -41,11 +41,20 @@ static void take_err(struct mail_call *c, const struct google_reply *reply) {
                       "thread_id: there is no such thread in the mailbox of %s", c->mailbox);
 }
 
+/* Refused for the mailbox's rate, so surely not processed: true if the call waits for another turn,
+ * when that is over. */
+static bool wait_out(struct mail_call *c, const struct google_reply *reply) {
+    return reply->err.code == ERR_RATE_LIMITED && !reply->unknown &&
+           gmail_line_block(&c->place, reply->err.retry_after) == 0;
+}
+
 /* messages.send, drafts.send */
 static void on_sent(struct google_reply *reply, void *arg) {
     struct mail_call *c = arg;
 
     c->google = NULL;
+    if (wait_out(c, reply))
+        return;
     if (reply->err.code != ERR_NONE)
         take_err(c, reply);
     else
@@ -68,6 +77,8 @@ static void on_created(struct google_reply *reply, void *arg) {
     struct mail_call *c = arg;
 
     c->google = NULL;
+    if (wait_out(c, reply))
+        return;
     if (gmail_lacks_scope(reply->status, reply->reason)) {
         do_without_drafts(c);
         return;
@@ -160,22 +171,22 @@ static void on_profile(struct google_reply *reply, void *arg) {
 /* It is c's turn to send. */
 static void transmit(void *arg) {
     struct mail_call *c = arg;
-    struct blob *message = c->message;
 
-    c->message = NULL;
     if (c->verb == MAIL_SEND)
-        gmail_call_wait(c, gmail_api_send(c->mailbox, message, c->thread_id, on_sent, c));
+        gmail_call_wait(c, gmail_api_send(c->mailbox, c->message, c->thread_id, on_sent, c));
     else if (c->verb == MAIL_DRAFT_CREATE)
-        gmail_call_wait(c,
-                        gmail_api_draft_create(c->mailbox, message, c->thread_id, on_created, c));
+        gmail_call_wait(
+            c, gmail_api_draft_create(c->mailbox, c->message, c->thread_id, on_created, c));
     else
         gmail_call_wait(c, gmail_api_draft_send(c->mailbox, c->draft_id, on_sent, c));
-    blob_unref(message);
 }
 
 static void get_in_line(struct mail_call *c) {
-    int now = gmail_line_enter(&c->place, c->mailbox, transmit, c, &c->reply.err);
+    int now;
 
+    c->place.turn = transmit;
+    c->place.arg = c;
+    now = gmail_line_enter(&c->place, c->mailbox, &c->reply.err);
     if (now < 0)
         gmail_call_end(c);
     else if (now > 0)
@@ -320,9 +331,14 @@ static int gmail_init(struct err *e) {
     return 0;
 }
 
+static void gmail_fini(void) {
+    gmail_line_fini();
+    gmail_sendas_fini();
+}
+
 const struct mail_backend gmail_backend = {
     .init = gmail_init,
-    .fini = gmail_sendas_fini,
+    .fini = gmail_fini,
     .start = gmail_start,
     .cancel = gmail_cancel,
 };

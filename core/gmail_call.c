@@ -21,6 +21,7 @@ struct mail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *do
     c->verb = rq->verb;
     c->done = done;
     c->arg = arg;
+    c->place.deadline_ms = rq->deadline_ms;
     if (rq->message != NULL)
         c->message = blob_ref(rq->message);
     snprintf(c->mailbox, sizeof(c->mailbox), "%s", mailbox);

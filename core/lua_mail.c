@@ -8,6 +8,7 @@
 #include "bindings.h"
 #include "crypto.h"
 #include "env.h"
+#include "loop.h"
 #include "lua_claim.h"
 #include "lua_message.h"
 #include "mail.h"
@@ -42,9 +43,17 @@ static void on_done(struct mail_reply *reply, void *arg) {
     op_ready(&o->op, &o->reply.err);
 }
 
-static int wait_for(lua_State *L, const struct mail_request *rq, lua_KFunction finish) {
+/* A job has no deadline, but what it does must not outlive the claim that it holds. */
+static uint64_t deadline_of(const struct task *t) {
+    uint64_t deadline_ms = task_deadline_ms(t);
+
+    return deadline_ms != 0 ? deadline_ms : loop_now_ms() + env.request_timeout * 1000ULL;
+}
+
+static int wait_for(lua_State *L, struct mail_request *rq, lua_KFunction finish) {
     struct mail_op *o = op_new(L, sizeof(*o), mail_op_cancel, mail_op_release);
 
+    rq->deadline_ms = deadline_of(task_check(L));
     o->call = mail_start(rq, on_done, o);
     return op_wait(L, &o->op, finish);
 }

@@ -4,6 +4,9 @@
  * Ownership as in store.h: one done() or mail_cancel(); the request is borrowed until mail_start()
  * returns.
  *
+ * Whoever would have to wait beyond the deadline, since the backend limits the rate of a mailbox,
+ * gets ERR_RATE_LIMITED at once, with retry_after.
+ *
  * A mail that must leave once at most leaves as a draft of the backend: DRAFT_CREATE puts it there
  * and sends nothing; DRAFT_SEND consumes it, atomically, so that whoever lost the answer finds out
  * with DRAFT_GET: what is gone was sent, what is there was not.  SEND has no such memory.
@@ -47,6 +50,7 @@ struct mail_request {
     const char *thread_id;   /* SEND, DRAFT_CREATE, REPLY: thread to join, or NULL.  DRAFT_SEND,
                                 _GET: what DRAFT_CREATE gave */
     const char *in_reply_to; /* REPLY: Message-ID without <>, or the backend's id, or NULL */
+    uint64_t deadline_ms;    /* of loop_now_ms(): when nobody waits for it any more; 0: none */
 };
 
 struct mail_reply {

@@ -84,6 +84,10 @@ struct task *task_check(lua_State *L);
 /* The task that runs now, or NULL. */
 struct task *task_running(void);
 
+/* When it is cut off, in loop_now_ms(): its own deadline, or that of the task that started it; 0:
+ * never. */
+uint64_t task_deadline_ms(const struct task *t);
+
 /* On whose behalf a task runs. */
 struct task_owner {
     const char *request_id;
