@@ -20,7 +20,7 @@
 struct entry {
     struct entry *next; /* most recently asked for first */
     enum auth_chain_goal goal;
-    char *mailbox, *scopes; /* MAILBOX alone */
+    char *mailbox, *scopes; /* MAILBOX, SIGNING_KEY */
     char *value;            /* NULL: none */
     char *quota_project;
     uint64_t refresh_ms, end_ms;
@@ -248,7 +248,7 @@ static void on_account(const struct err *e, const char *value, void *arg) {
 static void fly(struct entry *n) {
     struct auth_call *need;
 
-    if (n->goal != AUTH_CHAIN_MAILBOX) {
+    if (n->goal < AUTH_CHAIN_MAILBOX) {
         start_chain(n, NULL);
         return;
     }
@@ -343,6 +343,19 @@ struct auth_call *auth_project(auth_value_fn *done, void *arg) {
     const struct auth_call asked = {.value_done = done, .arg = arg};
 
     return ask(AUTH_CHAIN_PROJECT, NULL, NULL, &asked);
+}
+
+struct auth_call *auth_signing_key(const char *mailbox, const char *scopes, auth_value_fn *done,
+                                   void *arg) {
+    const struct auth_call asked = {.value_done = done, .arg = arg};
+
+    return ask(AUTH_CHAIN_SIGNING_KEY, mailbox, scopes, &asked);
+}
+
+struct auth_call *auth_client_id(auth_value_fn *done, void *arg) {
+    const struct auth_call asked = {.value_done = done, .arg = arg};
+
+    return ask(AUTH_CHAIN_CLIENT_ID, NULL, NULL, &asked);
 }
 
 void auth_cancel(struct auth_call **cp) {
