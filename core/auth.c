@@ -164,11 +164,13 @@ static struct entry *add(enum auth_chain_goal goal, const char *mailbox, const c
 
 static void land_badly(struct entry *n, const struct err *e, bool transient) {
     struct err failure = *e;
+    uint64_t now = google_exchange_now_ms();
 
     stop(n);
     n->failure = failure;
-    n->failure_end_ms = google_exchange_now_ms() + (transient ? TRANSIENT_KEPT_MS : FAULT_KEPT_MS);
-    if (n->waiting == NULL) /* nobody else would tell of it */
+    n->failure_end_ms = now + (transient ? TRANSIENT_KEPT_MS : FAULT_KEPT_MS);
+    if (n->waiting == NULL && n->value != NULL &&
+        now < n->end_ms) /* nobody else would tell of it */
         LOG(LOG_WARNING, NULL, "token not refreshed", LOG_S("mailbox", n->mailbox),
             LOG_E(&failure));
     tell_all(n, &failure, NULL, NULL);
