@@ -42,6 +42,7 @@ export class Metadata {
     const account = /^instance\/service-accounts\/([^/]+)\/(.*)$/.exec(path);
     if (account) {
       if (!["default", settings.serviceAccount].includes(account[1])) return undefined;
+      call.who = settings.serviceAccount;
       return this.#account(account[2], call.query);
     }
     return {
