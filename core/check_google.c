@@ -44,11 +44,12 @@ static bool check_credentials(const char *step) {
         return false;
     }
     if (adc.kind == AUTH_ADC_METADATA)
-        check_step_ok(step, "a token of the service account here, from the metadata server");
+        check_step_ok(step, "a token of this machine's service account, from the metadata server");
     else if (adc.kind == AUTH_ADC_USER)
         check_step_ok(step, "a token of a person, from %s", adc.path);
     else
-        check_step_ok(step, "a token of %s, by a person's in %s", adc.account, adc.path);
+        check_step_ok(step, "a token of %s, impersonated by a person, from %s", adc.account,
+                      adc.path);
     auth_adc_free(&adc);
     return true;
 }

@@ -18,8 +18,8 @@ const BASIC = `${scope("gmail.compose")} ${scope("gmail.settings.basic")}`;
 function steps(stdout) {
   const said = {};
   for (const line of stdout.trimEnd().split("\n")) {
-    const [, state, step, sentence] = /^(ok|failed|skipped) +(\S+(?: \S+)*?) {2,}(.*)$/.exec(line) ?? [];
-    if (state) said[step] = [state, sentence];
+    const found = /^(ok|failed|skipped) +(\S+(?: \S+)*?) {2,}(.*)$/.exec(line);
+    if (found) said[found[2]] = [found[1], found[3]];
   }
   return said;
 }
@@ -86,13 +86,13 @@ test("store and outbox are written to, and left as they were", async (t) => {
 });
 
 // Root may write anywhere, but for the capability that says so.
-const WITHOUT_PRIVILEGE = process.getuid() === 0
-  ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"] : [];
+const UNPRIVILEGED = { wrap: process.getuid() === 0
+  ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"] : [] };
 
 test("a DATA_DIR that cannot be written to", async (t) => {
   const DATA_DIR = await temporary(t);
   await chmod(DATA_DIR, 0o500);
-  const { code, stdout } = await run(t, ["check", "--live"], { DATA_DIR }, { wrap: WITHOUT_PRIVILEGE });
+  const { code, stdout } = await run(t, ["check", "--live"], { DATA_DIR }, UNPRIVILEGED);
   assert.equal(code, 1, stdout);
   const said = steps(stdout);
   assertStates(said, { ...STATIC, ...all("failed", ["store write", "outbox"]) });
@@ -104,7 +104,7 @@ test("an outbox that cannot be written to", async (t) => {
   const tmp = join(DATA_DIR, "outbox", "tmp");
   await mkdir(tmp, { recursive: true });
   await chmod(tmp, 0o500);
-  const { code, stdout } = await run(t, ["check", "--live"], { DATA_DIR }, { wrap: WITHOUT_PRIVILEGE });
+  const { code, stdout } = await run(t, ["check", "--live"], { DATA_DIR }, UNPRIVILEGED);
   assert.equal(code, 1, stdout);
   assertStates(steps(stdout), { ...STATIC, ...all("ok", STORE), outbox: "failed" });
   assert.match(stdout, /let the user that this service runs as write there/);
@@ -147,7 +147,8 @@ test("what narrow scopes cannot do is said", async (t) => {
 
 test("a signature that Gmail does not show is said to be missing", async (t) => {
   const google = await standIn(t);
-  google.fault({ method: "gmail.users.settings.sendAs.list", symptom: "gmail_insufficient_permissions" });
+  google.fault({ method: "gmail.users.settings.sendAs.list",
+    symptom: "gmail_insufficient_permissions" });
   const { code, stdout } = await check(t, google);
   assert.equal(code, 0, stdout);
   assert.deepEqual([steps(stdout).identity[0], steps(stdout).signature[0]], ["skipped", "skipped"]);
@@ -244,7 +245,23 @@ test("a person's credentials on a laptop", async (t) => {
   assert.ok(GOOGLE_SERVICE_ACCOUNT_EMAIL);
   const unnamed = await run(t, ["check", "--live"], nameless);
   assert.equal(unnamed.code, 1);
-  assert.match(steps(unnamed.stdout).account.join(" "), /^failed .*GOOGLE_SERVICE_ACCOUNT_EMAIL/);
+  assert.match(steps(unnamed.stdout).account.join(" "),
+    /^failed .*GOOGLE_SERVICE_ACCOUNT_EMAIL/);
+});
+
+test("a person who impersonates the service account", async (t) => {
+  const google = await standIn(t);
+  const { quota_project_id, ...source } = google.adc();
+  const { GOOGLE_SERVICE_ACCOUNT_EMAIL, ...env } = await laptop(t, google, {
+    type: "impersonated_service_account", quota_project_id, source_credentials: source,
+    service_account_impersonation_url: "https://iamcredentials.googleapis.com/v1/projects/-/" +
+      `serviceAccounts/${ACCOUNT}:generateAccessToken`,
+  });
+  assert.ok(GOOGLE_SERVICE_ACCOUNT_EMAIL, "the file names it");
+  const { code, stdout } = await run(t, ["check", "--live"], env);
+  assert.equal(code, 0, stdout);
+  assert.match(steps(stdout).credentials[1], new RegExp(`${ACCOUNT}, impersonated`));
+  assert.deepEqual(google.problems, []);
 });
 
 test("a sign-in that has expired", async (t) => {
@@ -252,7 +269,8 @@ test("a sign-in that has expired", async (t) => {
   const env = await laptop(t, google, { ...google.adc(), refresh_token: "1//old" });
   const { code, stdout } = await run(t, ["check", "--live"], env);
   assert.equal(code, 1, stdout);
-  assert.match(steps(stdout).credentials.join(" "), /^failed .*gcloud auth application-default login/);
+  assert.match(steps(stdout).credentials.join(" "),
+    /^failed .*gcloud auth application-default login/);
   assertStates(steps(stdout), { ...STATIC, credentials: "failed",
     ...all("skipped", [...CHAIN.slice(1).filter((step) => step !== "signature"), ...STORE]) });
 });
@@ -279,10 +297,12 @@ test("an index that is missing is named", async (t) => {
     /^failed .*email_drafts on status and created_at.*create it at https:\/\/console\.firebase/);
   assert.equal(said["store write"][0], "ok");
 
-  google.fault({ method: "firestore.projects.databases.documents.runQuery", count: Infinity, status: 400,
-    body: [{ error: { code: 400, status: "FAILED_PRECONDITION", message: "The query requires an index." } }] });
+  google.fault({ method: "firestore.projects.databases.documents.runQuery", count: Infinity,
+    status: 400, body: [{ error: { code: 400, status: "FAILED_PRECONDITION",
+      message: "The query requires an index." } }] });
   const unlinked = await check(t, google);
-  assert.match(unlinked.stdout, /gcloud firestore indexes composite create --collection-group=email_drafts/);
+  assert.match(unlinked.stdout,
+    /gcloud firestore indexes composite create --collection-group=email_drafts/);
 });
 
 test("a database that may not be used, or is not there", async (t) => {

@@ -1,4 +1,4 @@
-// IAM Credentials: signJwt with a key that nobody ever sees, and ID tokens.
+// IAM Credentials: signJwt with a key that nobody ever sees, and tokens of the service account.
 
 import { discovery } from "./discovery.mjs";
 import { idToken, signed } from "./jwt.mjs";
@@ -7,6 +7,7 @@ import { symptomError } from "./symptoms.mjs";
 import { scope, CLOUD_PLATFORM } from "./tokens.mjs";
 
 const MAX_LIFE_SECONDS = 12 * 3600;
+const MAX_TOKEN_SECONDS = 3600;
 
 export class Iam {
   name = "iamcredentials";
@@ -49,6 +50,16 @@ export class Iam {
       const { keyId, jwt } = await signed(this.#world, body.payload);
       this.#world.signers.set(keyId, account);
       return { keyId, signedJwt: jwt };
+    },
+
+    generateAccessToken({ account, body }) {
+      if (!body.scope?.length) throw invalid("Request contains an invalid argument: no scope.");
+      const seconds = Number(/^(\d+)s$/.exec(body.lifetime ?? "3600s")?.[1]);
+      if (!(seconds > 0 && seconds <= MAX_TOKEN_SECONDS)) {
+        throw invalid("Request contains an invalid argument: lifetime is at most 3600s.");
+      }
+      const token = this.#world.tokens.issue("service", account, body.scope, seconds);
+      return { accessToken: token.text, expireTime: new Date(token.until).toISOString() };
     },
 
     async generateIdToken({ body }) {

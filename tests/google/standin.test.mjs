@@ -132,7 +132,7 @@ describe("signJwt", () => {
   });
 });
 
-describe("ID tokens", () => {
+describe("tokens of the service account", () => {
   const claimsOf = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
 
   test("the metadata server tells of its own account", async () => {
@@ -155,6 +155,19 @@ describe("ID tokens", () => {
     assert.equal(claimsOf(json.token).email, serviceAccount);
     refused(await ask(serviceAccount, {}), 400, /audience/);
     refused(await ask("other@x.iam.gserviceaccount.com", { audience: "a" }), 403, /PERMISSION_DENIED/);
+  });
+
+  test("and gives an access token of it", async () => {
+    const url = `${IAM_CREDENTIALS_URL}/v1/projects/-/serviceAccounts/` +
+      `${google.settings.serviceAccount}:generateAccessToken`;
+    const ask = async (body) =>
+      call(url, { method: "POST", token: await serviceToken(google), body });
+    const scope = ["https://www.googleapis.com/auth/cloud-platform"];
+    const { json: { accessToken, expireTime } } = await ask({ scope, lifetime: "600s" });
+    assert.ok(Date.parse(expireTime) <= google.now() + 600_000);
+    assert.equal((await signJwt(google, claimsFor(google), { token: accessToken })).status, 200);
+    refused(await ask({ scope, lifetime: "7200s" }), 400, /lifetime/);
+    refused(await ask({ scope: [] }), 400, /scope/);
   });
 });
 
