@@ -23,8 +23,8 @@ function subject({ api, json, mailbox, who }) {
 function tell(call) {
   const { status, method, error } = call;
   const outcome = status === 0 ? "---" : status; // no answer at all
-  console.log(`google  ${outcome}  ${method.padEnd(METHOD_WIDTH)}  ${subject(call)}` +
-    (error ? `: ${error}` : ""));
+  const line = `google  ${outcome}  ${method.padEnd(METHOD_WIDTH)}  ${subject(call)}`;
+  console.log(line.trimEnd() + (error ? `: ${error}` : ""));
 }
 
 function settings(google, mailbox) {
