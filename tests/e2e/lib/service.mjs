@@ -185,12 +185,18 @@ class Service {
     return reply.json.draft;
   }
 
-  // All mail that has left, as bytes, in no order.
-  async outbox(wanted = () => true) {
+  // All mail that has left: { name, bytes }.
+  async mails() {
     const dir = join(this.dataDir, "outbox", "new");
-    const names = (await readdir(dir)).filter(wanted);
-    for (const name of names) this.#known.add(name);
-    return Promise.all(names.map((name) => readFile(join(dir, name))));
+    return Promise.all((await readdir(dir)).map(async (name) =>
+      ({ name, bytes: await readFile(join(dir, name)) })));
+  }
+
+  // The same as bytes alone, in no order.
+  async outbox(wanted = () => true) {
+    const mails = (await this.mails()).filter(({ name }) => wanted(name));
+    for (const { name } of mails) this.#known.add(name);
+    return mails.map(({ bytes }) => bytes);
   }
 
   // Mail that has left since the last look.
