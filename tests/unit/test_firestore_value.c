@@ -101,6 +101,41 @@ static void test_encode_and_back(void **state) {
     }
 }
 
+#define A(x) "{\"arrayValue\":{\"values\":[" x "]}}"
+#define M(x) "{\"mapValue\":{\"fields\":{" x "}}}"
+
+static void test_arrays_in_arrays(void **state) {
+    static const struct {
+        const char *plain, *typed;
+    } cases[] = {
+        {"[[1]]", A(M("\"[]\":" A("{\"integerValue\":\"1\"}")))},
+        {"[[],[[]]]", A(M("\"[]\":" A("")) "," M("\"[]\":" A(M("\"[]\":" A("")))))},
+        {"[{\"a\":[[]]}]", A(M("\"a\":" A(M("\"[]\":" A("")))))},
+        /* what only looks like one */
+        {"[{\"[]\":[]}]", A(M("\"[]]\":" A("")))},
+        {"[{\"[]]]\":[]}]", A(M("\"[]]]]\":" A("")))},
+        {"[{\"[]\":null}]", A(M("\"[]]\":{\"nullValue\":null}"))},
+        {"[{\"[]\":[],\"a\":[]}]", A(M("\"[]\":" A("") ",\"a\":" A("")))},
+        {"[{\"[\":[]}]", A(M("\"[\":" A("")))},
+        {"[{\"[]a\":[]}]", A(M("\"[]a\":" A("")))},
+        {"{\"[]\":[]}", M("\"[]\":" A(""))},
+    };
+    struct err e = {0};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        json_t *plain = json_pack("{s:o}", "a", parse(cases[i].plain));
+        json_t *typed = firestore_value_encode(plain, &e);
+        json_t *back = firestore_value_decode(typed, &e);
+
+        assert_json(json_incref(json_object_get(typed, "a")), cases[i].typed);
+        assert_json(json_incref(json_object_get(back, "a")), cases[i].plain);
+        json_decref(back);
+        json_decref(typed);
+        json_decref(plain);
+    }
+}
+
 /* {"m":{"m":…1…}}, so many levels deep. */
 static json_t *nested(unsigned levels) {
     json_t *tree = json_integer(1);
@@ -114,9 +149,8 @@ static void test_what_firestore_cannot_hold(void **state) {
     static const struct {
         const char *plain, *field;
     } cases[] = {
-        {"{\"metadata\":{\"a\":[[1]]}}", "metadata.a[0]"},
-        {"{\"a\":[1,[]]}", "a[1]"},
-        {"{\"a\":[{\"b\":[0,[]]}]}", "a[0].b[1]"},
+        {"{\"metadata\":{\"a\":[[{\"__a__\":1}]]}}", "metadata.a[0][0].__a__"},
+        {"{\"a\":[{\"[]\":{\"__a__\":1}}]}", "a[0].[].__a__"},
         {"{\"__a__\":1}", "__a__"},
         {"{\"____\":1}", "____"},
         {"{\"m\":{\"__a__\":1}}", "m.__a__"},
@@ -680,6 +714,7 @@ static void test_too_large_parts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_encode_and_back),
+        cmocka_unit_test(test_arrays_in_arrays),
         cmocka_unit_test(test_what_firestore_cannot_hold),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_decode_alone),
