@@ -86,4 +86,8 @@ json_t *firestore_wire_cursor(const json_t *document, struct err *e);
 char *firestore_wire_token(const json_t *cursor, const char *prefix, struct err *e);
 json_t *firestore_wire_token_read(const char *token, const char *prefix, struct err *e);
 
+/* A created_at that is no time may be of any size, and is not in the text.  The name of the
+ * document that a cursor lacks it of; NULL: it is whole. */
+const char *firestore_wire_cursor_lacks(const json_t *cursor);
+
 #endif

@@ -871,6 +871,39 @@ static void test_a_missing_index(void **state) {
     }
 }
 
+/* More values than a JSON text may have: ask for fewer documents at once. */
+static void test_an_answer_that_is_too_much(void **state) {
+    static const struct act acts[] = {
+        {"\"limit\":25", ANSWER, 200, "["},
+        {"\"limit\":12", ANSWER, 200, "["},
+        {"\"limit\":6", ANSWER, 200, "[{\"readTime\":\"" TIME "\"}]"},
+    };
+    struct call c = {.rq = {.verb = STORE_QUERY, .collection = "drafts", .limit = 100}};
+
+    (void)state;
+    set_acts(acts, COUNT_OF(acts));
+    assert_int_equal(finish(&c), ERR_NONE);
+    assert_int_equal(acts_left(), 0);
+    store_reply_fini(&c.reply);
+}
+
+/* A token has just the id where created_at is no time. */
+static void test_a_page_behind_what_is_gone(void **state) {
+    static const char *const bodies[] = {MISSING, FOUND("")};
+    struct call c = {
+        .rq = {.verb = STORE_QUERY, .collection = "drafts", .limit = 1, .page_token = "AGE"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        const struct act act = {GET, ANSWER, 200, bodies[i]};
+
+        set_acts(&act, 1);
+        assert_int_equal(finish(&c), ERR_INVALID_FIELD);
+        assert_string_equal(c.reply.err.field, "page_token");
+        assert_int_equal(acts_left(), 0);
+    }
+}
+
 static void test_what_is_refused_here(void **state) {
     struct blob *part = blob_copy("x", 1);
     static const char *const own[] = {"_paraph"};
@@ -1051,6 +1084,8 @@ int main(void) {
         OPEN(test_a_refused_write),
         OPEN(test_a_counter_that_others_change),
         OPEN(test_a_missing_index),
+        OPEN(test_an_answer_that_is_too_much),
+        OPEN(test_a_page_behind_what_is_gone),
         OPEN(test_what_is_refused_here),
         OPEN(test_project_of_the_metadata_server),
         OPEN(test_no_project),
