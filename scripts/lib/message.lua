@@ -137,7 +137,7 @@ local function check_body(fields)
 end
 
 --- The message that a document holds, whoever wrote it, under the names of requests. What it
---- answers was fixed by the claim, be it nothing: the thread that it is in since was made by sending.
+--- answers was fixed by the claim, be it nothing: the thread it is in may be that of the sent mail.
 local function fields_of(document)
   local fields = {}
   for name in pairs(stored.properties) do fields[name] = document[name] end
