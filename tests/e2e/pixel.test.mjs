@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 import { start } from "./lib/backends.mjs";
-import { file } from "./lib/service.mjs";
+import { file, patientPixel } from "./lib/service.mjs";
 
-const service = await start(file);
+const service = await start(file, { SCRIPTS_DIR: await patientPixel(file) });
 const letter = { to: "ann@example.com", subject: "Hello", message: "Hi", mode: "send" };
 
 // The contract has no request for a pixel's document; it is read where it is stored.
