@@ -171,26 +171,29 @@ bool firestore_wire_is_refusal(const json_t *answer) {
     return false;
 }
 
-/* The message has a link that makes the index; it is of no use unless it is whole. */
+/* The message has a link, to where the index is made, or is being built; it is of no use unless it
+ * is whole. */
 bool firestore_wire_index_err(const json_t *answer, const char *collection, struct err *e) {
-    static const char lacks[] = "Firestore has no index of %s on status and created_at "
-                                "(descending); ";
+    static const char name[] = "index of %s on status and created_at (descending)";
     const char *message = json_string_value(json_object_get(error_of(answer), "message"));
     const char *link = message == NULL ? NULL : strstr(message, "https://");
     size_t len = link == NULL ? 0 : strcspn(link, " \t\r\n");
+    bool building = message != NULL && strstr(message, "currently building") != NULL;
     struct buf text;
 
     if (message == NULL || strstr(message, "requires an index") == NULL)
         return false;
     buf_init(&text, sizeof(e->message) - 1);
-    buf_addf(&text, lacks, collection);
-    buf_adds(&text, "create it at ");
+    buf_adds(&text, building ? "Firestore is still building its " : "Firestore has no ");
+    buf_addf(&text, name, collection);
+    buf_adds(&text, building ? "; see " : "; create it at ");
     buf_add(&text, link, len);
     if (len == 0 || buf_failed(&text)) {
         buf_reset(&text);
-        buf_addf(&text, lacks, collection);
+        buf_adds(&text, "Firestore has no ");
+        buf_addf(&text, name, collection);
         buf_addf(&text,
-                 "create it with `gcloud firestore indexes composite create"
+                 "; create it with `gcloud firestore indexes composite create"
                  " --collection-group=%s --field-config=field-path=status,order=ascending"
                  " --field-config=field-path=created_at,order=descending`",
                  collection);

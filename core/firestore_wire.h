@@ -73,7 +73,7 @@ int firestore_wire_written(const json_t *answer, char version[STORE_VERSION_SIZE
 bool firestore_wire_is_refusal(const json_t *answer);
 
 /* If a listing by status was refused for want of an index: true, and *e names the index and how to
- * make it. */
+ * make it, or where to see how far it is. */
 bool firestore_wire_index_err(const json_t *answer, const char *collection, struct err *e);
 
 /* --- page tokens ----------------------------------------------------------------------------- */

@@ -284,6 +284,21 @@ test("drafts of very many values are listed all the same", async (t) => {
 
 // --- many at once ---------------------------------------------------------------------------------
 
+test("of many who replace attachments at once one is left, whole", async (t) => {
+  const one = await start(t);
+  const two = await start(t, {}, { at: one.world });
+  const { drafts } = await collections(one);
+  const id = await one.draft({ attachments: attach([randomBytes(MIB)]) });
+  const contents = Array.from({ length: 6 }, () => randomBytes(MIB));
+  const replies = await Promise.all(contents.map((content, i) =>
+    [one, two][i % 2].patch(`/drafts/${id}`, { attachments: attach([content]) })));
+  const written = contents.filter((_, i) => replies[i].status === 200);
+  for (const reply of replies) if (reply.status !== 200) assertRefused(reply, 409, "conflict");
+  const [left] = await attachedTo(two, id);
+  assert.ok(written.some((content) => content.equals(left)), `${written.length} were written`);
+  assert.equal(sum(await sizesOfParts(drafts, id)), MIB);
+});
+
 test("200 opens of one pixel at once, by two processes, are 200", async (t) => {
   const env = { SCRIPTS_DIR: await patientPixel(t) };
   const one = await start(t, env);
@@ -298,7 +313,15 @@ test("200 opens of one pixel at once, by two processes, are 200", async (t) => {
   assert.equal((await pixel.collection("opens").get()).size, 200);
 });
 
-// --- FIRESTORE_EMULATOR_HOST ----------------------------------------------------------------------
+// --- where it is ----------------------------------------------------------------------------------
+
+test("a database that has a name", async (t) => {
+  const service = await start(t, { FIRESTORE_DATABASE: "named" }, { database: "named" });
+  const id = await service.draft({ attachments: attach([Buffer.from("x")]) });
+  const found = await listAll(service, "status=pending");
+  assert.deepEqual(found.map((draft) => draft.draft_id), [id]);
+  assert.equal((await service.post("/send-draft", { draft_id: id })).status, 200);
+});
 
 // Like Google's own tools: no credentials, no metadata server, no project.
 test("an emulator needs no settings but its address", async (t) => {

@@ -854,9 +854,12 @@ static void test_a_missing_index(void **state) {
         "\"FAILED_PRECONDITION\"}}]",
         "[{\"error\":{\"code\":400,\"message\":\"The query requires an index.\",\"status\":"
         "\"FAILED_PRECONDITION\"}}]",
+        "[{\"error\":{\"code\":400,\"message\":\"The query requires an index. That index is "
+        "currently building and cannot be used yet. See its status here: "
+        "https://console.example.com/indexes\",\"status\":\"FAILED_PRECONDITION\"}}]",
     };
     static const char *const told[] = {"https://console.example.com/indexes?create_composite=Abc",
-                                       "--collection-group=drafts"};
+                                       "--collection-group=drafts", "still building"};
     struct call c = {
         .rq = {.verb = STORE_QUERY, .collection = "drafts", .status = "pending", .limit = 1}};
 
