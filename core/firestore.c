@@ -141,6 +141,8 @@ static void query(struct firestore_op *op) {
         (void)out_of_memory(&op->reply.err);
     else if (token != NULL)
         op->cursor = firestore_wire_token_read(token, op->name, &op->reply.err);
+    else if (op->rq.before != NULL && (op->cursor = firestore_wire_before(op->rq.before)) == NULL)
+        (void)out_of_memory(&op->reply.err);
     if (op->reply.err.code != ERR_NONE)
         firestore_op_end(op);
     else if (firestore_wire_cursor_lacks(op->cursor) != NULL)

@@ -203,7 +203,11 @@ bool firestore_wire_index_err(const json_t *answer, const char *collection, stru
     return true;
 }
 
-/* --- page tokens ----------------------------------------------------------------------------- */
+/* --- places in a listing --------------------------------------------------------------------- */
+
+json_t *firestore_wire_before(const char *time) {
+    return json_pack("{s:[{s:s}],s:b}", "values", "timestampValue", time, "before", 0);
+}
 
 json_t *firestore_wire_cursor(const json_t *document, struct err *e) {
     json_t *place = json_object_get(json_object_get(document, "fields"), "created_at");

@@ -76,7 +76,10 @@ bool firestore_wire_is_refusal(const json_t *answer);
  * make it, or where to see how far it is. */
 bool firestore_wire_index_err(const json_t *answer, const char *collection, struct err *e);
 
-/* --- page tokens ----------------------------------------------------------------------------- */
+/* --- places in a listing --------------------------------------------------------------------- */
+
+/* Behind everything that was created at this time or later, as startAt has it. */
+json_t *firestore_wire_before(const char *time);
 
 /* The place of a document in the listing, as startAt has it; NULL and *e. */
 json_t *firestore_wire_cursor(const json_t *document, struct err *e);

@@ -98,24 +98,32 @@ static bool is_secret(const char *name) {
     return false;
 }
 
+/* White space behind a value is no part of it (RFC 9110 §5.5); libmicrohttpd leaves it.  A value
+ * that is not UTF-8 is there all the same, as U+FFFD: a key or a condition that cannot be read must
+ * not look like none. */
 static void push_header(const char *name, const char *value, void *arg) {
     lua_State *L = arg;
+    int headers = lua_gettop(L);
     char lower[128];
-    size_t n = 0;
+    size_t n = 0, len = strlen(value);
 
     for (; name[n] != '\0' && n < sizeof(lower) - 1; n++)
         lower[n] = (char)(name[n] >= 'A' && name[n] <= 'Z' ? name[n] + 32 : name[n]);
     lower[n] = '\0';
-    if (is_secret(lower) || encode_utf8_error(value, strlen(value)) != strlen(value))
+    if (is_secret(lower))
         return;
-    if (lua_getfield(L, -1, lower) == LUA_TSTRING) {
-        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), value);
-        lua_setfield(L, -3, lower);
-    } else {
-        lua_pushstring(L, value);
-        lua_setfield(L, -3, lower);
-    }
-    lua_pop(L, 1);
+    while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
+        len--;
+    if (encode_utf8_error(value, len) == len)
+        lua_pushlstring(L, value, len);
+    else
+        lua_pushliteral(L, "\xEF\xBF\xBD");
+    if (lua_getfield(L, headers, lower) == LUA_TSTRING)
+        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, -2));
+    else
+        lua_pop(L, 1);
+    lua_setfield(L, headers, lower);
+    lua_settop(L, headers);
 }
 
 /* Push the decoded text, or raise: a malformed escape is the caller's fault, so as an err. */

@@ -192,6 +192,20 @@ static const char *text_option(lua_State *L, int idx, const char *name) {
     return text;
 }
 
+/* A time, in the form that the store takes it in. */
+static const char *time_option(lua_State *L, int idx, const char *name,
+                               char text[CLOCK_TEXT_SIZE]) {
+    const char *given = text_option(L, idx, name);
+    int64_t us;
+
+    if (given == NULL)
+        return NULL;
+    if (clock_parse(given, strlen(given), &us) != 0)
+        luaL_error(L, "option '%s' must be an RFC 3339 time", name);
+    clock_format(text, us);
+    return text;
+}
+
 /* One more than a document may have is read, so that the store refuses it. */
 static void parts_option(lua_State *L, int idx, struct store_request *rq,
                          struct blob *parts[STORE_PARTS_MAX + 1]) {
@@ -272,15 +286,17 @@ static int l_delete(lua_State *L) {
 }
 
 static int l_query(lua_State *L) {
-    static const char *const options[] = {"status", "limit", "page_token", NULL};
+    static const char *const options[] = {"status", "limit", "before", "page_token", NULL};
     struct store_request rq = {.verb = STORE_QUERY};
     lua_Integer limit = LIMIT_DEFAULT;
+    char before[CLOCK_TEXT_SIZE];
     int whole = true;
 
     task_check(L);
     rq.collection = luaL_checkstring(L, 1);
     lua_store_check_options(L, 2, options);
     rq.status = text_option(L, 2, "status");
+    rq.before = time_option(L, 2, "before", before);
     rq.page_token = text_option(L, 2, "page_token");
     if (push_option(L, 2, "limit", LUA_TNUMBER))
         limit = lua_tointegerx(L, -1, &whole);

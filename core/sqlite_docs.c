@@ -233,6 +233,18 @@ static int take_page(struct sqlite_docs *d, sqlite3_stmt *st, const struct store
     return r->next_page_token == NULL ? out_of_memory(&r->err) : 0;
 }
 
+/* In the form of created_at, without the zeros that do not count: what was created at that very
+ * moment must not sort before it. */
+static void bind_before(sqlite3_stmt *st, const char *before) {
+    size_t n = strlen(before);
+
+    while (n > 0 && strchr("Z0", before[n - 1]) != NULL)
+        n--;
+    n -= n > 0 && before[n - 1] == '.';
+    sqlite3_bind_text64(st, 2, before, n, SQLITE_STATIC, SQLITE_UTF8);
+    bind_text(st, 3, "");
+}
+
 static int query(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r) {
     sqlite3_stmt *st = d->statements[rq->status == NULL ? ST_NEWEST : ST_NEWEST_BY_STATUS];
     struct buf place;
@@ -240,13 +252,15 @@ static int query(struct sqlite_docs *d, const struct store_request *rq, struct s
     int rc = -1;
 
     buf_init(&place, TOKEN_MAX);
-    if (rq->page_token == NULL) {
-        sqlite3_bind_zeroblob(st, 2, 0); /* in SQLite's order a blob comes after every text */
-    } else {
+    if (rq->page_token != NULL) {
         if ((id = token_read(&place, rq->page_token, &r->err)) == NULL)
             goto out;
         bind_text(st, 2, place.data);
         bind_text(st, 3, id);
+    } else if (rq->before != NULL) {
+        bind_before(st, rq->before);
+    } else {
+        sqlite3_bind_zeroblob(st, 2, 0); /* in SQLite's order a blob comes after every text */
     }
     bind_text(st, 1, rq->collection);
     sqlite3_bind_int64(st, 4, (sqlite3_int64)rq->limit + 1);

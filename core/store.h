@@ -54,6 +54,8 @@ struct store_request {
     /* QUERY */
     const char *status;     /* only documents with this `status`, or NULL */
     unsigned limit;         /* 1 .. STORE_LIMIT_MAX */
+    const char *before;     /* only what was created before this time, or NULL; as clock_format()
+                               writes it.  A page_token goes on behind it */
     const char *page_token; /* from an earlier reply, or NULL; ERR_INVALID_FIELD if it is none */
 
     /* INCREMENT: member `counter` by one, `first` set to `now` unless set, `last` set to `now` */

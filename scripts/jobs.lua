@@ -4,7 +4,9 @@
 ---   serve    the ROLE that does it: "gateway" (default), "tracker" or "all"
 
 local delivery = require "lib.delivery"
+local idempotency = require "lib.idempotency"
 
 return {
   { "sweep", every = 60, run = delivery.sweep },
+  { "expire", every = 3600, run = idempotency.sweep },
 }

@@ -6,6 +6,7 @@ local crypto = require "paraph.crypto"
 local delivery = require "lib.delivery"
 local drafts = require "lib.drafts"
 local fail = require "lib.fail"
+local idempotency = require "lib.idempotency"
 local json = require "paraph.json"
 local mail = require "paraph.mail"
 local message = require "lib.message"
@@ -88,6 +89,8 @@ local function change_of(patch, removed)
   for _, name in ipairs(removed) do
     if name == "attachments" then contents = {} end
   end
+  -- What was to leave at once is, edited, no longer what its sender asked for.
+  if next(members) or next(removed) then removed[#removed + 1] = "mode" end
   return { members = members, removed = removed, contents = contents }
 end
 
@@ -191,29 +194,42 @@ function api.test(req)
   return { json = { status = "ok", message_id = sent.id } }
 end
 
+local function sent_reply(message_id, thread_id, pixel_id)
+  return {
+    json = {
+      status = "ok",
+      message_id = message_id or json.null,
+      thread_id = thread_id or json.null,
+      pixel_id = pixel_id or json.null,
+    },
+  }
+end
+
+local function send(req, operation)
+  local request, err = body.read(req, send_request)
+  if not request then return nil, err end
+  local draft, sent
+  draft, err = drafts.load(request.draft_id)
+  if not draft then return nil, err end
+  local document = draft.document
+  if operation and document.status == "sent" and document.operation_id == operation.id then
+    return sent_reply(document.message_id, document.thread_id, document.pixel_id)
+  end
+  if config.no_send then
+    return fail("no_send", "sending is switched off (NO_SEND); the draft is as it was")
+  end
+  sent, err =
+    delivery.send_draft(draft, request.etag, req.caller, operation and operation.id)
+  if not sent then return nil, err end
+  return sent_reply(sent.id, sent.thread_id, sent.pixel_id)
+end
+
 --- POST /send-draft
 ---@param req paraph.request
 ---@return paraph.reply?
 ---@return paraph.err?
 function api.send(req)
-  local request, err = body.read(req, send_request)
-  if not request then return nil, err end
-  if config.no_send then
-    return fail("no_send", "sending is switched off (NO_SEND); the draft is as it was")
-  end
-  local draft, sent
-  draft, err = drafts.load(request.draft_id)
-  if not draft then return nil, err end
-  sent, err = delivery.send_draft(draft, request.etag, req.caller)
-  if not sent then return nil, err end
-  return {
-    json = {
-      status = "ok",
-      message_id = sent.id or json.null,
-      thread_id = sent.thread_id or json.null,
-      pixel_id = sent.pixel_id or json.null,
-    },
-  }
+  return idempotency.once(req, send)
 end
 
 return api

@@ -5,15 +5,17 @@
 --- draft halfway, its claim having outlived its holder, knows what may have happened and goes on
 --- from there. tests/model/ has the same steps as a model that is checked in full.
 ---
---- Of a direct send nothing is written down, and nothing is ever repeated.
+--- A direct send that may be asked for again goes the same way, but is reviewed by nobody. Of any
+--- other one nothing is written down, and nothing is ever repeated.
 
 local config = require "paraph.config"
 local drafts = require "lib.drafts"
 local fail = require "lib.fail"
-local json = require "paraph.json"
+local lease = require "lib.lease"
 local log = require "paraph.log"
 local mail = require "paraph.mail"
 local message = require "lib.message"
+local pixels = require "lib.pixels"
 local store = require "paraph.store"
 local task = require "paraph.task"
 local time = require "paraph.time"
@@ -31,31 +33,6 @@ local SWEEP_PAGE = 50
 ---@field thread_id? string
 ---@field pixel_id? string   nil: not tracked
 
--- --- the pixel -----------------------------------------------------------------------------------
-
---- A pixel is known before it can be asked for. One that is there already is of an earlier attempt.
-local function open_pixel(pixel_id, document, draft_id)
-  if not pixel_id then return true end
-  local ok, err = store.create(config.pixel_collection, pixel_id, {
-    to = document.to,
-    subject = document.subject,
-    open_count = 0,
-    created_at = time.now(),
-    first_opened_at = json.null,
-    last_opened_at = json.null,
-    draft_id = draft_id,
-  })
-  if ok or err.code == "already_exists" then return true end
-  return nil, err
-end
-
---- Nobody will open what has not left.
-local function close_pixel(pixel_id)
-  if not pixel_id then return end
-  local ok, err = store.delete(config.pixel_collection, pixel_id)
-  if not ok then log.warning("pixel left behind", { pixel_id = pixel_id, error = err.message }) end
-end
-
 -- --- the claim -----------------------------------------------------------------------------------
 
 --- Who holds it may send the draft. It is lost as soon as somebody else writes.
@@ -66,18 +43,11 @@ end
 ---@field staged? paraph.mail.draft  waits in the mailbox
 
 --- What is written down between the claim and its end, besides what the claim itself writes.
-local STEPS = { "reviewed_etag", "gmail_draft_id", "gmail_mailbox", "gmail_thread_id",
-  "withdrawing", "unsettled" }
-
---- Whether a claim that was taken then has outlived its holder. A time from which the clock was set
---- back is none to wait for.
-local function has_run_out(since)
-  local at = type(since) == "string" and time.parse(since)
-  return not at or math.abs(time.parse(time.now()) - at) > 2 * config.request_timeout
-end
+local STEPS = { "operation_id", "reviewed_etag", "gmail_draft_id", "gmail_mailbox",
+  "gmail_thread_id", "withdrawing", "unsettled" }
 
 local function is_abandoned(document)
-  return document.status == "sending" and has_run_out(document.sending_since)
+  return document.status == "sending" and lease.is_over(document.sending_since)
 end
 
 --- Where the message of an abandoned claim waits; nil also for what nobody can find it by.
@@ -113,18 +83,30 @@ local function note(claim, members)
   return true
 end
 
---- The mail surely did not leave: the draft waits for review again.
+--- Why what was to leave at once waits for a review from now on; nil: it may still leave at once.
+local function reason_to_hold(claim, err)
+  if claim.draft.document.mode ~= "send" then return nil end
+  if err.code == "no_send" then return "no_send" end
+  return err.undecided and err.message or nil
+end
+
+--- The mail surely did not leave, or only a person can tell: the draft waits for review again.
+---@return boolean ok  false: the claim stays, and whoever takes it over may send the mail yet
 local function release(claim, err)
-  local ok, failure = claim.held:finish("pending", { error = err.message }, {
-    remove = { "sending_since", "pixel_id", "reply_headers", "reviewed_by", "reviewed_at",
-      table.unpack(STEPS) },
-  })
+  local held = reason_to_hold(claim, err)
+  local removed = { "sending_since", "pixel_id", "reply_headers", "reviewed_by", "reviewed_at",
+    table.unpack(STEPS) }
+  if held then removed[#removed + 1] = "mode" end
+  local ok, failure = claim.held:finish("pending", { error = err.message, held = held },
+    { remove = removed })
   if ok then
-    close_pixel(claim.pixel_id)
+    err.held = held
+    pixels.close(claim.pixel_id)
   elseif failure and failure.code ~= "conflict" then
     log.error("draft left in sending: it is taken up again when its claim has run out",
       { draft_id = claim.draft.id, error = failure.message })
   end
+  return ok ~= nil
 end
 
 --- Nobody knows yet whether the mail left: the claim stays, and whoever takes it over settles it.
@@ -250,8 +232,10 @@ local function send_staged(claim)
 end
 
 local function nobody_knows()
-  return fail("gmail_error",
+  local _, err = fail("gmail_error",
     "nobody knows whether this draft was sent: look into the mailbox before sending it again")
+  err.undecided = true
+  return nil, err
 end
 
 --- The message was refused: take it back. Written down first, since from then on what is gone may
@@ -295,7 +279,7 @@ end
 
 --- From the message to the mailbox.
 local function let_out(claim, built)
-  local ok, err = open_pixel(claim.pixel_id, claim.draft.document, claim.draft.id)
+  local ok, err = pixels.open(claim.pixel_id, claim.draft.document, claim.draft.id)
   if not ok then return nil, err end
   ok, err = stage(claim, built)
   if not ok then return nil, err end
@@ -331,7 +315,11 @@ local function conclude(claim, sent, err)
     mark_sent(claim, sent)
     return { id = sent.id, thread_id = sent.thread_id, pixel_id = claim.pixel_id }
   end
-  if err.unknown then leave_open(claim, err) else release(claim, err) end
+  if err.unknown then
+    leave_open(claim, err)
+  elseif not release(claim, err) then
+    return unknown(err)
+  end
   return nil, err
 end
 
@@ -342,14 +330,16 @@ local function take_over(draft)
   return conclude(claim, continue(claim))
 end
 
---- Send a reviewed draft, once.
+--- Send a draft, once.
 ---@async
 ---@param draft draft
----@param etag? string          of the message that was reviewed
----@param caller paraph.caller
+---@param etag? string            of the message that was reviewed
+---@param reviewer? paraph.caller nil: it is to leave without a review
+---@param operation_id? string    marks the draft as sent by this operation, whoever finishes it
 ---@return delivered?
----@return paraph.err? err
-function delivery.send_draft(draft, etag, caller)
+---@return paraph.err? err        err.unknown: it may have been sent, or may be yet; err.held: it
+---                                was to leave at once, and waits for a review now, for this reason
+function delivery.send_draft(draft, etag, reviewer, operation_id)
   local document = draft.document
   local function changed()
     return fail("changed_since_review", "the message is no longer the one that was reviewed")
@@ -373,10 +363,33 @@ function delivery.send_draft(draft, etag, caller)
   claim, err = take_claim(draft, {
     pixel_id = pixel_id,
     reply_headers = threaded and document.reply_headers or nil, -- threads go on
-    reviewed_by = caller.name,
-    reviewed_at = time.now(),
-    reviewed_etag = built:etag(),
+    reviewed_by = reviewer and reviewer.name,
+    reviewed_at = reviewer and time.now(),
+    reviewed_etag = reviewer and built:etag(),
+    operation_id = operation_id,
   })
+  if not claim then return nil, err end
+  return conclude(claim, let_out(claim, built))
+end
+
+--- Send a message at once, and once: it is a draft that is being sent from its first moment, so
+--- that whoever finds it after a crash goes on with it.
+---@async
+---@param id string
+---@param document paraph.document  with the reply_headers that were built
+---@param contents? paraph.blob[]
+---@param built paraph.message
+---@param pixel_id? string
+---@param caller paraph.caller
+---@return delivered?
+---@return paraph.err? err          as of send_draft
+function delivery.send_once(id, document, contents, built, pixel_id, caller)
+  document.mode, document.status = "send", "sending"
+  document.sending_since, document.pixel_id = time.now(), pixel_id
+  local version, err = drafts.create(id, document, contents, caller)
+  if not version then return nil, err end
+  local claim
+  claim, err = take_claim({ id = id, version = version, document = document }, {})
   if not claim then return nil, err end
   return conclude(claim, let_out(claim, built))
 end
@@ -421,7 +434,7 @@ local function remove_claimed(draft, sender)
 end
 
 local function finish_strays(row)
-  if not has_run_out(row.document.created_at) then return end
+  if not lease.is_over(row.document.created_at) then return end
   local draft, err = drafts.load(row.id)
   if not draft and err.code ~= "draft_not_found" then return end
   local status = draft and draft.document.status
@@ -448,7 +461,7 @@ end
 
 --- The pixel of a mail that is out: tried again, since the mail cannot be taken back.
 local function reopen_pixel(pixel_id, document)
-  local ok, err = open_pixel(pixel_id, document)
+  local ok, err = pixels.open(pixel_id, document)
   if not ok then
     log.error("mail sent without its pixel", { pixel_id = pixel_id, error = err.message })
   end
@@ -466,13 +479,13 @@ end
 function delivery.send_now(built, document, pixel_id)
   local results, err = task.all {
     function() return mail.send(built) end,
-    function() return open_pixel(pixel_id, document) end,
+    function() return pixels.open(pixel_id, document) end,
   }
   if not results then return unknown(err) end
   local sent, kept = results[1][1], results[2][1]
   err = results[1][2]
   if not sent then
-    if not err.unknown then close_pixel(pixel_id) end
+    if not err.unknown then pixels.close(pixel_id) end
     return nil, err
   end
   if not kept then pixel_id = reopen_pixel(pixel_id, document) end

@@ -63,23 +63,27 @@ function drafts.load(id)
   return not_found()
 end
 
---- Keep a message as a pending draft.
+--- Keep a message as a draft.
 ---@async
 ---@param id string
----@param document paraph.document   gains created_at, created_by and status
+---@param document paraph.document   gains created_at and created_by, and is pending unless it says
+---                                  otherwise
 ---@param contents? paraph.blob[]    of its attachments
 ---@param caller paraph.caller
----@return true? ok
----@return paraph.err? err
+---@return string? version
+---@return paraph.err? err           `in_progress`: there is one of this id
 function drafts.create(id, document, contents, caller)
-  document.status = "pending"
+  document.status = document.status or "pending"
   document.created_at = time.now()
   document.created_by = caller.name
   local ok, err = check_size(document)
   if not ok then return nil, err end
-  ok, err = store.create(config.draft_collection, id, document, { parts = contents })
-  if not ok then return nil, err end
-  return true
+  local version
+  version, err = store.create(config.draft_collection, id, document, { parts = contents })
+  if err and err.code == "already_exists" then
+    return fail("in_progress", "another attempt of this request is under way; ask again later")
+  end
+  return version, err
 end
 
 --- Newest first.

@@ -41,7 +41,7 @@ function blob:sha256() end
 ---@field method string       "GET" for HEAD too
 ---@field path string         without the query
 ---@field query table<string, string>   percent-decoded
----@field headers table<string, string> names in lower case
+---@field headers table<string, string> names in lower case; a value that is not UTF-8 is U+FFFD
 ---@field params table<string, string>  the parts of the path named in the route's pattern
 ---@field body? paraph.blob
 ---@field id string           the X-Request-Id

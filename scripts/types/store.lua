@@ -85,6 +85,7 @@ function store.delete(collection, id, options) end
 ---@class paraph.store.query
 ---@field status? string
 ---@field limit? integer      1 to 200, default 50
+---@field before? string      RFC 3339: only what was created before this time
 ---@field page_token? string
 
 ---@class paraph.store.page

@@ -115,6 +115,16 @@ return {
     assert(#page.documents == 1 and page.documents[1].id == "d1" and page.next_page_token == nil)
   end,
 
+  ["a listing of what is older"] = function()
+    for i = 1, 3 do
+      assert(store.create("aged", "a" .. i, { created_at = ("2026-01-0%dT00:00:00Z"):format(i) }))
+    end
+    local page = assert(store.query("aged", { before = "2026-01-03T01:00:00+01:00", limit = 1 }))
+    assert(#page.documents == 1 and page.documents[1].id == "a2")
+    page = assert(store.query("aged", { page_token = page.next_page_token }))
+    assert(#page.documents == 1 and page.documents[1].id == "a1")
+  end,
+
   ["misuse raises"] = function()
     raises("unknown option 'versoin'", store.delete, "things", "a", { versoin = "1" })
     raises("unknown option '1'", store.create, "things", "a", {}, { "parts" })
@@ -126,6 +136,7 @@ return {
     for _, limit in ipairs { 0, 201, -1, 1.5 } do
       raises("option 'limit'", store.query, "things", { limit = limit })
     end
+    raises("option 'before' must be an RFC 3339 time", store.query, "things", { before = "now" })
     raises("table expected", store.create, "things", "a", "text")
     raises("string expected", store.get, "things")
     assert(store.get("things", "a") == nil)

@@ -489,11 +489,12 @@ static void test_a_lost_slice(void **state) {
 /* --- listings -------------------------------------------------------------------------------- */
 
 /* The ids of one page, "a b c"; the token for the next is left in *token. */
-static char *page(const char *status, unsigned limit, char **token) {
+static char *page_before(const char *before, const char *status, unsigned limit, char **token) {
     static char ids[1024];
     struct call c = {.rq = {.verb = STORE_QUERY,
                             .collection = "drafts",
                             .status = status,
+                            .before = before,
                             .limit = limit,
                             .page_token = *token}};
 
@@ -511,6 +512,10 @@ static char *page(const char *status, unsigned limit, char **token) {
     c.reply.next_page_token = NULL;
     store_reply_fini(&c.reply);
     return ids;
+}
+
+static char *page(const char *status, unsigned limit, char **token) {
+    return page_before(NULL, status, limit, token);
 }
 
 static void create_at(const char *id, const char *created_at, const char *status) {
@@ -537,6 +542,27 @@ static void test_query_order(void **state) {
     assert_string_equal(page("' OR 1", 10, &token), "");
     write_json(STORE_UPDATE, "b", NULL, "{\"status\":\"sent\"}");
     assert_string_equal(page("sent", 10, &token), "whole b old");
+    assert_null(token);
+}
+
+static void test_query_before(void **state) {
+    char *token = NULL;
+
+    (void)state;
+    create_at("a", "\"2026-01-02T00:00:00Z\"", "\"pending\"");
+    create_at("b", "\"2026-01-02T00:00:00.000001Z\"", "\"sent\"");
+    create_at("c", "\"2026-01-02T00:00:00.5Z\"", "\"pending\"");
+    create_at("d", "\"2026-01-02T00:00:00.500000Z\"", "\"pending\"");
+    create_at("e", "\"2026-01-03T00:00:00Z\"", "\"pending\"");
+    assert_string_equal(page_before("2026-01-02T00:00:00.000000Z", NULL, 9, &token), "");
+    assert_string_equal(page_before("2026-01-02T00:00:00.000001Z", NULL, 9, &token), "a");
+    assert_string_equal(page_before("2026-01-02T00:00:00.500000Z", NULL, 9, &token), "b a");
+    assert_string_equal(page_before("2026-01-02T00:00:00.500001Z", NULL, 9, &token), "d c b a");
+    assert_string_equal(page_before("2026-01-03T00:00:00.000000Z", "pending", 9, &token), "d c a");
+    assert_null(token);
+    assert_string_equal(page_before("2026-01-03T00:00:00.000000Z", NULL, 1, &token), "d");
+    assert_string_equal(page_before("2026-01-03T00:00:00.000000Z", NULL, 2, &token), "c b");
+    assert_string_equal(page_before("2026-01-03T00:00:00.000000Z", NULL, 2, &token), "a");
     assert_null(token);
 }
 
@@ -1071,6 +1097,7 @@ int main(void) {
         OPEN(test_slices_left_behind),
         OPEN(test_a_lost_slice),
         OPEN(test_query_order),
+        OPEN(test_query_before),
         OPEN(test_query_while_documents_come_and_go),
         OPEN(test_query_with_odd_times),
         OPEN(test_long_listings),

@@ -34,7 +34,8 @@ async function local(t) {
     ["-cmd", ".timeout 10000", join(DATA_DIR, "paraph.db"), text])).stdout;
   const mails = async () => Promise.all((await readdir(outbox("new"))).map(async (name) =>
     ({ name, bytes: await readFile(join(outbox("new"), name)) })));
-  const env = { DATA_DIR };
+  // Else the pixel, and with it the message, would depend on the port.
+  const env = { DATA_DIR, PIXEL_TRACKER_BASE_URL: "https://t.example.org" };
   return {
     env,
     sign: (html) => { env.LOCAL_SIGNATURE = html; },
