@@ -16,8 +16,8 @@ local drafts = {}
 
 drafts.statuses = { "pending", "sending", "sent", "rejected" }
 
--- What fits into a Firestore document with its indexes: bytes as JSON, and so many more for each value,
--- which costs there up to 32 bytes besides its text, and 2 of 40,000 entries in indexes.
+-- What fits into a Firestore document with its indexes: bytes as JSON, and so many more for each
+-- value, which costs there up to 32 bytes besides its text, and 2 of 40,000 entries in indexes.
 local DOCUMENT_MAX, VALUE_BYTES = 900000, 45
 local ATTEMPTS = 5          -- of a change that others get in the way of
 
