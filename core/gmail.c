@@ -315,7 +315,7 @@ static struct mail_call *gmail_start(const struct mail_request *rq, mail_done_fn
 
 /* What waits for identities or in line has surely not left. */
 static bool gmail_cancel(struct mail_call *c) {
-    bool may_leave = c->google != NULL && (c->verb == MAIL_SEND || c->verb == MAIL_DRAFT_SEND);
+    bool may_leave = c->google != NULL && mail_acts(c->verb);
 
     google_cancel(&c->google);
     gmail_sendas_cancel(&c->wait);

@@ -19,7 +19,7 @@
 struct mail_op {
     struct op op;
     struct mail_call *call; /* NULL: not under way */
-    bool left;              /* it failed or was cancelled, but mail may have left */
+    bool left;              /* it failed or was cancelled, but may have been done */
     struct mail_reply reply;
 };
 
@@ -54,7 +54,8 @@ static int wait_for(lua_State *L, struct mail_request *rq, lua_KFunction finish)
     struct mail_op *o = op_new(L, sizeof(*o), mail_op_cancel, mail_op_release);
 
     rq->deadline_ms = deadline_of(task_check(L));
-    o->call = mail_start(rq, on_done, o);
+    if (!op_refused(L, &o->op))
+        o->call = mail_start(rq, on_done, o);
     return op_wait(L, &o->op, finish);
 }
 
@@ -238,7 +239,7 @@ static int l_draft_delete(lua_State *L) {
     return wait_for(L, &rq, l_draft_delete_finish);
 }
 
-/* drafts_of(message) -> {{id, mailbox}…} | nil, err */
+/* drafts_of(id, sender) -> {{id, mailbox}…} | nil, err */
 static int l_drafts_of_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
@@ -258,13 +259,14 @@ static int l_drafts_of_finish(lua_State *L, int status, lua_KContext ctx) {
 
 static int l_drafts_of(lua_State *L) {
     struct mail_request rq = {.verb = MAIL_DRAFT_FIND};
-    struct message *msg;
+    char message_id[LUA_MESSAGE_ID_SIZE];
 
     task_check(L);
-    msg = lua_message_check(L, 1);
-    rq.sender = msg->from.v[0].spec;
-    rq.key = msg->id;
-    rq.message_id = msg->message_id;
+    rq.key = luaL_checkstring(L, 1);
+    rq.sender = luaL_optstring(L, 2, env_sender());
+    rq.message_id = message_id;
+    if (lua_message_id(message_id, rq.key, rq.sender) != 0)
+        return luaL_argerror(L, 1, "a UUID is needed");
     return wait_for(L, &rq, l_drafts_of_finish);
 }
 

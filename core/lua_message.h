@@ -18,8 +18,7 @@
 
 /* User value 1 is the blob of its bytes as scripts see it. */
 struct message {
-    char id[CRYPTO_UUID_SIZE];            /* X-Paraph-Id */
-    char message_id[LUA_MESSAGE_ID_SIZE]; /* without <> */
+    char id[CRYPTO_UUID_SIZE]; /* X-Paraph-Id */
     struct address_list from, to, cc, bcc, reply_to;
     struct blob *bytes;
     size_t stable;                /* where the bytes begin that the etag covers */
@@ -29,6 +28,10 @@ struct message {
 
 /* Register the type. */
 void lua_message_open(lua_State *L);
+
+/* The Message-ID, without <>, of the message with that X-Paraph-Id, by the domain of its sender; -1
+ * if the id is no UUID. */
+int lua_message_id(char out[LUA_MESSAGE_ID_SIZE], const char *id, const char *sender);
 
 /* mail.build(table) -> message | nil, err */
 int lua_message_build(lua_State *L);

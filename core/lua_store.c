@@ -132,7 +132,8 @@ void *lua_store_op_new(lua_State *L, size_t size, enum store_verb verb, int docu
 int lua_store_op_start(lua_State *L, struct lua_store_op *o, struct store_request *rq,
                        lua_KFunction finish) {
     rq->fields = o->fields;
-    o->call = store_start(rq, on_done, o);
+    if (!op_refused(L, &o->op))
+        o->call = store_start(rq, on_done, o);
     json_decref(o->fields);
     o->fields = NULL;
     return op_wait(L, &o->op, finish);

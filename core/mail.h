@@ -54,15 +54,15 @@ struct mail_request {
 };
 
 struct mail_reply {
-    struct err err;                  /* code ERR_NONE: success */
-    bool unknown;                    /* SEND, DRAFT_SEND failed, but the mail may have left */
-    bool exists;                     /* DRAFT_GET: it is still there.  DRAFT_DELETE: it was */
-    enum mail_fate fate;             /* DRAFT_GET, if it is gone */
-    char id[MAIL_ID_SIZE];           /* SEND, DRAFT_SEND: of the message.  DRAFT_CREATE: of the
-                                        draft, "" where drafts are not possible.  DRAFT_GET, if it
-                                        is gone: of the message it became, "" if not known */
-    char thread_id[MAIL_ID_SIZE];    /* the same; and REPLY: the thread to join, or "" */
-    char mailbox[MAIL_ADDRESS_SIZE]; /* DRAFT_CREATE, DRAFT_FIND, PROFILE */
+    struct err err;        /* code ERR_NONE: success */
+    bool unknown;          /* SEND, DRAFT_SEND, DRAFT_CREATE failed, but may have been done */
+    bool exists;           /* DRAFT_GET: it is still there.  DRAFT_DELETE: it was */
+    enum mail_fate fate;   /* DRAFT_GET, if it is gone */
+    char id[MAIL_ID_SIZE]; /* SEND, DRAFT_SEND: of the message.  DRAFT_CREATE: of the
+                              draft, "" where drafts are not possible.  DRAFT_GET, if it
+                              is gone: of the message it became, "" if not known */
+    char thread_id[MAIL_ID_SIZE];             /* the same; and REPLY: the thread to join, or "" */
+    char mailbox[MAIL_ADDRESS_SIZE];          /* DRAFT_CREATE, DRAFT_FIND, PROFILE */
     char found[MAIL_FOUND_MAX][MAIL_ID_SIZE]; /* DRAFT_FIND: ids of drafts */
     size_t nfound;
     char *signature;                /* SIGNATURE: HTML, "" for none */
@@ -82,13 +82,17 @@ struct mail_call; /* the backend's own */
  * whom mail_check_sender() knows. */
 struct mail_call *mail_start(const struct mail_request *rq, mail_done_fn *done, void *arg);
 
-/* NULL-safe, sets *cp to NULL.  True: a mail may leave all the same, or have left. */
+/* NULL-safe, sets *cp to NULL.  True: what it was to do may happen all the same, or have happened.
+ */
 bool mail_cancel(struct mail_call **cp);
 
 /* ERR_FORBIDDEN unless the bare address is the default sender or ALLOWED_SENDERS names it. */
 int mail_check_sender(const char *address, struct err *e);
 
 /* --- for the backends ------------------------------------------------------------------------ */
+
+/* Is it one that lets a mail out, or puts one where it can leave from? */
+bool mail_acts(enum mail_verb verb);
 
 struct mail_backend {
     int (*init)(struct err *e);

@@ -449,7 +449,7 @@ static struct mail_call *outbox_start(const struct mail_request *rq, mail_done_f
 
 /* A thread may be at it. */
 static bool outbox_cancel(struct mail_call *c) {
-    bool may_leave = c->verb == MAIL_SEND || c->verb == MAIL_DRAFT_SEND;
+    bool may_leave = mail_acts(c->verb);
 
     loop_work_detach(&c->work);
     return may_leave;

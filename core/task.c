@@ -194,6 +194,16 @@ static void task_enqueue(struct task *t) {
     ready_tail = &t->next;
 }
 
+bool op_refused(lua_State *L, struct op *op) {
+    struct task *t = task_check(L);
+
+    if (t->aborted.code == ERR_NONE)
+        return false;
+    op->err = t->aborted;
+    op->state = OP_READY;
+    return true;
+}
+
 int op_wait(lua_State *L, struct op *op, lua_KFunction finish) {
     struct task *t;
 

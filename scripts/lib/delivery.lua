@@ -64,30 +64,30 @@ end
 ---@field held paraph.claim
 ---@field pixel_id? string
 ---@field staged? paraph.mail.draft  waits in the mailbox
----@field strays? boolean            there may be others
 
 --- What is written down between the claim and its end, besides what the claim itself writes.
 local STEPS = { "reviewed_etag", "gmail_draft_id", "gmail_mailbox", "gmail_thread_id",
   "withdrawing", "unsettled" }
 
---- Whether the claim on a draft that is being sent has outlived its holder. A time from which the
---- clock was set back is none to wait for.
-local function is_abandoned(document)
-  if document.status ~= "sending" then return false end
-  local since = type(document.sending_since) == "string" and time.parse(document.sending_since)
-  return not since or math.abs(time.parse(time.now()) - since) > 2 * config.request_timeout
+--- Whether a claim that was taken then has outlived its holder. A time from which the clock was set
+--- back is none to wait for.
+local function has_run_out(since)
+  local at = type(since) == "string" and time.parse(since)
+  return not at or math.abs(time.parse(time.now()) - at) > 2 * config.request_timeout
 end
 
---- Where the message of an abandoned claim waits.
+local function is_abandoned(document)
+  return document.status == "sending" and has_run_out(document.sending_since)
+end
+
+--- Where the message of an abandoned claim waits; nil also for what nobody can find it by.
 local function staged_by(draft)
-  local document = draft.document
-  if document.status ~= "sending" or not document.gmail_draft_id then return nil end
-  return {
-    id = document.gmail_draft_id,
-    mailbox = document.gmail_mailbox,
-    thread_id = document.gmail_thread_id,
-    key = draft.id,
-  }
+  local id, mailbox = draft.document.gmail_draft_id, draft.document.gmail_mailbox
+  local thread_id = draft.document.gmail_thread_id
+  if draft.document.status ~= "sending" then return nil end
+  if type(id) ~= "string" or type(mailbox) ~= "string" then return nil end
+  return { id = id, mailbox = mailbox, key = draft.id,
+    thread_id = type(thread_id) == "string" and thread_id or nil }
 end
 
 local function lost(err)
@@ -156,47 +156,62 @@ local function mark_sent(claim, sent)
     { draft_id = claim.draft.id, error = err.message })
 end
 
--- --- the draft in the mailbox --------------------------------------------------------------------
+-- --- strays --------------------------------------------------------------------------------------
+
+--- Drafts in a mailbox that no document names: whoever made one came to his end before he wrote it
+--- down, or never had an answer. Nobody sends them.
+
+local STRAYS = config.draft_collection .. "_strays"
 
 local function unknown(err)
   return nil, drafts.merged(err, { unknown = true }, {})
 end
 
-local function discard(staged)
-  local ok, err = mail.draft_delete(staged)
-  if ok ~= nil then return true end
-  log.warning("draft left behind in the mailbox", { mailbox = staged.mailbox, id = staged.id,
-    error = err.message })
+--- There may be strays of this draft, now or in a moment: the sweep looks for them when a request
+--- that is still under way has surely ended.
+local function expect_strays(id, sender)
+  local members = { sender = sender, created_at = time.now() }
+  local ok, err = store.create(STRAYS, id, members)
+  if not ok and err.code == "already_exists" then ok, err = store.update(STRAYS, id, members) end
+  if ok or not err then return true end
   return unknown(err)
 end
 
---- An earlier holder may have put a draft into the mailbox and come to his end before he wrote that
---- down. Nobody sends it: he cannot write it down any more.
-local function remove_strays(built)
-  local strays, err = mail.drafts_of(built)
+--- Only while nobody else can be about to write one down: with a claim on the draft, or when it
+--- cannot be claimed any more.
+local function remove_strays(id, sender)
+  local strays, err = mail.drafts_of(id, sender)
   if not strays then return unknown(err) end
   for _, stray in ipairs(strays) do
-    local ok
-    ok, err = discard(stray)
-    if not ok then return nil, err end
+    local deleted
+    deleted, err = mail.draft_delete(stray)
+    if deleted == nil then return unknown(err) end
   end
   return true
 end
 
---- Put the message into the mailbox. Where there was no answer it was surely not sent, but may lie
---- there; the mailbox's search may find it only later.
+-- --- the draft in the mailbox --------------------------------------------------------------------
+
+--- Put the message into the mailbox. Where there was no answer it was surely not sent.
 ---@return paraph.mail.draft? staged  nil alone: the mailbox keeps no drafts for us
----@return paraph.err? err            err.unknown: it may still lie there
+---@return paraph.err? err
 local function create(claim, built)
-  local staged, err, removed
+  local staged, err, ok, failure
   for _ = 1, STAGE_ATTEMPTS do
     staged, err = mail.draft_create(claim.held, built)
     if not err or not err.unknown then return staged, err end
-    claim.strays = true
-    removed = remove_strays(built)
-    if not removed then return nil, err end
+    ok, failure = expect_strays(claim.draft.id, built:sender())
+    if not ok then return nil, failure end
   end
   return nil, drafts.merged(err, {}, { "unknown" })
+end
+
+local function whereabouts(staged)
+  return {
+    gmail_draft_id = staged.id,
+    gmail_mailbox = staged.mailbox,
+    gmail_thread_id = staged.thread_id,
+  }
 end
 
 --- Write down where the message waits before anything may send it. Without drafts, claim.staged
@@ -206,17 +221,14 @@ local function stage(claim, built)
   if err then return nil, err end
   if not staged then return true end
   local ok
-  ok, err = note(claim, {
-    gmail_draft_id = staged.id,
-    gmail_mailbox = staged.mailbox,
-    gmail_thread_id = staged.thread_id,
-  })
-  if ok then
+  ok, err = note(claim, whereabouts(staged))
+  if ok or err.code ~= "in_progress" then
     claim.staged = staged
-  elseif err.code == "in_progress" then
+  else
     -- Unless it is written down all the same, and the answer to that was lost.
     local draft = drafts.load(claim.draft.id)
-    if draft and draft.document.gmail_draft_id ~= staged.id then discard(staged) end
+    if draft and draft.document.gmail_draft_id == staged.id then return ok, err end
+    if not mail.draft_delete(staged) then expect_strays(claim.draft.id, built:sender()) end
   end
   return ok, err
 end
@@ -248,7 +260,8 @@ end
 ---@return delivered? sent   it had left all the same
 ---@return paraph.err? err   what it was refused for; err.unknown: it may be there, or sent
 local function withdraw(claim, err)
-  local ok, failure = note(claim, { withdrawing = true, error = err.message })
+  local ok, failure = note(claim,
+    drafts.merged(whereabouts(claim.staged), { withdrawing = true, error = err.message }, {}))
   if not ok then return unknown(failure) end
   local deleted, there, sent
   deleted, failure = mail.draft_delete(claim.staged)
@@ -287,24 +300,23 @@ local function let_out(claim, built)
   ok, err = stage(claim, built)
   if not ok then return nil, err end
   if not claim.staged then return send_unsettled(claim, built) end
-  local sent
-  sent, err = send_staged(claim)
-  if sent and claim.strays then remove_strays(built) end
-  return sent, err
+  return send_staged(claim)
 end
 
 --- From the step that an earlier holder has written down.
 local function continue(claim)
   local document = claim.draft.document
-  if document.unsettled then return nobody_knows() end
+  if document.unsettled or (document.gmail_draft_id and not claim.staged) then
+    return nobody_knows()
+  end
   if document.withdrawing then
-    return nil, { code = "gmail_error", message = document.error or "it was refused" }
+    return fail("gmail_error", tostring(document.error or "the message was refused"))
   end
   if claim.staged then return send_staged(claim) end
   local built, ok, err
   built, err = build(claim.draft, claim.pixel_id)
   if not built then return nil, err end
-  ok, err = remove_strays(built)
+  ok, err = remove_strays(claim.draft.id, built:sender())
   if not ok then return nil, err end
   if document.reviewed_etag and document.reviewed_etag ~= built:etag() then
     return fail("changed_since_review", "the message is no longer the one that was approved")
@@ -369,26 +381,67 @@ function delivery.send_draft(draft, etag, caller)
   return conclude(claim, let_out(claim, built))
 end
 
---- Finish, or give back to review, what was being sent when its sender came to his end: crashed,
---- cut off, or without an answer.
----@async
-function delivery.sweep()
-  local page_token, found
+-- --- the sweep -----------------------------------------------------------------------------------
+
+--- Call `visit` for all that a query finds.
+local function each(collection, query, visit)
   repeat
-    found, page_token =
-      drafts.list { status = "sending", limit = SWEEP_PAGE, page_token = page_token }
-    if not found then
-      log.warning("abandoned sends cannot be looked for", { error = page_token.message })
+    local page, err = store.query(collection, query)
+    if not page then
+      log.warning("the sweep was cut short", { collection = collection, error = err.message })
       return
     end
-    for _, draft in ipairs(found) do
-      if is_abandoned(draft.document) then
-        local sent, err = take_over(draft)
-        log.info(sent and "abandoned send finished" or "abandoned send not finished",
-          { draft_id = draft.id, message_id = sent and sent.id, error = err and err.message })
+    for _, row in ipairs(page.documents) do
+      local ok, why = pcall(visit, row)
+      if not ok then
+        log.error("the sweep passes over a document",
+          { collection = collection, id = row.id, error = tostring(why) })
       end
     end
-  until not page_token
+    query.page_token = page.next_page_token
+  until not query.page_token
+end
+
+local function finish_abandoned(row)
+  if not is_abandoned(row.document) then return end
+  local draft = drafts.load(row.id)
+  if not draft or not is_abandoned(draft.document) then return end
+  local sent, err = take_over(draft)
+  log.info(sent and "abandoned send finished" or "abandoned send not finished",
+    { draft_id = draft.id, message_id = sent and sent.id, error = err and err.message })
+end
+
+--- Remove strays under a claim, which leaves the draft as it was.
+local function remove_claimed(draft, sender)
+  local held, err = store.claim(config.draft_collection, draft.id, draft.version, {})
+  if not held then return lost(err) end
+  local ok, failure = remove_strays(draft.id, sender)
+  held:finish("pending", {}, { remove = { "sending_since" } })
+  return ok, failure
+end
+
+local function finish_strays(row)
+  if not has_run_out(row.document.created_at) then return end
+  local draft, err = drafts.load(row.id)
+  if not draft and err.code ~= "draft_not_found" then return end
+  local status = draft and draft.document.status
+  local ok
+  if status == "sending" then
+    return -- whoever is sending it may be about to write his own one down
+  elseif status == "pending" then
+    ok = remove_claimed(draft, row.document.sender)
+  else
+    ok = remove_strays(row.id, row.document.sender)
+  end
+  if ok then store.delete(STRAYS, row.id, { version = row.version }) end
+end
+
+--- Finish, or give back to review, what was being sent when its sender came to his end: crashed,
+--- cut off, or without an answer; and remove what such ends have left in mailboxes.
+---@async
+function delivery.sweep()
+  each(config.draft_collection, { status = "sending", limit = SWEEP_PAGE }, finish_abandoned)
+  each(STRAYS, { limit = SWEEP_PAGE }, finish_strays)
 end
 
 -- --- direct sends --------------------------------------------------------------------------------

@@ -106,12 +106,13 @@ function mail.draft_exists(draft) end
 ---@return paraph.err? err
 function mail.draft_delete(draft) end
 
---- The drafts that wait in the mailbox with the Message-ID of this message, whoever made them.
+--- The drafts that wait in the mailbox with that X-Paraph-Id, whoever made them.
 ---@async
----@param message paraph.message
+---@param id string          a UUID
+---@param address? string    whose message it is; default: the default sender
 ---@return paraph.mail.draft[]? drafts
 ---@return paraph.err? err
-function mail.drafts_of(message) end
+function mail.drafts_of(id, address) end
 
 --- What makes a message an answer: its headers, for `build`, and its thread. The message that is
 --- answered is the one that in_reply_to names, by its Message-ID or by its id in the mailbox, else

@@ -13,6 +13,8 @@ local time = require "paraph.time"
 
 local CALLER = { name = "reviewer", roles = { review = true } }
 
+local STRAYS = config.draft_collection .. "_strays"
+
 local LOST = { code = "timeout", message = "there was no answer in time", unknown = true }
 
 local function new_draft()
@@ -370,58 +372,100 @@ tests["a draft that was written down all the same stays"] = function()
   expect.equal(document(id).status, "sent")
 end
 
+tests["a message that cannot be written down is taken out of the mailbox"] = function()
+  local id = new_draft()
+  with_claims(function(_, members)
+    if members.gmail_draft_id and not members.withdrawing then
+      return nil, { code = "store_error", message = "the disk is full" }
+    end
+  end, function() expect.refused("store_error", nil, send(id)) end)
+  expect.equal({ document(id).status, document(id).error }, { "pending", "the disk is full" })
+  expect.equal(mail.drafts_of(id), {})
+end
+
 tests["a message that nobody wrote down is removed by whoever takes the claim over"] = function()
   local id = new_draft()
   with_mail({ draft_delete = never }, function()
-    with_claims(function(_, members)
-      if members.gmail_draft_id then return nil, { code = "store_error", message = "down" } end
-    end, function() expect.refused("store_error", nil, send(id)) end)
+    with_claims(failing { code = "store_error", message = "down" }, function()
+      expect.refused("store_error", nil, send(id))
+    end)
   end)
-  -- As if it had crashed there.
-  assert(store.update(config.draft_collection, id, { status = "sending", reviewed_by = "ann" }))
+  expect.equal({ document(id).status, document(id).gmail_draft_id }, { "sending" })
   outlive(id)
-  local built = assert(message.build(id, document(id), {}))
-  expect.equal(#assert(mail.drafts_of(built)), 1)
-  delivery.sweep()
-  expect.equal({ document(id).status, document(id).reviewed_by }, { "sent", "ann" })
-  expect.equal(mail.drafts_of(built), {})
+  expect.equal(#assert(mail.drafts_of(id)), 1)
+  with_mail({}, delivery.sweep)
+  expect.equal({ document(id).status, document(id).reviewed_by }, { "sent", CALLER.name })
+  expect.equal(mail.drafts_of(id), {})
 end
 
-tests["a message that may lie in the mailbox is taken out before another one is put there"] =
+--- mail.draft_create that makes a draft, and has no answer the first `times`.
+local function answerless(times)
+  local draft_create = mail.draft_create
+  return function(claim, built)
+    local staged = assert(draft_create(claim, built))
+    times = times - 1
+    if times >= 0 then return nil, LOST end
+    return staged
+  end
+end
+
+--- The sweep, long after.
+local function sweep_later()
+  local now = time.now
+  expect.while_replaced(time, "now", function()
+    return time.format(time.parse(now()) + 2 * config.request_timeout + 10)
+  end, delivery.sweep)
+end
+
+tests["without an answer another draft is made, and the sweep removes the first"] = function()
+  local id = new_draft()
+  with_mail({ draft_create = answerless(1) }, function() assert(send(id)) end)
+  expect.equal({ document(id).status, #mail.drafts_of(id) }, { "sent", 1 })
+  delivery.sweep() -- too early: a request may still be under way
+  expect.equal(#mail.drafts_of(id), 1)
+  sweep_later()
+  expect.equal({ mail.drafts_of(id), (store.get(STRAYS, id)) }, { {} })
+end
+
+tests["without any answer the draft waits for review again, and the sweep removes the strays"] =
   function()
     local id = new_draft()
-    local draft_create, created = mail.draft_create, 0
-    with_mail({
-      draft_create = function(claim, built)
-        created = created + 1
-        local staged = assert(draft_create(claim, built))
-        if created == 1 then return nil, LOST end
-        expect.equal(#mail.drafts_of(built), 1)
-        return staged
-      end,
-    }, function() assert(send(id)) end)
-    expect.equal({ document(id).status, created }, { "sent", 2 })
-    expect.equal(mail.drafts_of(assert(message.build(id, document(id), {}))), {})
+    with_mail({ draft_create = answerless(2) }, function()
+      expect.refused("timeout", nil, send(id))
+    end)
+    expect.equal({ document(id).status, document(id).error, #mail.drafts_of(id) },
+      { "pending", LOST.message, 2 })
+    sweep_later()
+    expect.equal({ document(id).status, mail.drafts_of(id), (store.get(STRAYS, id)) },
+      { "pending", {} })
+    assert(send(id))
   end
 
-tests["a message that may lie in the mailbox is taken out, and the draft waits again"] = function()
+tests["strays are left alone while somebody may write one down"] = function()
   local id = new_draft()
-  local draft_create = mail.draft_create
-  with_mail({
-    draft_create = function(claim, built)
-      assert(draft_create(claim, built))
-      return nil, LOST
-    end,
-  }, function() expect.refused("timeout", nil, send(id)) end)
-  expect.equal({ document(id).status, document(id).error }, { "pending", LOST.message })
-  expect.equal(mail.drafts_of(assert(message.build(id, document(id), {}))), {})
+  with_mail({ draft_create = answerless(2) }, function()
+    expect.refused("timeout", nil, send(id))
+  end)
+  assert(store.update(config.draft_collection, id,
+    { status = "sending", sending_since = time.format(time.parse(time.now()) + 999) }))
+  with_mail({ draft_delete = never }, function()
+    expect.while_replaced(config, "request_timeout", 1000, function()
+      assert(store.update(STRAYS, id, { created_at = "2020-01-01T00:00:00Z" }))
+      delivery.sweep()
+    end)
+  end)
+  expect.equal(#mail.drafts_of(id), 2)
 end
 
 tests["a message that was not the approved one is not sent by whoever takes the claim over"] =
   function()
     local id = new_draft()
-    with_mail({ draft_create = failing(LOST), drafts_of = failing(LOST) }, function()
-      expect.refused("timeout", nil, send(id))
+    local create = store.create
+    with_mail({ draft_create = failing(LOST) }, function()
+      expect.while_replaced(store, "create", function(collection, ...)
+        if collection == STRAYS then return nil, { code = "store_error", message = "down" } end
+        return create(collection, ...)
+      end, function() expect.refused("store_error", nil, send(id)) end)
     end)
     expect.equal(document(id).status, "sending")
     outlive(id)
@@ -444,6 +488,33 @@ tests["the sweep finishes what is abandoned, and nothing else"] = function()
   delivery.sweep()
   expect.equal({ document(abandoned).status, document(held).status, document(waiting).status },
     { "sent", "sending", "pending" })
+end
+
+tests["a claim whose message nobody can find is given back with the question"] = function()
+  local id = new_draft()
+  for _, members in ipairs { { gmail_draft_id = 7, gmail_mailbox = "x" }, { gmail_draft_id = "r" } }
+  do
+    members.status = "sending"
+    assert(store.update(config.draft_collection, id, members))
+    outlive(id)
+    with_mail({ draft_send = never, draft_create = never }, delivery.sweep)
+    expect.equal({ document(id).status, document(id).gmail_draft_id }, { "pending" })
+    expect.holds(document(id).error, "look into the mailbox")
+  end
+end
+
+tests["the sweep passes over what it fails at"] = function()
+  local bad, good = new_draft(), new_draft()
+  for _, id in ipairs { bad, good } do
+    assert(store.update(config.draft_collection, id, { status = "sending" }))
+    outlive(id)
+  end
+  local build = message.build
+  expect.while_replaced(message, "build", function(id, ...)
+    if id == bad then error("a broken policy") end
+    return build(id, ...)
+  end, delivery.sweep)
+  expect.equal({ document(bad).status, document(good).status }, { "sending", "sent" })
 end
 
 tests["a claim from a time that the clock was set back from is taken over"] = function()

@@ -300,17 +300,17 @@ return {
   ["the drafts of a message are found, whoever made them"] = function()
     local id = crypto.uuid4()
     local claim, message = claim_it(id), build { id = id }
-    assert(#assert(mail.drafts_of(message)) == 0)
+    assert(#assert(mail.drafts_of(id)) == 0)
     local one = assert(mail.draft_create(claim, message))
     local two = assert(mail.draft_create(claim, message))
     local found = {}
-    for _, waiting in ipairs(assert(mail.drafts_of(message))) do
+    for _, waiting in ipairs(assert(mail.drafts_of(id))) do
       assert(waiting.mailbox == SENDER)
       found[waiting.id] = true
     end
     assert(found[one.id] and found[two.id])
     assert(mail.draft_delete(one) and mail.draft_delete(two))
-    assert(#assert(mail.drafts_of(message)) == 0)
+    assert(#assert(mail.drafts_of(id)) == 0)
   end,
 
   ["what was written down of a draft is enough"] = function()
@@ -348,7 +348,7 @@ return {
 
   ["misuse of send raises"] = function()
     raises("paraph.message", mail.send, {})
-    raises("paraph.message", mail.drafts_of, ID)
+    raises("UUID", mail.drafts_of, "1")
     local claim = claim_it()
     raises("paraph.message", mail.draft_create, claim, ID)
     raises("paraph.claim", mail.draft_create, ID, build())

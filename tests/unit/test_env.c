@@ -117,6 +117,7 @@ static void wrong_values(void **state) {
         {"K_SERVICE", "paraph"},
         {"PIXEL_COLLECTION", "email_drafts"},
         {"PIXEL_TRACKER_BASE_URL", "https://x.example/\"><script>"},
+        {"PIXEL_TRACKER_BASE_URL", "https://user@x.example"},
         {"RELOAD_INTERVAL", "99999999999999999999"}};
 
     (void)state;
@@ -125,6 +126,14 @@ static void wrong_values(void **state) {
             fail_msg("%s=%s was accepted", cases[i][0], cases[i][1]);
         assert_non_null(strstr(faults.data, ": "));
     }
+}
+
+static void no_password_is_told(void **state) {
+    (void)state;
+    assert_int_equal(LOAD("PIXEL_TRACKER_BASE_URL", "ftp://user:secret@x.example/"), -1);
+    assert_non_null(strstr(faults.data, "PIXEL_TRACKER_BASE_URL: "));
+    assert_null(strstr(faults.data, "secret"));
+    assert_int_equal(LOAD("PIXEL_TRACKER_BASE_URL", "https://x.example/@here?a@b"), 0);
 }
 
 static void tracking_needs_a_base_url(void **state) {
@@ -154,6 +163,7 @@ int main(void) {
         cmocka_unit_test(a_free_port_becomes_part_of_the_pixel),
         cmocka_unit_test(every_fault_is_reported_at_once),
         cmocka_unit_test(wrong_values),
+        cmocka_unit_test(no_password_is_told),
         cmocka_unit_test(tracking_needs_a_base_url),
         cmocka_unit_test(the_backend_follows_the_place),
     };
