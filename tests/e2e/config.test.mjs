@@ -117,9 +117,11 @@ test("help, version, wrong usage", async (t) => {
     assert.match(stdout, /usage: paraph/);
     assert.equal(stderr, "");
   }
-  const version = await run(t, ["--version"]);
-  assert.equal(version.code, 0);
-  assert.match(version.stdout, /^paraph \d+\.\d+\.\d+\n$/);
+  for (const args of [["--version"], ["serve", "--version"], ["test", "--version"]]) {
+    const version = await run(t, args);
+    assert.equal(version.code, 0, args.join(" "));
+    assert.match(version.stdout, /^paraph \d+\.\d+\.\d+\n$/);
+  }
   for (const args of [["nonsense"], ["serve", "nonsense"], ["--nonsense"], ["test", "a", "b"],
     [""]]) {
     const { code, stderr } = await run(t, args);
