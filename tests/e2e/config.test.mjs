@@ -32,7 +32,8 @@ test("every wrong variable is named, all at once", async (t) => {
     LOG_FORMAT: "xml", NO_SEND: "si", PIXEL_TRACKER_BASE_URL: "example.org", BACKEND: "mysql",
     RELOAD_INTERVAL: "often", GMAIL_CONCURRENCY: "many", DRAFT_COLLECTION: "a/b",
     SCRIPTS_DIR: "/nonexistent", TEMPLATES_DIR: "/dev/null", FIRESTORE_URL: "ftp://x",
-    GCE_METADATA_HOST: "http://x", GMAIL_USER: "nobody",
+    GCE_METADATA_HOST: "http://x", GMAIL_USER: "nobody", HOST: "127.0.0.1:80",
+    ALLOWED_SENDERS: "nobody",
   };
   const lines = await assertFaults(t, wrong);
   for (const [name, value] of Object.entries(wrong)) {
