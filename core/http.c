@@ -483,6 +483,14 @@ fail:
     return -1;
 }
 
+int http_probe(const char *host, uint16_t *port, struct err *e) {
+    if (http_listen(host, port, false, e) != 0)
+        return -1;
+    close(listen_fd);
+    listen_fd = -1;
+    return 0;
+}
+
 static void on_mhd_log(void *cls, const char *fmt, va_list ap) {
     char line[256];
 
