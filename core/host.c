@@ -119,21 +119,19 @@ static void push_header(const char *name, const char *value, void *arg) {
     lua_pop(L, 1);
 }
 
-/* Push the decoded text, or raise: a malformed escape is the caller's fault, so as an err. */
+/* What is not percent-encoded UTF-8 is given as it was sent, so that the handler refuses it by name
+ * if it matters there; the pixel must be an image whatever is asked. */
 static void push_decoded(lua_State *L, const char *s, size_t n) {
-    struct err e;
     struct buf b;
-    bool ok;
 
     buf_init(&b, n);
-    ok = encode_percent_decode(&b, s, n) == 0 && encode_utf8_error(b.data, b.len) == b.len;
-    lua_pushlstring(L, ok ? b.data : "", ok ? b.len : 0);
+    if (encode_percent_decode(&b, s, n) == 0 && encode_utf8_error(b.data, b.len) == b.len)
+        lua_pushlstring(L, b.data, b.len);
+    else if (encode_utf8_error(s, n) == n)
+        lua_pushlstring(L, s, n);
+    else
+        lua_pushliteral(L, "\xEF\xBF\xBD"); /* U+FFFD */
     buf_free(&b);
-    if (ok)
-        return;
-    err_set(&e, ERR_MALFORMED_REQUEST, "the query is not valid percent-encoded UTF-8");
-    task_push_err_table(L, &e);
-    lua_error(L);
 }
 
 static void push_query(lua_State *L, const char *target) {
@@ -225,10 +223,7 @@ static void start_task(struct request *q) {
     lua_pushcfunction(L, l_push_request);
     lua_pushlightuserdata(L, q);
     if (lua_pcall(L, 1, 2, 0) != LUA_OK) {
-        if (lua_istable(L, -1))
-            task_read_err(L, -1, &e);
-        else
-            err_set(&e, ERR_OVERLOADED, "there is not enough memory for this request just now");
+        err_set(&e, ERR_OVERLOADED, "there is not enough memory for this request just now");
         lua_pop(L, 1);
         send_error(q, &e);
         return;

@@ -161,8 +161,16 @@ test("50 drafts a page unless asked otherwise, 200 at most", async (t) => {
   await Promise.all(Array.from({ length: 55 }, (_, i) => service.draft({ subject: `n${i}` })));
   assert.equal((await service.get("/drafts")).json.drafts.length, 50);
   assert.equal((await service.get("/drafts?limit=200")).json.drafts.length, 55);
-  for (const limit of ["0", "201", "-1", "x", "", "1.5", "1e1", "99999999999999999999"]) {
+  for (const limit of ["0", "201", "-1", "x", "", "1.5", "1e1", "99999999999999999999", "%zz",
+    "%ff", "1%00"]) {
     assertRefused(await service.get(`/drafts?limit=${limit}`), 400, "invalid_field", "limit");
+  }
+});
+
+test("a parameter that nobody knows", async () => {
+  for (const [query, field] of [["x=1", "x"], ["Limit=1", "Limit"], ["%zz=1", "%zz"],
+    ["%ff", "%ff"], ["a%0a=", "a\n"]]) {
+    assertRefused(await service.get(`/drafts?${query}`), 400, "unknown_field", field);
   }
 });
 
