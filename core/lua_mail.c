@@ -44,7 +44,9 @@ static void on_done(struct mail_reply *reply, void *arg) {
 static int wait_for(lua_State *L, const struct mail_request *rq, lua_KFunction finish) {
     struct mail_op *o = op_new(L, sizeof(*o), mail_op_cancel, mail_op_release);
 
+    task_bulk(true);
     o->call = mail_start(rq, on_done, o);
+    task_bulk(false);
     return op_wait(L, &o->op, finish);
 }
 

@@ -404,8 +404,10 @@ static int l_message_bytes(lua_State *L) {
 static int l_message_etag(lua_State *L) {
     struct message *msg = lua_message_check(L, 1);
 
+    task_bulk(true);
     if (msg->etag[0] == '\0')
         crypto_sha256_hex(msg->etag, msg->bytes->data + msg->stable, msg->bytes->len - msg->stable);
+    task_bulk(false);
     lua_pushstring(L, msg->etag);
     return 1;
 }

@@ -113,8 +113,10 @@ static int l_store_finish(lua_State *L, int status, lua_KContext ctx) {
     (void)status;
     if (o->op.err.code != ERR_NONE)
         return op_push_err(L, &o->op);
+    task_bulk(true);
     n = push_reply(L, o->verb, &o->reply);
     op_close(&o->op);
+    task_bulk(false);
     return n;
 }
 
@@ -125,15 +127,19 @@ static int wait_for(lua_State *L, struct store_request *rq, int document) {
     struct store_op *o = op_new(L, sizeof(*o), store_op_cancel, store_op_release);
 
     o->verb = rq->verb;
+    task_bulk(true); /* parts are megabytes, and SQLite reads them here and now */
     if (document != 0) {
-        if ((o->fields = lua_json_read(L, document, &o->op.err)) == NULL)
+        if ((o->fields = lua_json_read(L, document, &o->op.err)) == NULL) {
+            task_bulk(false);
             return op_push_err(L, &o->op);
+        }
         luaL_argcheck(L, json_is_object(o->fields), document, "a document is no list");
     }
     rq->fields = o->fields;
     o->call = store_start(rq, on_done, o);
     json_decref(o->fields);
     o->fields = NULL;
+    task_bulk(false);
     return op_wait(L, &o->op, l_store_finish);
 }
 
