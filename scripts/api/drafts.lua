@@ -25,7 +25,7 @@ local list_query = {
 
 local rejection = {
   type = "object",
-  properties = { reason = { type = "string", maxLength = 2000 } },
+  properties = { reason = { type = "string", format = "text", maxLength = 2000 } },
 }
 
 local test_request = {
@@ -191,6 +191,11 @@ function api.test(req)
   return { json = { status = "ok", message_id = sent.id } }
 end
 
+--- An etag as it stands in the header has quotes, and is the same.
+local function unquoted(etag)
+  return etag and (etag:match('^"(.+)"$') or etag)
+end
+
 --- POST /send-draft
 ---@param req paraph.request
 ---@return paraph.reply?
@@ -204,7 +209,7 @@ function api.send(req)
   local draft, sent
   draft, err = drafts.load(request.draft_id)
   if not draft then return nil, err end
-  sent, err = delivery.send_draft(draft, request.etag, req.caller)
+  sent, err = delivery.send_draft(draft, unquoted(request.etag), req.caller)
   if not sent then return nil, err end
   return {
     json = {

@@ -267,6 +267,15 @@ test("a rejected draft says why, and stays rejected", async () => {
   assertRefused(await service.post("/send-draft", { draft_id: id }), 409, "rejected");
 });
 
+test("reasons that are none", async () => {
+  const id = await service.draft();
+  for (const reason of [7, [], {}, true, "a\0b", "x".repeat(2001)]) {
+    assertRefused(await service.post(`/drafts/${id}/reject`, { reason }), 400, "invalid_field",
+      "reason");
+  }
+  assert.equal((await service.document(id)).status, "pending");
+});
+
 test("a sent draft cannot be rejected", async () => {
   const id = await service.draft();
   await service.post("/send-draft", { draft_id: id });

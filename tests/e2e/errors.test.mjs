@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { assertRefused, file, start, UUID } from "./lib/service.mjs";
 
 const letter = { to: "ann@example.com", subject: "Hello", message: "Hi Ann!", mode: "draft" };
@@ -128,6 +129,9 @@ test("a body that is not JSON", async () => {
     const reply = await service.request("POST", "/", { body, headers: { "Content-Type": type } });
     assertRefused(reply, 415, "unsupported_media_type");
   }
+  const zipped = { ...JSON_TYPE, "Content-Encoding": "gzip" };
+  assertRefused(await service.request("POST", "/", { body: gzipSync(body), headers: zipped }), 415,
+    "unsupported_media_type");
   for (const type of ["application/json; charset=utf-8", "Application/JSON"]) {
     const reply = await service.request("POST", "/", { body, headers: { "Content-Type": type } });
     assert.equal(reply.status, 200, reply.text);
