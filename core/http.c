@@ -257,8 +257,8 @@ static void on_head(struct request *r, const char *method, const char *version) 
         r->conn->deadline = loop_now_ms() + BODY_MS;
     if (check_head(r, version, &e) != 0)
         handler->on_refused(&r->pub, &e);
-    else if (r->too_large)
-        refuse_too_large(r);
+    else if (r->too_large && http_header(&r->pub, "Expect") != NULL)
+        refuse_too_large(r); /* who does not ask first reads the answer only after his body */
 }
 
 static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
