@@ -238,7 +238,8 @@ static void start_task(struct request *q) {
 
 /* The caller's id if it is one that can be logged and sent back, else a fresh one. */
 static void take_id(struct request *q) {
-    static const char sane[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
+    static const char sane[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                               "-_.:+/=@";
     const char *given = http_header(q->http, "X-Request-Id");
     size_t n = given != NULL ? strlen(given) : 0;
 
