@@ -276,6 +276,17 @@ fail:
     return err_set(e, ERR_MALFORMED_REQUEST, "the path is not valid percent-encoded UTF-8");
 }
 
+/* AUTH=none, the only method so far: whoever reaches this is anonymous, and is what access.lua
+ * makes of that. */
+static int take_roles(struct request *q, struct err *e) {
+    char why[4096];
+
+    if (gen_roles(gen_live(), "none", q->owner.caller, &q->owner.roles, why, sizeof(why)) == 0)
+        return 0;
+    log_policy_error(q, why);
+    return err_set(e, ERR_POLICY_ERROR, REPLY_POLICY_ERROR);
+}
+
 static int admit(struct request *q, struct err *e) {
     const struct gen_route *route;
 
@@ -288,11 +299,15 @@ static int admit(struct request *q, struct err *e) {
                        q->http->method, q->match.allow);
     if (route == NULL)
         return err_set(e, ERR_NOT_FOUND, "there is nothing under this path");
-    if (route->access != 0 && (route->access & q->owner.roles) == 0)
+    if (route->access == 0)
+        return 0;
+    if (take_roles(q, e) != 0)
+        return -1;
+    if ((route->access & q->owner.roles) == 0)
         return err_set(e, ERR_FORBIDDEN, "this caller may not do that");
-    if (stopping && route->access != 0)
+    if (stopping)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
-    if (inflight >= INFLIGHT_MAX && route->access != 0)
+    if (inflight >= INFLIGHT_MAX)
         return err_set(e, ERR_OVERLOADED, "%u requests are under way already; try again", inflight);
     return 0;
 }
@@ -305,8 +320,7 @@ static struct request *request_new(struct http_request *http) {
     q->http = http;
     http->user = q;
     take_id(q);
-    /* AUTH=none, the only method so far: whoever reaches this has all roles. */
-    q->owner = (struct task_owner){q->id, "anonymous", GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
+    q->owner = (struct task_owner){q->id, "anonymous", 0};
     q->started_us = clock_monotonic_us();
     q->next = requests;
     q->link = &requests;
