@@ -17,7 +17,7 @@ local drafts = {}
 drafts.statuses = { "pending", "sending", "sent", "rejected" }
 
 local DOCUMENT_MAX = 900000 -- bytes as JSON: what fits into a Firestore document with its indexes
-local ATTEMPTS = 5          -- of a change that others get in the way of
+local ATTEMPTS = 20         -- of a change that others get in the way of: so many at once all get in
 
 local function not_found()
   return fail("draft_not_found", "there is no draft with this id")

@@ -211,6 +211,16 @@ test("a pending draft is edited under the names of POST /", async () => {
   assert.ok(message.text.includes("Hi again"));
 });
 
+test("twenty who edit at once all do", async () => {
+  const id = await service.draft();
+  const edits = Array.from({ length: 20 }, (_, i) => ({ metadata: { edit: i } }));
+  const replies = await Promise.all(edits.map((edit) => service.patch(`/drafts/${id}`, edit)));
+  for (const [i, reply] of replies.entries()) {
+    assert.equal(reply.status, 200, reply.text);
+    assert.deepEqual(reply.json.draft.metadata, { edit: i });
+  }
+});
+
 test("attachments are replaced and taken away", async () => {
   const id = await service.draft({ attachments: [{ filename: "one.txt", content: "b25l" }] });
   await service.patch(`/drafts/${id}`, { attachments: [{ filename: "two.txt", content: "dHdv" }] });
