@@ -20,7 +20,7 @@
 struct entry {
     struct entry *next; /* most recently asked for first */
     enum auth_chain_goal goal;
-    char *mailbox, *scopes; /* MAILBOX alone */
+    char *mailbox, *scopes; /* MAILBOX, SIGNING_KEY */
     char *value;            /* NULL: none */
     char *quota_project;
     uint64_t refresh_ms, end_ms;
@@ -164,11 +164,13 @@ static struct entry *add(enum auth_chain_goal goal, const char *mailbox, const c
 
 static void land_badly(struct entry *n, const struct err *e, bool transient) {
     struct err failure = *e;
+    uint64_t now = google_exchange_now_ms();
 
     stop(n);
     n->failure = failure;
-    n->failure_end_ms = google_exchange_now_ms() + (transient ? TRANSIENT_KEPT_MS : FAULT_KEPT_MS);
-    if (n->waiting == NULL) /* nobody else would tell of it */
+    n->failure_end_ms = now + (transient ? TRANSIENT_KEPT_MS : FAULT_KEPT_MS);
+    if (n->waiting == NULL && n->value != NULL &&
+        now < n->end_ms) /* nobody else would tell of it */
         LOG(LOG_WARNING, NULL, "token not refreshed", LOG_S("mailbox", n->mailbox),
             LOG_E(&failure));
     tell_all(n, &failure, NULL, NULL);
@@ -248,7 +250,7 @@ static void on_account(const struct err *e, const char *value, void *arg) {
 static void fly(struct entry *n) {
     struct auth_call *need;
 
-    if (n->goal != AUTH_CHAIN_MAILBOX) {
+    if (n->goal < AUTH_CHAIN_MAILBOX) {
         start_chain(n, NULL);
         return;
     }
@@ -343,6 +345,19 @@ struct auth_call *auth_project(auth_value_fn *done, void *arg) {
     const struct auth_call asked = {.value_done = done, .arg = arg};
 
     return ask(AUTH_CHAIN_PROJECT, NULL, NULL, &asked);
+}
+
+struct auth_call *auth_signing_key(const char *mailbox, const char *scopes, auth_value_fn *done,
+                                   void *arg) {
+    const struct auth_call asked = {.value_done = done, .arg = arg};
+
+    return ask(AUTH_CHAIN_SIGNING_KEY, mailbox, scopes, &asked);
+}
+
+struct auth_call *auth_client_id(auth_value_fn *done, void *arg) {
+    const struct auth_call asked = {.value_done = done, .arg = arg};
+
+    return ask(AUTH_CHAIN_CLIENT_ID, NULL, NULL, &asked);
 }
 
 void auth_cancel(struct auth_call **cp) {

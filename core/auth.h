@@ -45,4 +45,10 @@ typedef void auth_value_fn(const struct err *e, const char *value, void *arg);
 struct auth_call *auth_service_account(auth_value_fn *done, void *arg);
 struct auth_call *auth_project(auth_value_fn *done, void *arg);
 
+/* For `paraph check`.  The key that signs: the first half of a mailbox's token, signJwt, alone. And
+ * the numeric id of the account that signs, which the Admin console wants. */
+struct auth_call *auth_signing_key(const char *mailbox, const char *scopes, auth_value_fn *done,
+                                   void *arg);
+struct auth_call *auth_client_id(auth_value_fn *done, void *arg);
+
 #endif

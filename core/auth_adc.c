@@ -24,6 +24,7 @@ void auth_adc_wipe(char *secret) {
 }
 
 void auth_adc_free(struct auth_adc *adc) {
+    free(adc->path);
     free(adc->client_id);
     auth_adc_wipe(adc->client_secret);
     auth_adc_wipe(adc->refresh_token);
@@ -189,6 +190,8 @@ static int read_file(struct auth_adc *out, const char *path, bool needed, struct
                      n > FILE_MAX ? "it is too large" : strerror(errno));
     else
         rc = parse(out, text, n, e);
+    if (rc == 0 && (out->path = strdup(path)) == NULL)
+        rc = err_set(e, ERR_INTERNAL_ERROR, WHERE ": out of memory");
     fclose(f);
     explicit_bzero(text, n);
     free(text);

@@ -20,6 +20,7 @@ enum auth_adc_kind {
 
 struct auth_adc {
     enum auth_adc_kind kind;
+    char *path; /* of the file */
     char *client_id, *client_secret, *refresh_token;
     char *account;       /* the service account's address */
     char *delegates;     /* a JSON array */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "auth_adc.h"
+#include "auth_client_id.h"
 #include "auth_leg.h"
 #include "auth_mailbox.h"
 #include "encode.h"
@@ -156,7 +157,16 @@ static int start_project(struct auth_chain *c, struct err *e) {
                    "GOOGLE_CLOUD_PROJECT");
 }
 
-static int start_mailbox(struct auth_chain *c, struct err *e) {
+static void on_client_id(struct auth_chain *c, const char *id) {
+    struct auth_chain_result r = {.value = id, .life_ms = UINT64_MAX};
+
+    if (id == NULL)
+        err_set(&r.err, ERR_AUTH_ERROR,
+                "neither the metadata server nor IAM tells the numeric id of %s", c->order.account);
+    auth_leg_finish(c, &r);
+}
+
+static int start_as_account(struct auth_chain *c, struct err *e) {
     const struct auth_chain_order *o = &c->order;
 
     if (!auth_adc_is_account(o->account))
@@ -165,7 +175,8 @@ static int start_mailbox(struct auth_chain *c, struct err *e) {
                        "account");
     c->bearer = strdup(o->bearer);
     c->quota_project = o->quota_project != NULL ? strdup(o->quota_project) : NULL;
-    return auth_mailbox_start(c, e);
+    return o->goal == AUTH_CHAIN_CLIENT_ID ? auth_client_id_start(c, on_client_id, e)
+                                           : auth_mailbox_start(c, e);
 }
 
 struct auth_chain *auth_chain_start(const struct auth_chain_order *order, auth_chain_done_fn *done,
@@ -174,9 +185,11 @@ struct auth_chain *auth_chain_start(const struct auth_chain_order *order, auth_c
         [AUTH_CHAIN_OWN] = start_own,
         [AUTH_CHAIN_ACCOUNT] = start_account,
         [AUTH_CHAIN_PROJECT] = start_project,
-        [AUTH_CHAIN_MAILBOX] = start_mailbox,
+        [AUTH_CHAIN_MAILBOX] = start_as_account,
+        [AUTH_CHAIN_SIGNING_KEY] = start_as_account,
+        [AUTH_CHAIN_CLIENT_ID] = start_as_account,
     };
-    bool given = order->goal == AUTH_CHAIN_MAILBOX ||
+    bool given = order->goal >= AUTH_CHAIN_MAILBOX ||
                  (order->goal == AUTH_CHAIN_ACCOUNT && env.service_account != NULL) ||
                  (order->goal == AUTH_CHAIN_PROJECT && env.project != NULL);
     struct auth_chain *c = calloc(1, sizeof(*c));

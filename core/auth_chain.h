@@ -18,14 +18,17 @@ enum auth_chain_goal {
     AUTH_CHAIN_OWN,     /* this process's own token, of Application Default Credentials */
     AUTH_CHAIN_ACCOUNT, /* the address of the service account that signs */
     AUTH_CHAIN_PROJECT, /* the id of the project */
-    AUTH_CHAIN_MAILBOX  /* own token → signJwt → token exchange */
+    /* These begin with the account and the own token. */
+    AUTH_CHAIN_MAILBOX,     /* own token → signJwt → token exchange */
+    AUTH_CHAIN_SIGNING_KEY, /* the id of the key that signs: the same, up to signJwt */
+    AUTH_CHAIN_CLIENT_ID    /* the account's numeric id */
 };
 
 struct auth_chain_order {
     enum auth_chain_goal goal;
-    uint64_t deadline_ms; /* of google_exchange_now_ms() */
-    /* MAILBOX alone: */
-    const char *mailbox, *scopes;
+    uint64_t deadline_ms;         /* of google_exchange_now_ms() */
+    const char *mailbox, *scopes; /* MAILBOX, SIGNING_KEY */
+    /* From MAILBOX on: */
     const char *account;                /* that signs */
     const char *bearer, *quota_project; /* the own token */
 };

@@ -50,9 +50,8 @@ static void wipe_buf(struct buf *b) {
 void auth_leg_forget(struct auth_chain *c) {
     free(c->url);
     auth_adc_wipe(c->authorization);
-    free(c->told);
     blob_unref(c->rq.body);
-    c->url = c->authorization = c->told = NULL;
+    c->url = c->authorization = NULL;
     c->rq = (struct google_exchange_request){0};
 }
 

@@ -1,6 +1,6 @@
 /*
  * auth_leg.h - what the legs of a token's chain have in common: how they ask, and how they read
- * what is answered.  For auth_chain.c and auth_mailbox.c alone.
+ * what is answered.  For auth_chain.c and those behind it alone.
  *
  * One leg is under way at a time.  Its callback first sets c->exchange to NULL; then it starts the
  * next leg, or ends the chain by one of the functions that say so, after which c is gone.
@@ -28,9 +28,10 @@ struct auth_chain {
     struct google_exchange_request rq;
     struct google_exchange *exchange;
     struct loop_timer *timer; /* a value that is known from the start */
-    char *url, *authorization, *told;
-    struct auth_chain_result failure; /* while its client id is looked up */
+    char *url, *authorization;
+    struct auth_chain_result failure; /* while the client id is looked up for its remedy */
     struct google_error error;
+    void (*known)(struct auth_chain *c, const char *id); /* when it was, auth_client_id.h */
 };
 
 /* POST `body`, which is overwritten and freed, to `url`, which is taken over.  IAM gets the own

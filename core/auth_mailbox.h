@@ -7,7 +7,8 @@
 
 #include "auth_leg.h"
 
-/* The order says whose; the own token is in the chain.  -1 and *e, or the chain ends later. */
+/* The order says whose; the own token is in the chain.  With the goal SIGNING_KEY it ends behind
+ * signJwt.  -1 and *e, or the chain ends later. */
 int auth_mailbox_start(struct auth_chain *c, struct err *e);
 
 #endif

@@ -7,9 +7,10 @@
 #include "base.h"
 
 /*
- * Scripts and templates; with live also everything that a send needs, by doing it: credentials,
- * delegation, mailbox, signature, a document written, read and deleted.  One line each on standard
- * output, with the remedy for what failed.  The exit code: 0 only if all is well.
+ * Scripts and templates; with live also what serving needs, by doing it: every link from the
+ * credentials to the mailbox, a document written, read, listed and deleted, a file in the outbox.
+ * One line each on standard output, with the remedy for what failed.  The exit code: 0 only if all
+ * is well.
  */
 int check_run(bool live);
 

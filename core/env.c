@@ -16,6 +16,7 @@
 #include "address.h"
 #include "encode.h"
 #include "log.h"
+#include "mask.h"
 
 #define LOCAL_SENDER "paraph@example.test"
 #define SIGNATURE                                                                                  \
@@ -146,6 +147,13 @@ static bool is_url(const char *s) {
     return strlen(s) <= 1024 && is_authority(host + 3, strcspn(host + 3, "/?#"));
 }
 
+/* "https://user:password@host" */
+static bool holds_user(const char *url) {
+    const char *host = strstr(url, "://");
+
+    return host != NULL && strcspn(host + 3, "@") < strcspn(host + 3, "/?#");
+}
+
 /* A whole address. */
 static const char *get_url(const char *name, const char *fallback) {
     const char *value = get(name, NULL);
@@ -153,6 +161,10 @@ static const char *get_url(const char *name, const char *fallback) {
 
     if (value == NULL)
         return fallback;
+    if (holds_user(value)) {
+        fault(name, "holds a user or a password, which is of no use here: leave it out");
+        return fallback;
+    }
     if (!is_url(value)) {
         fault(name, "'%.80s' is not an address such as https://mail.example.org", value);
         return fallback;
@@ -440,6 +452,42 @@ int env_load(struct buf *out) {
     load_auth(loopback);
     faults = NULL;
     return out->len > before ? -1 : 0;
+}
+
+/* "(masked)" for what nobody should read in a log, NULL where it is not set. */
+static const char *masked(const char *secret) {
+    return secret != NULL ? MASK_WORD : NULL;
+}
+
+void env_log(void) {
+    static const char *const roles[] = {"all", "gateway", "tracker"};
+
+    LOG(LOG_DEBUG, NULL, "configuration",
+        LOG_S("BACKEND", env.backend == ENV_GOOGLE ? "google" : "local"),
+        LOG_B("cloud_run", env.cloud_run), LOG_S("ROLE", roles[env.role]), LOG_S("HOST", env.host),
+        LOG_I("PORT", env.port), LOG_I("WORKERS", env.workers), LOG_S("AUTH", env.auth),
+        LOG_S("API_KEYS", masked(env.api_keys)), LOG_S("AUTH_AUDIENCE", env.auth_audience),
+        LOG_S("AUTH_ALLOWED", env.auth_allowed), LOG_S("IAP_AUDIENCE", env.iap_audience),
+        LOG_S("GMAIL_USER", env.gmail_user), LOG_S("GMAIL_SCOPES", env.gmail_scopes),
+        LOG_I("GMAIL_CONCURRENCY", env.gmail_concurrency),
+        LOG_S("GOOGLE_SERVICE_ACCOUNT_EMAIL", env.service_account),
+        LOG_S("GOOGLE_CLOUD_PROJECT", env.project),
+        LOG_S("FIRESTORE_DATABASE", env.firestore_database),
+        LOG_S("SEND_MODE", env.send_mode == ENV_SEND ? "send" : "draft"),
+        LOG_B("NO_SEND", env.no_send), LOG_S("ALLOWED_SENDERS", env.allowed_senders),
+        LOG_B("ENABLE_TRACKING", env.tracking), LOG_S("PIXEL_TRACKER_BASE_URL", env.pixel_base_url),
+        LOG_S("PIXEL_COLLECTION", env.pixel_collection),
+        LOG_S("DRAFT_COLLECTION", env.draft_collection), LOG_S("DATA_DIR", env.data_dir),
+        LOG_S("SCRIPTS_DIR", env.scripts_dir), LOG_S("TEMPLATES_DIR", env.templates_dir),
+        LOG_I("RELOAD_INTERVAL", env.reload_interval), LOG_I("MAX_BODY_BYTES", env.max_body_bytes),
+        LOG_I("REQUEST_TIMEOUT", env.request_timeout),
+        LOG_I("UPSTREAM_TIMEOUT", env.upstream_timeout),
+        LOG_S("GCE_METADATA_HOST", env.gce_metadata_host),
+        LOG_S("FIRESTORE_EMULATOR_HOST", env.firestore_emulator_host),
+        LOG_S("FIRESTORE_URL", env.firestore_url), LOG_S("GMAIL_URL", env.gmail_url),
+        LOG_S("IAM_CREDENTIALS_URL", env.iam_credentials_url),
+        LOG_S("OAUTH_TOKEN_URL", env.oauth_token_url),
+        LOG_S("GOOGLE_JWKS_URL", env.google_jwks_url), LOG_S("IAP_JWKS_URL", env.iap_jwks_url));
 }
 
 const char *env_sender(void) {

@@ -57,6 +57,9 @@ extern struct env env;
  * is wrong in *faults ("PORT: 'abc' is not a number from 1 to 65535"). */
 int env_load(struct buf *faults);
 
+/* A debug event with the whole of it, under the names of the variables; secrets are masked. */
+void env_log(void);
+
 /* PORT=0 took this one: from now on it is env.port, and part of our own pixel URL. */
 void env_bound(uint16_t port);
 

@@ -18,6 +18,7 @@
 #include "task.h"
 
 #define ROUTES_MAX 200
+#define JOBS_MAX   20
 
 struct gen {
     lua_State *L;
@@ -28,6 +29,8 @@ struct gen {
     struct gen_route *routes;
     size_t nroutes;
     int roles; /* registry reference: the function of access.lua */
+    struct gen_job *jobs;
+    size_t njobs;
 };
 
 static struct gen *live;
@@ -155,15 +158,15 @@ static char *route_string(lua_State *L, int i, int n, const char *what) {
     return copy;
 }
 
-static void read_serve(lua_State *L, int i, struct gen_route *r) {
+/* Member `serve` of the table at 2; false: it names no role. */
+static bool read_serve(lua_State *L, bool *gateway, bool *tracker) {
     const char *serve = "gateway";
 
     if (lua_getfield(L, 2, "serve") != LUA_TNIL)
         serve = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    r->gateway = strcmp(serve, "gateway") == 0 || strcmp(serve, "all") == 0;
-    r->tracker = strcmp(serve, "tracker") == 0 || strcmp(serve, "all") == 0;
-    if (!r->gateway && !r->tracker)
-        route_error(L, i, "serve is \"gateway\", \"tracker\" or \"all\"");
+    *gateway = strcmp(serve, "gateway") == 0 || strcmp(serve, "all") == 0;
+    *tracker = strcmp(serve, "tracker") == 0 || strcmp(serve, "all") == 0;
+    return *gateway || *tracker;
 }
 
 static void read_deadline(lua_State *L, int i, struct gen_route *r) {
@@ -210,7 +213,8 @@ static void read_route(lua_State *L, struct gen *g, int i) {
             strcmp(g->routes[k].pattern, r->pattern) == 0)
             route_error(L, i, "is there twice");
     r->access = read_access(L, i);
-    read_serve(L, i, r);
+    if (!read_serve(L, &r->gateway, &r->tracker))
+        route_error(L, i, "serve is \"gateway\", \"tracker\" or \"all\"");
     read_deadline(L, i, r);
     if (lua_getfield(L, 2, "handler") != LUA_TFUNCTION)
         route_error(L, i, "handler is not a function");
@@ -239,6 +243,55 @@ static int l_read_routes(lua_State *L) {
 const struct gen_route *gen_routes(const struct gen *g, size_t *n) {
     *n = g->nroutes;
     return g->routes;
+}
+
+/* --- jobs ------------------------------------------------------------------------------------ */
+
+/* Stack: 1 the table of jobs, 2 this one. */
+static void read_job(lua_State *L, struct gen *g, int i) {
+    struct gen_job *job = &g->jobs[g->njobs];
+    lua_Number seconds;
+
+    if (!lua_istable(L, 2) || lua_rawgeti(L, 2, 1) != LUA_TSTRING)
+        luaL_error(L, "jobs.lua: job %d: the first member is its name", i);
+    if ((job->name = strdup(lua_tostring(L, -1))) == NULL)
+        luaL_error(L, "not enough memory");
+    g->njobs++; /* from here on freed with the generation */
+    lua_getfield(L, 2, "every");
+    seconds = lua_tonumber(L, -1);
+    if (!(seconds > 0 && seconds <= 86400))
+        luaL_error(L, "jobs.lua: job '%s': every is a number of seconds up to 86400", job->name);
+    job->every_ms = (unsigned)ceil(seconds * 1000);
+    if (!read_serve(L, &job->gateway, &job->tracker))
+        luaL_error(L, "jobs.lua: job '%s': serve is \"gateway\", \"tracker\" or \"all\"",
+                   job->name);
+    if (lua_getfield(L, 2, "run") != LUA_TFUNCTION)
+        luaL_error(L, "jobs.lua: job '%s': run is not a function", job->name);
+    job->run = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static int l_read_jobs(lua_State *L) {
+    struct gen *g = gen_of(L);
+    int n;
+
+    if (!lua_istable(L, 1))
+        return luaL_error(L, "jobs.lua: returns no table");
+    n = (int)lua_rawlen(L, 1);
+    if (n > JOBS_MAX)
+        return luaL_error(L, "jobs.lua: %d jobs; up to %d are possible", n, JOBS_MAX);
+    if (n > 0 && (g->jobs = calloc((size_t)n, sizeof(*g->jobs))) == NULL)
+        return luaL_error(L, "not enough memory");
+    for (int i = 1; i <= n; i++) {
+        lua_rawgeti(L, 1, i);
+        read_job(L, g, i);
+        lua_settop(L, 1);
+    }
+    return 0;
+}
+
+const struct gen_job *gen_jobs(const struct gen *g, size_t *n) {
+    *n = g->njobs;
+    return g->jobs;
 }
 
 /* --- the roles of an identity ---------------------------------------------------------------- */
@@ -297,8 +350,7 @@ int gen_roles(struct gen *g, const char *method, const char *name, unsigned *bit
     return 0;
 }
 
-/* --- birth and death
- * ------------------------------------------------------------------------------ */
+/* --- birth and death ------------------------------------------------------------------------- */
 
 static void gen_close(struct gen *g) {
     lua_close(g->L);
@@ -307,6 +359,9 @@ static void gen_close(struct gen *g) {
         free((void *)(uintptr_t)g->routes[i].pattern);
     }
     free(g->routes);
+    for (size_t i = 0; i < g->njobs; i++)
+        free((void *)(uintptr_t)g->jobs[i].name);
+    free(g->jobs);
     free(g);
     alive--;
 }
@@ -316,14 +371,23 @@ static int l_boot(lua_State *L) {
     return 0;
 }
 
-static int l_load_routes(lua_State *L) {
+/* Hand what a script returns to `read`. */
+static int load_table(lua_State *L, const char *script, lua_CFunction read) {
     lua_settop(L, 0);
-    lua_pushcfunction(L, l_read_routes);
+    lua_pushcfunction(L, read);
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "routes");
+    lua_pushstring(L, script);
     lua_call(L, 1, 1);
     lua_call(L, 1, 0);
     return 0;
+}
+
+static int l_load_routes(lua_State *L) {
+    return load_table(L, "routes", l_read_routes);
+}
+
+static int l_load_jobs(lua_State *L) {
+    return load_table(L, "jobs", l_read_jobs);
 }
 
 /* Every template compiles, or this raises. */
@@ -361,7 +425,8 @@ fail:
 }
 
 struct gen *gen_load(struct err *e) {
-    static const lua_CFunction steps[] = {l_boot, l_load_routes, l_load_access, l_check_templates};
+    static const lua_CFunction steps[] = {l_boot, l_load_routes, l_load_jobs, l_load_access,
+                                          l_check_templates};
 
     return load(steps, COUNT_OF(steps), e);
 }

@@ -29,10 +29,18 @@ struct gen_route {
     int handler;           /* registry reference */
 };
 
+struct gen_job {
+    const char *name;
+    unsigned every_ms;
+    bool tracker, gateway; /* which ROLE does it */
+    int run;               /* registry reference */
+};
+
 struct gen;
 
-/* Build a generation from the directories that env names: run routes.lua, check every route, load
- * access.lua, compile every template.  NULL and a sentence with file and line on failure. */
+/* Build a generation from the directories that env names: run routes.lua and jobs.lua, check
+ * every route and job, load access.lua, compile every template.  NULL and a sentence with file and
+ * line on failure. */
 struct gen *gen_load(struct err *e);
 
 /* A generation without routes, for tests and the prompt: bindings, sandbox, scripts to require. */
@@ -48,6 +56,7 @@ lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
 unsigned gen_number(const struct gen *g); /* 1, 2, 3 … */
 const struct gen_route *gen_routes(const struct gen *g, size_t *n);
+const struct gen_job *gen_jobs(const struct gen *g, size_t *n);
 
 /* The roles, bits of enum gen_access, that access.lua gives an identity.  -1 if the script fails,
  * with the reason and its chain of calls in `why`. */

@@ -41,11 +41,20 @@ static void take_err(struct mail_call *c, const struct google_reply *reply) {
                       "thread_id: there is no such thread in the mailbox of %s", c->mailbox);
 }
 
+/* Refused for the mailbox's rate, so surely not processed: true if the call waits for another turn,
+ * when that is over. */
+static bool wait_out(struct mail_call *c, const struct google_reply *reply) {
+    return reply->err.code == ERR_RATE_LIMITED && !reply->unknown &&
+           gmail_line_block(&c->place, reply->err.retry_after) == 0;
+}
+
 /* messages.send, drafts.send */
 static void on_sent(struct google_reply *reply, void *arg) {
     struct mail_call *c = arg;
 
     c->google = NULL;
+    if (wait_out(c, reply))
+        return;
     if (reply->err.code != ERR_NONE)
         take_err(c, reply);
     else
@@ -68,6 +77,8 @@ static void on_created(struct google_reply *reply, void *arg) {
     struct mail_call *c = arg;
 
     c->google = NULL;
+    if (wait_out(c, reply))
+        return;
     if (gmail_lacks_scope(reply->status, reply->reason)) {
         do_without_drafts(c);
         return;
@@ -85,8 +96,26 @@ static void on_deleted(struct google_reply *reply, void *arg) {
     struct mail_call *c = arg;
 
     c->google = NULL;
-    if (reply->status != 404)
+    c->reply.exists = reply->err.code == ERR_NONE;
+    /* 404 may be for a repetition: then it was there, or not. */
+    if (reply->status != 404 || reply->unknown)
         c->reply.err = reply->err;
+    gmail_call_end(c);
+}
+
+static void on_found(struct google_reply *reply, void *arg) {
+    struct mail_call *c = arg;
+    const json_t *draft;
+    size_t i;
+
+    c->google = NULL;
+    c->reply.err = reply->err;
+    json_array_foreach(json_object_get(reply->json, "drafts"), i, draft) {
+        if (c->reply.nfound < MAIL_FOUND_MAX &&
+            gmail_read_text(c->reply.found[c->reply.nfound], MAIL_ID_SIZE, draft, "id"))
+            c->reply.nfound++;
+    }
+    memcpy(c->reply.mailbox, c->mailbox, sizeof(c->mailbox));
     gmail_call_end(c);
 }
 
@@ -98,10 +127,14 @@ static void on_thread(struct google_reply *reply, void *arg) {
     size_t i;
 
     c->google = NULL;
+    if (reply->err.code == ERR_NONE || reply->status == 404)
+        c->reply.fate = MAIL_FATE_DELETED;
     json_array_foreach(json_object_get(reply->json, "messages"), i, message) {
         key = gmail_header(message, "X-Paraph-Id");
-        if (key != NULL && strcasecmp(key, c->key) == 0 && gmail_has_label(message, "SENT"))
-            gmail_read_text(c->reply.id, sizeof(c->reply.id), message, "id");
+        if (key == NULL || strcasecmp(key, c->key) != 0 || !gmail_has_label(message, "SENT"))
+            continue;
+        gmail_read_text(c->reply.id, sizeof(c->reply.id), message, "id");
+        c->reply.fate = MAIL_FATE_SENT;
     }
     gmail_call_end(c);
 }
@@ -138,22 +171,22 @@ static void on_profile(struct google_reply *reply, void *arg) {
 /* It is c's turn to send. */
 static void transmit(void *arg) {
     struct mail_call *c = arg;
-    struct blob *message = c->message;
 
-    c->message = NULL;
     if (c->verb == MAIL_SEND)
-        gmail_call_wait(c, gmail_api_send(c->mailbox, message, c->thread_id, on_sent, c));
+        gmail_call_wait(c, gmail_api_send(c->mailbox, c->message, c->thread_id, on_sent, c));
     else if (c->verb == MAIL_DRAFT_CREATE)
-        gmail_call_wait(c,
-                        gmail_api_draft_create(c->mailbox, message, c->thread_id, on_created, c));
+        gmail_call_wait(
+            c, gmail_api_draft_create(c->mailbox, c->message, c->thread_id, on_created, c));
     else
         gmail_call_wait(c, gmail_api_draft_send(c->mailbox, c->draft_id, on_sent, c));
-    blob_unref(message);
 }
 
 static void get_in_line(struct mail_call *c) {
-    int now = gmail_line_enter(&c->place, c->mailbox, transmit, c, &c->reply.err);
+    int now;
 
+    c->place.turn = transmit;
+    c->place.arg = c;
+    now = gmail_line_enter(&c->place, c->mailbox, &c->reply.err);
     if (now < 0)
         gmail_call_end(c);
     else if (now > 0)
@@ -178,6 +211,12 @@ static void proceed(struct mail_call *c) {
         break;
     case MAIL_DRAFT_DELETE:
         gmail_call_wait(c, gmail_api_draft_delete(c->mailbox, c->draft_id, on_deleted, c));
+        break;
+    case MAIL_DRAFT_FIND:
+        if (gmail_scopes_cover(env.gmail_scopes, GMAIL_DRAFT_SEARCH))
+            gmail_call_wait(c, gmail_api_draft_find(c->mailbox, c->message_id, on_found, c));
+        else
+            gmail_call_end(c);
         break;
     case MAIL_REPLY:
         gmail_reply_begin(c);
@@ -276,7 +315,7 @@ static struct mail_call *gmail_start(const struct mail_request *rq, mail_done_fn
 
 /* What waits for identities or in line has surely not left. */
 static bool gmail_cancel(struct mail_call *c) {
-    bool may_leave = c->google != NULL && (c->verb == MAIL_SEND || c->verb == MAIL_DRAFT_SEND);
+    bool may_leave = c->google != NULL && mail_acts(c->verb);
 
     google_cancel(&c->google);
     gmail_sendas_cancel(&c->wait);
@@ -292,9 +331,14 @@ static int gmail_init(struct err *e) {
     return 0;
 }
 
+static void gmail_fini(void) {
+    gmail_line_fini();
+    gmail_sendas_fini();
+}
+
 const struct mail_backend gmail_backend = {
     .init = gmail_init,
-    .fini = gmail_sendas_fini,
+    .fini = gmail_fini,
     .start = gmail_start,
     .cancel = gmail_cancel,
 };

@@ -126,6 +126,12 @@ struct google_call *gmail_api_draft_delete(const char *mailbox, const char *id,
     return start(&rq, &(struct place){USERS "drafts/", id, NULL}, done, arg);
 }
 
+struct google_call *gmail_api_draft_find(const char *mailbox, const char *message_id,
+                                         google_done_fn *done, void *arg) {
+    return get(mailbox, "Gmail drafts.list",
+               &(struct place){USERS "drafts?q=rfc822msgid:", message_id, NULL}, done, arg);
+}
+
 struct google_call *gmail_api_identities(const char *mailbox, google_done_fn *done, void *arg) {
     return get(mailbox, "Gmail sendAs.list", &(struct place){.before = USERS "settings/sendAs"},
                done, arg);

@@ -14,7 +14,7 @@
 struct google_call *gmail_api_send(const char *mailbox, struct blob *message, const char *thread_id,
                                    google_done_fn *done, void *arg);
 
-/* drafts.create, .send, .get, .delete */
+/* drafts.create, .send, .get, .delete, and .list: those with this Message-ID */
 struct google_call *gmail_api_draft_create(const char *mailbox, struct blob *message,
                                            const char *thread_id, google_done_fn *done, void *arg);
 struct google_call *gmail_api_draft_send(const char *mailbox, const char *id, google_done_fn *done,
@@ -23,6 +23,9 @@ struct google_call *gmail_api_draft_get(const char *mailbox, const char *id, goo
                                         void *arg);
 struct google_call *gmail_api_draft_delete(const char *mailbox, const char *id,
                                            google_done_fn *done, void *arg);
+
+struct google_call *gmail_api_draft_find(const char *mailbox, const char *message_id,
+                                         google_done_fn *done, void *arg);
 
 /* settings.sendAs.list, getProfile */
 struct google_call *gmail_api_identities(const char *mailbox, google_done_fn *done, void *arg);

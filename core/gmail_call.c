@@ -21,12 +21,13 @@ struct mail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *do
     c->verb = rq->verb;
     c->done = done;
     c->arg = arg;
+    c->place.deadline_ms = rq->deadline_ms;
     if (rq->message != NULL)
         c->message = blob_ref(rq->message);
     snprintf(c->mailbox, sizeof(c->mailbox), "%s", mailbox);
     if (copy(&c->sender, rq->sender) == 0 && copy(&c->key, rq->key) == 0 &&
-        copy(&c->draft_id, rq->draft_id) == 0 && copy(&c->thread_id, rq->thread_id) == 0 &&
-        copy(&c->in_reply_to, rq->in_reply_to) == 0)
+        copy(&c->message_id, rq->message_id) == 0 && copy(&c->draft_id, rq->draft_id) == 0 &&
+        copy(&c->thread_id, rq->thread_id) == 0 && copy(&c->in_reply_to, rq->in_reply_to) == 0)
         return c;
     gmail_call_free(c);
     return NULL;
@@ -37,6 +38,7 @@ void gmail_call_free(struct mail_call *c) {
     blob_unref(c->message);
     free(c->sender);
     free(c->key);
+    free(c->message_id);
     free(c->draft_id);
     free(c->thread_id);
     free(c->in_reply_to);

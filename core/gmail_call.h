@@ -18,9 +18,9 @@ struct mail_call {
     bool starting, ended; /* ended while starting: whoever started it frees it */
     struct gmail_sendas_wait wait;
     struct gmail_place place;
-    struct google_call *google;                              /* or NULL */
-    struct blob *message;                                    /* until it has been handed over */
-    char *sender, *key, *draft_id, *thread_id, *in_reply_to; /* of the request; NULL: none */
+    struct google_call *google; /* or NULL */
+    struct blob *message;       /* of the request, or NULL */
+    char *sender, *key, *message_id, *draft_id, *thread_id, *in_reply_to; /* NULL: none */
     char mailbox[MAIL_ADDRESS_SIZE];
     struct mail_reply reply;
 };

@@ -42,11 +42,15 @@ bool gmail_scopes_cover(const char *scopes, enum gmail_need need) {
         [GMAIL_HEADERS] = {ALL, SCOPE("gmail.modify"), SCOPE("gmail.readonly"),
                            SCOPE("gmail.metadata"), NULL},
         [GMAIL_SEARCH] = {ALL, SCOPE("gmail.modify"), SCOPE("gmail.readonly"), NULL},
+        [GMAIL_DRAFT_SEARCH] = {ALL, SCOPE("gmail.modify"), SCOPE("gmail.readonly"),
+                                SCOPE("gmail.compose"), NULL},
+        [GMAIL_PROFILE] = {ALL, SCOPE("gmail.modify"), SCOPE("gmail.compose"),
+                           SCOPE("gmail.readonly"), SCOPE("gmail.metadata"), NULL},
     };
     /* Whoever has it, too, may not search: the narrow scope wins. */
     static const char *const no_search[] = {SCOPE("gmail.metadata"), NULL};
 
-    if (need == GMAIL_SEARCH && names_one_of(scopes, no_search))
+    if ((need == GMAIL_SEARCH || need == GMAIL_DRAFT_SEARCH) && names_one_of(scopes, no_search))
         return false;
     return names_one_of(scopes, enough[need]);
 }

@@ -15,10 +15,12 @@
 
 /* What a grant (the scopes in GMAIL_SCOPES) must cover. */
 enum gmail_need {
-    GMAIL_IDENTITIES, /* read settings.sendAs: who may be written for, and signatures */
-    GMAIL_DRAFTS,     /* create, send, get and delete drafts */
-    GMAIL_HEADERS,    /* read the headers of messages and threads */
-    GMAIL_SEARCH      /* messages.list with q */
+    GMAIL_IDENTITIES,   /* read settings.sendAs: who may be written for, and signatures */
+    GMAIL_DRAFTS,       /* create, send, get and delete drafts */
+    GMAIL_HEADERS,      /* read the headers of messages and threads */
+    GMAIL_SEARCH,       /* messages.list with q */
+    GMAIL_DRAFT_SEARCH, /* drafts.list with q */
+    GMAIL_PROFILE       /* getProfile: whose mailbox it is */
 };
 bool gmail_scopes_cover(const char *scopes, enum gmail_need need);
 

@@ -7,40 +7,20 @@
 
 #include "clock.h"
 #include "encode.h"
+#include "mask.h"
 
 #define RETRY_MAX_S (24 * 3600)
 
 /* --- text that may be told ------------------------------------------------------------------- */
 
-static bool is_token_char(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != '\0' && strchr("-._~+/=", c) != NULL);
-}
-
-/* How many bytes at s are an access token, a JWT, a refresh token or a client secret. */
-static size_t secret_span(const char *s, size_t n) {
-    static const char *const prefixes[] = {"ya29.", "eyJ", "1//", "GOCSPX-"};
-    size_t span = 0;
-
-    for (size_t i = 0; i < COUNT_OF(prefixes); i++)
-        if (n > strlen(prefixes[i]) && memcmp(s, prefixes[i], strlen(prefixes[i])) == 0)
-            for (span = strlen(prefixes[i]); span < n && is_token_char(s[span]);)
-                span++;
-    return span;
-}
-
 void google_error_add_clean(struct buf *out, const char *s, size_t n) {
-    bool inside = false; /* a word */
     uint32_t cp;
 
     for (size_t i = 0, len; i < n; i += len) {
-        if (!inside && (len = secret_span(s + i, n - i)) > 0) {
-            buf_adds(out, "(masked)");
-            continue;
-        }
-        inside = (s[i] >= '0' && s[i] <= '9') || ((s[i] | 0x20) >= 'a' && (s[i] | 0x20) <= 'z');
-        if ((len = encode_utf8_char(s + i, n - i, &cp)) == 0 ||
-            encode_control_at(s + i, len) < len) {
+        if ((len = mask_secret(s, i, n)) > 0) {
+            buf_adds(out, MASK_WORD);
+        } else if ((len = encode_utf8_char(s + i, n - i, &cp)) == 0 ||
+                   encode_control_at(s + i, len) < len) {
             buf_addc(out, ' ');
             len = len > 0 ? len : 1;
         } else {

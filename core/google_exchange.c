@@ -5,12 +5,14 @@
 
 #include "clock.h"
 #include "crypto.h"
+#include "google_mask.h"
 #include "json_text.h"
 #include "log.h"
 #include "loop.h"
 
 #define ATTEMPTS_MAX     5
-#define BACKOFF_FIRST_MS 100 /* doubled each time */
+#define BACKOFF_FIRST_MS 100        /* doubled each time */
+#define TOLD_MAX         (96 * KIB) /* of a body in the log */
 #define TOKEN_PEERS                                                                                \
     (GOOGLE_PEER_METADATA | GOOGLE_PEER_REFRESH | GOOGLE_PEER_IAM | GOOGLE_PEER_EXCHANGE)
 
@@ -47,55 +49,40 @@ void google_exchange_wipe(json_t *tree) {
 
 /* --- the debug event ------------------------------------------------------------------------- */
 
-/* What may be shown of an answer with tokens in it; all else is masked. */
-static bool is_harmless(const char *name) {
-    static const char *const names[] = {"error",      "error_description", "error_subtype",
-                                        "expires_in", "expireTime",        "keyId",
-                                        "scope",      "token_type",        "universe_domain"};
-
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
+static const char *content_type(const struct google_exchange_request *rq) {
+    for (size_t i = 0; i < rq->nheaders; i++)
+        if (strcmp(rq->headers[i].name, "Content-Type") == 0)
+            return rq->headers[i].value;
+    return NULL;
 }
 
-static void add_member(struct buf *out, const char *name, const json_t *value) {
-    char *text = is_harmless(name) ? json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    struct buf clean;
-
-    buf_addc(out, out->len > 1 ? ',' : '{');
-    json_text_add_string(out, name, strlen(name));
-    if (text != NULL) {
-        buf_init(&clean, 16 * KIB);
-        google_error_add_clean(&clean, text, strlen(text));
-        buf_addf(out, ":%s", clean.data);
-        buf_free(&clean);
-    } else {
-        buf_addf(out, ":\"(masked, %zu bytes)\"", json_string_length(value));
-    }
-    free(text);
+/* A body that google_mask.h has put into `b`, as a field; nothing where there was none. */
+static struct log_field told(const char *name, const struct buf *b) {
+    if (buf_failed(b))
+        return LOG_S(name, "(too long to be told)");
+    return b->len > 0 ? LOG_J(name, b->data) : LOG_S(name, NULL);
 }
 
 static void log_attempt(const struct google_exchange *x, const struct google_answer *a) {
     const struct google_exchange_request *rq = x->rq;
     uint64_t us = clock_monotonic_us() - x->attempt_us;
-    struct buf answer;
-    const char *name;
-    json_t *value;
+    struct buf request, answer;
 
     if (!log_on(LOG_DEBUG))
         return;
-    buf_init(&answer, 16 * KIB);
-    if ((rq->peer & TOKEN_PEERS) != 0 && json_is_object(a->json) && json_object_size(a->json) > 0) {
-        json_object_foreach(a->json, name, value) add_member(&answer, name, value);
-        buf_addc(&answer, '}');
-    }
+    buf_init(&request, TOLD_MAX);
+    buf_init(&answer, TOLD_MAX);
+    if (rq->body != NULL)
+        google_mask_add_body(&request, rq->body, content_type(rq));
+    if (a->json != NULL)
+        google_mask_add_tree(&answer, a->json);
     LOG(LOG_DEBUG, NULL, "google exchange", LOG_S("step", rq->names.step),
-        LOG_I("attempt", x->attempts), LOG_I("status", a->status), LOG_N("ms", (double)us / 1000),
-        rq->told != NULL ? LOG_J("request", rq->told) : LOG_S("request", NULL),
-        answer.len > 0 && !buf_failed(&answer) ? LOG_J("answer", answer.data)
-                                               : LOG_S("answer", NULL),
+        LOG_S("mailbox", rq->names.mailbox), LOG_I("attempt", x->attempts),
+        LOG_S("method", rq->method != NULL ? rq->method : "GET"), LOG_S("url", rq->url),
+        LOG_I("status", a->status), LOG_N("ms", (double)us / 1000), told("request", &request),
+        told("answer", &answer), LOG_I("answer_bytes", a->len),
         LOG_S("error", a->err.code != ERR_NONE ? a->err.message : NULL));
+    buf_free(&request);
     buf_free(&answer);
 }
 

@@ -6,8 +6,7 @@
  * What a server asks to be given (RetryInfo, Retry-After) is waited for, or the failure told where
  * the deadline does not allow it.  Rate limits of Gmail and Firestore are never repeated here.
  *
- * Every attempt is one debug event.  Of the token servers' answers it shows the members that are
- * known to be harmless, and masks the others; of Gmail's and Firestore's bodies, nothing.
+ * Every attempt is one debug event, with both bodies as google_mask.h lets them be told.
  *
  * The request is borrowed until done() or google_exchange_cancel().  done() is called from the
  * loop, never from inside google_exchange_start(), and ends the exchange.
@@ -35,7 +34,6 @@ struct google_exchange_request {
     struct fetch_header headers[GOOGLE_EXCHANGE_HEADERS_MAX];
     size_t nheaders;
     struct blob *body;    /* or NULL */
-    const char *told;     /* JSON: what the debug event may say of the request; or NULL */
     bool repeatable;      /* harmless to repeat though it may have been processed */
     bool text;            /* the answer is no JSON */
     uint64_t attempt_ms;  /* for each attempt; 0: until the deadline */

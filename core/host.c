@@ -86,8 +86,7 @@ static void on_task_done(lua_State *co, int status, int nres, const char *trace,
     send_reply(q, &r);
 }
 
-/* --- the request as Lua sees it
- * ------------------------------------------------------------------- */
+/* --- the request as Lua sees it -------------------------------------------------------------- */
 
 static bool is_secret(const char *name) {
     static const char *const secret[] = {"authorization", "x-api-key", "cookie",
@@ -233,8 +232,7 @@ static void start_task(struct request *q) {
         q->task = t;
 }
 
-/* --- admission
- * ------------------------------------------------------------------------------------ */
+/* --- admission ------------------------------------------------------------------------------- */
 
 /* The caller's id if it is one that can be logged and sent back, else a fresh one. */
 static void take_id(struct request *q) {
@@ -399,8 +397,7 @@ static void on_end(struct http_request *http) {
         loop_stop();
 }
 
-/* --- birth and death
- * -------------------------------------------------------------------------------- */
+/* --- birth and death ------------------------------------------------------------------------- */
 
 int host_init(struct err *e) {
     static const struct http_handler handler = {on_request, on_refused, on_gone, on_end};

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "mask.h"
 
-#define EVENT_MAX (64 * KIB)
+#define EVENT_MAX (224 * KIB) /* Cloud Logging takes 256 KiB in one entry */
 
 static enum log_level threshold = LOG_INFO;
 static bool as_json;
@@ -41,15 +42,20 @@ int log_level_from(const char *word) {
 }
 
 /*
- * A JSON string.  Bytes that would not be valid UTF-8 cannot be told apart here without the codecs
- * of a higher layer; whoever logs foreign bytes has checked them, and a stray one is written as it
- * is rather than lost.
+ * Text without the quotes of a JSON string.  Bytes that would not be valid UTF-8 cannot be told
+ * apart here without the codecs of a higher layer; whoever logs foreign bytes has checked them, and
+ * a stray one is written as it is rather than lost.
  */
-static void add_quoted(struct buf *b, const char *s) {
-    buf_addc(b, '"');
-    for (; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
+static void add_escaped(struct buf *b, const char *s) {
+    for (size_t i = 0, len = strlen(s), span; i < len; i += span) {
+        unsigned char c = (unsigned char)s[i];
 
+        span = mask_secret(s, i, len);
+        if (span > 0) {
+            buf_adds(b, MASK_WORD);
+            continue;
+        }
+        span = 1;
         if (c == '"' || c == '\\') {
             buf_addc(b, '\\');
             buf_addc(b, (char)c);
@@ -63,7 +69,21 @@ static void add_quoted(struct buf *b, const char *s) {
             buf_addc(b, (char)c);
         }
     }
+}
+
+static void add_quoted(struct buf *b, const char *s) {
     buf_addc(b, '"');
+    add_escaped(b, s);
+    buf_addc(b, '"');
+}
+
+/* JSON text.  No secret has a character that is escaped in it. */
+static void add_json_text(struct buf *b, const char *s) {
+    for (size_t i = 0, len = strlen(s), span; i < len; i += span)
+        if ((span = mask_secret(s, i, len)) > 0)
+            buf_adds(b, MASK_WORD);
+        else
+            buf_add(b, s + i, span = 1);
 }
 
 static void add_value(struct buf *b, const struct log_field *f) {
@@ -72,7 +92,7 @@ static void add_value(struct buf *b, const struct log_field *f) {
         add_quoted(b, f->s);
         break;
     case LOG_RAW_JSON:
-        buf_adds(b, f->s);
+        add_json_text(b, f->s);
         break;
     case LOG_INT:
         buf_addf(b, "%" PRId64, f->i);
@@ -129,13 +149,16 @@ static void add_json(struct buf *b, enum log_level level, const char *request_id
 static void add_text(struct buf *b, enum log_level level, const char *request_id,
                      const char *message, const struct log_field *f) {
     add_time(b);
-    buf_addf(b, " %s %s", levels[level].text, message);
+    buf_addf(b, " %s ", levels[level].text);
+    add_escaped(b, message);
     for (; f != NULL && f->name != NULL; f++) {
         if (f->kind == LOG_STR && f->s == NULL)
             continue;
-        buf_addf(b, " %s=", f->name);
+        buf_addc(b, ' ');
+        add_escaped(b, f->name);
+        buf_addc(b, '=');
         if (f->kind == LOG_STR && is_plain(f->s))
-            buf_adds(b, f->s);
+            add_escaped(b, f->s);
         else
             add_value(b, f);
     }

@@ -2,7 +2,8 @@
  * log.h - one event a line on standard error, as text or as Cloud Logging's JSON.
  *
  * An event is a level, a message that is the same for every event of its kind, and fields.
- * Values are escaped, so that one event stays one line whatever is in them.
+ * They are escaped, so that one event stays one line whatever is in them, and what looks like a
+ * secret of Google's is masked, in every event (mask.h).
  */
 #ifndef LOG_H
 #define LOG_H

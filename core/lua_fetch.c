@@ -158,6 +158,8 @@ static int l_fetch(lua_State *L) {
     if (!lua_isnil(L, HEADERS))
         read_headers(L, &rq);
     o = op_new(L, sizeof(*o), fetch_op_cancel, fetch_op_release);
+    if (op_refused(L, &o->op))
+        return op_wait(L, &o->op, l_fetch_finish);
     o->sent = true;
     if (!lua_isnil(L, BODY) && (rq.body = lua_blob_take(L, BODY)) == NULL)
         return luaL_error(L, "not enough memory");

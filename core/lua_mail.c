@@ -8,6 +8,8 @@
 #include "bindings.h"
 #include "crypto.h"
 #include "env.h"
+#include "loop.h"
+#include "lua_claim.h"
 #include "lua_message.h"
 #include "mail.h"
 #include "task.h"
@@ -17,7 +19,7 @@
 struct mail_op {
     struct op op;
     struct mail_call *call; /* NULL: not under way */
-    bool left;              /* it failed or was cancelled, but mail may have left */
+    bool left;              /* it failed or was cancelled, but may have been done */
     struct mail_reply reply;
 };
 
@@ -41,11 +43,20 @@ static void on_done(struct mail_reply *reply, void *arg) {
     op_ready(&o->op, &o->reply.err);
 }
 
-static int wait_for(lua_State *L, const struct mail_request *rq, lua_KFunction finish) {
+/* A job has no deadline, but what it does must not outlive the claim that it holds. */
+static uint64_t deadline_of(const struct task *t) {
+    uint64_t deadline_ms = task_deadline_ms(t);
+
+    return deadline_ms != 0 ? deadline_ms : loop_now_ms() + env.request_timeout * 1000ULL;
+}
+
+static int wait_for(lua_State *L, struct mail_request *rq, lua_KFunction finish) {
     struct mail_op *o = op_new(L, sizeof(*o), mail_op_cancel, mail_op_release);
 
+    rq->deadline_ms = deadline_of(task_check(L));
     task_bulk(true);
-    o->call = mail_start(rq, on_done, o);
+    if (!op_refused(L, &o->op))
+        o->call = mail_start(rq, on_done, o);
     task_bulk(false);
     return op_wait(L, &o->op, finish);
 }
@@ -69,7 +80,7 @@ static void set_text(lua_State *L, const char *name, const char *text) {
     lua_setfield(L, -2, name);
 }
 
-/* --- send(message), draft_send(draft) -> {id, thread_id} | nil, err -------------------------- */
+/* --- send(message), draft_send(claim, draft) -> {id, thread_id} | nil, err ------------------- */
 
 static void push_sent(lua_State *L, const struct mail_reply *reply) {
     lua_createtable(L, 0, 2);
@@ -88,9 +99,10 @@ static int l_send_finish(lua_State *L, int status, lua_KContext ctx) {
     return 1;
 }
 
-/* The message at 1 as a request; `specs` has room for LUA_MESSAGE_RECIPIENTS_MAX. */
-static struct mail_request check_message(lua_State *L, enum mail_verb verb, const char **specs) {
-    struct message *msg = lua_message_check(L, 1);
+/* The message at idx as a request; `specs` has room for LUA_MESSAGE_RECIPIENTS_MAX. */
+static struct mail_request check_message(lua_State *L, int idx, enum mail_verb verb,
+                                         const char **specs) {
+    struct message *msg = lua_message_check(L, idx);
 
     return (struct mail_request){
         .verb = verb,
@@ -108,18 +120,18 @@ static int l_send(lua_State *L) {
     struct mail_request rq;
 
     task_check(L);
-    rq = check_message(L, MAIL_SEND, specs);
+    rq = check_message(L, 1, MAIL_SEND, specs);
     return wait_for(L, &rq, l_send_finish);
 }
 
 /* --- drafts ---------------------------------------------------------------------------------- */
 
-/* A member of the draft at 1, which keeps it alive; NULL if it may be missing and is. */
-static const char *check_text(lua_State *L, const char *name, bool needed) {
+/* A member of the draft at idx, which keeps it alive; NULL if it may be missing and is. */
+static const char *check_text(lua_State *L, int idx, const char *name, bool needed) {
     const char *text;
 
     lua_pushstring(L, name);
-    lua_rawget(L, 1);
+    lua_rawget(L, idx);
     text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     if (text == NULL && (needed || !lua_isnil(L, -1)))
         luaL_error(L, "member '%s' of a draft must be a string", name);
@@ -127,19 +139,25 @@ static const char *check_text(lua_State *L, const char *name, bool needed) {
     return text;
 }
 
-/* What draft_create() returned, at 1, as a request. */
-static struct mail_request check_draft(lua_State *L, enum mail_verb verb) {
-    luaL_checktype(L, 1, LUA_TTABLE);
+/* What draft_create() returned, at idx, as a request. */
+static struct mail_request check_draft(lua_State *L, int idx, enum mail_verb verb) {
+    luaL_checktype(L, idx, LUA_TTABLE);
     return (struct mail_request){
         .verb = verb,
-        .draft_id = check_text(L, "id", true),
-        .mailbox = check_text(L, "mailbox", true),
-        .thread_id = check_text(L, "thread_id", false),
-        .key = check_text(L, "key", false),
+        .draft_id = check_text(L, idx, "id", true),
+        .mailbox = check_text(L, idx, "mailbox", true),
+        .thread_id = check_text(L, idx, "thread_id", false),
+        .key = check_text(L, idx, "key", false),
     };
 }
 
-/* draft_create(message) -> {id, mailbox, thread_id, key} | nil | nil, err */
+/* The claim at 1 must be on the draft in the store that the mail's X-Paraph-Id names. */
+static void check_claim(lua_State *L, const char *key) {
+    if (key == NULL || strcmp(lua_claim_check(L, 1), key) != 0)
+        luaL_error(L, "this claim is on another draft than the one that is to be sent");
+}
+
+/* draft_create(claim, message) -> {id, mailbox, thread_id, key} | nil | nil, err */
 static int l_draft_create_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
@@ -151,7 +169,7 @@ static int l_draft_create_finish(lua_State *L, int status, lua_KContext ctx) {
     } else {
         push_sent(L, &o->reply);
         set_text(L, "mailbox", o->reply.mailbox);
-        set_text(L, "key", lua_message_check(L, 1)->id);
+        set_text(L, "key", lua_message_check(L, 2)->id);
     }
     op_close(&o->op);
     return 1;
@@ -162,7 +180,8 @@ static int l_draft_create(lua_State *L) {
     struct mail_request rq;
 
     task_check(L);
-    rq = check_message(L, MAIL_DRAFT_CREATE, specs);
+    rq = check_message(L, 2, MAIL_DRAFT_CREATE, specs);
+    check_claim(L, rq.key);
     return wait_for(L, &rq, l_draft_create_finish);
 }
 
@@ -170,11 +189,12 @@ static int l_draft_send(lua_State *L) {
     struct mail_request rq;
 
     task_check(L);
-    rq = check_draft(L, MAIL_DRAFT_SEND);
+    rq = check_draft(L, 2, MAIL_DRAFT_SEND);
+    check_claim(L, rq.key);
     return wait_for(L, &rq, l_send_finish);
 }
 
-/* draft_exists(draft) -> true | false, {id?, thread_id?} | nil, err */
+/* draft_exists(draft) -> true | false, {id?, thread_id?, sent?} | nil, err */
 static int l_draft_exists_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
     bool exists = o->reply.exists;
@@ -185,6 +205,10 @@ static int l_draft_exists_finish(lua_State *L, int status, lua_KContext ctx) {
     lua_pushboolean(L, exists);
     if (!exists)
         push_sent(L, &o->reply);
+    if (!exists && o->reply.fate != MAIL_FATE_UNKNOWN) {
+        lua_pushboolean(L, o->reply.fate == MAIL_FATE_SENT);
+        lua_setfield(L, -2, "sent");
+    }
     op_close(&o->op);
     return exists ? 1 : 2;
 }
@@ -193,18 +217,18 @@ static int l_draft_exists(lua_State *L) {
     struct mail_request rq;
 
     task_check(L);
-    rq = check_draft(L, MAIL_DRAFT_GET);
+    rq = check_draft(L, 1, MAIL_DRAFT_GET);
     return wait_for(L, &rq, l_draft_exists_finish);
 }
 
-/* draft_delete(draft) -> true | nil, err */
+/* draft_delete(draft) -> true | false | nil, err */
 static int l_draft_delete_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
     if (o->op.err.code != ERR_NONE)
         return push_err(L, o);
-    lua_pushboolean(L, true);
+    lua_pushboolean(L, o->reply.exists);
     op_close(&o->op);
     return 1;
 }
@@ -213,8 +237,39 @@ static int l_draft_delete(lua_State *L) {
     struct mail_request rq;
 
     task_check(L);
-    rq = check_draft(L, MAIL_DRAFT_DELETE);
+    rq = check_draft(L, 1, MAIL_DRAFT_DELETE);
     return wait_for(L, &rq, l_draft_delete_finish);
+}
+
+/* drafts_of(id, sender) -> {{id, mailbox}…} | nil, err */
+static int l_drafts_of_finish(lua_State *L, int status, lua_KContext ctx) {
+    struct mail_op *o = (struct mail_op *)ctx;
+
+    (void)status;
+    if (o->op.err.code != ERR_NONE)
+        return push_err(L, o);
+    lua_createtable(L, (int)o->reply.nfound, 0);
+    for (size_t i = 0; i < o->reply.nfound; i++) {
+        lua_createtable(L, 0, 2);
+        set_text(L, "id", o->reply.found[i]);
+        set_text(L, "mailbox", o->reply.mailbox);
+        lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    op_close(&o->op);
+    return 1;
+}
+
+static int l_drafts_of(lua_State *L) {
+    struct mail_request rq = {.verb = MAIL_DRAFT_FIND};
+    char message_id[LUA_MESSAGE_ID_SIZE];
+
+    task_check(L);
+    rq.key = luaL_checkstring(L, 1);
+    rq.sender = luaL_optstring(L, 2, env_sender());
+    rq.message_id = message_id;
+    if (lua_message_id(message_id, rq.key, rq.sender) != 0)
+        return luaL_argerror(L, 1, "a UUID is needed");
+    return wait_for(L, &rq, l_drafts_of_finish);
 }
 
 /* --- what the mailbox knows ------------------------------------------------------------------ */
@@ -293,17 +348,12 @@ static int l_default_sender(lua_State *L) {
 
 int lua_mail_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"build", lua_message_build},
-        {"send", l_send},
-        {"draft_create", l_draft_create},
-        {"draft_send", l_draft_send},
-        {"draft_exists", l_draft_exists},
-        {"draft_delete", l_draft_delete},
-        {"signature", l_signature},
-        {"reply_headers", l_reply_headers},
-        {"profile", l_profile},
-        {"default_sender", l_default_sender},
-        {NULL, NULL},
+        {"build", lua_message_build},         {"send", l_send},
+        {"draft_create", l_draft_create},     {"draft_send", l_draft_send},
+        {"draft_exists", l_draft_exists},     {"draft_delete", l_draft_delete},
+        {"drafts_of", l_drafts_of},           {"signature", l_signature},
+        {"reply_headers", l_reply_headers},   {"profile", l_profile},
+        {"default_sender", l_default_sender}, {NULL, NULL},
     };
 
     lua_message_open(L);

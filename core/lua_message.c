@@ -313,8 +313,18 @@ static int write_message(struct message *msg, const struct mime_message *m, stru
     return 0;
 }
 
+int lua_message_id(char out[LUA_MESSAGE_ID_SIZE], const char *id, const char *sender) {
+    const char *at = strrchr(sender, '@');
+    char uuid[CRYPTO_UUID_SIZE];
+
+    if (crypto_uuid5(uuid, id, "message", strlen("message")) != 0)
+        return -1;
+    snprintf(out, LUA_MESSAGE_ID_SIZE, "%s@%s", uuid, at != NULL ? at + 1 : "");
+    return 0;
+}
+
 static int build(struct message *msg, lua_State *L, struct err *e) {
-    char uuid[CRYPTO_UUID_SIZE], message_id[CRYPTO_UUID_SIZE + 256];
+    char message_id[LUA_MESSAGE_ID_SIZE];
     struct mime_message m = {
         .subject = lua_tostring(L, SUBJECT),
         .message_id = message_id,
@@ -326,14 +336,14 @@ static int build(struct message *msg, lua_State *L, struct err *e) {
 
     m.text = lua_tolstring(L, TEXT, &m.text_len);
     m.html = lua_tolstring(L, HTML, &m.html_len);
-    if (crypto_uuid5(uuid, m.seed, "message", strlen("message")) != 0)
+    if (!crypto_is_uuid(m.seed, strlen(m.seed)))
         return luaL_error(L, "member 'id' must be a UUID");
     snprintf(msg->id, sizeof(msg->id), "%s", m.seed);
     if (read_from(msg, L, e) != 0 || read_all_recipients(msg, L, e) != 0 ||
         read_thread_id(msg, L, e) != 0 || read_date(&m.date, L, e) != 0 ||
         read_parts(&m, L, e) != 0)
         return -1;
-    snprintf(message_id, sizeof(message_id), "%s@%s", uuid, msg->from.v[0].domain);
+    (void)lua_message_id(message_id, m.seed, msg->from.v[0].spec);
     m.from = msg->from;
     m.to = msg->to;
     m.cc = msg->cc;

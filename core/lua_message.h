@@ -14,6 +14,7 @@
 #include "mail.h"
 
 #define LUA_MESSAGE_RECIPIENTS_MAX 500
+#define LUA_MESSAGE_ID_SIZE        (CRYPTO_UUID_SIZE + 256)
 
 /* User value 1 is the blob of its bytes as scripts see it. */
 struct message {
@@ -27,6 +28,10 @@ struct message {
 
 /* Register the type. */
 void lua_message_open(lua_State *L);
+
+/* The Message-ID, without <>, of the message with that X-Paraph-Id, by the domain of its sender; -1
+ * if the id is no UUID. */
+int lua_message_id(char out[LUA_MESSAGE_ID_SIZE], const char *id, const char *sender);
 
 /* mail.build(table) -> message | nil, err */
 int lua_message_build(lua_State *L);

@@ -1,9 +1,12 @@
 /*
- * lua_store.c - paraph.store: get, create, update, delete, query, increment, parts.
+ * lua_store.c - paraph.store: get, create, update, delete, query, increment, parts, and claim
+ *   (lua_claim.c).
  *
  * One kind of operation serves all verbs: a request goes in, a reply comes out, and the verb says
  * what of the reply the script sees.
  */
+#include "lua_store.h"
+
 #include <string.h>
 
 #include <lauxlib.h>
@@ -11,34 +14,26 @@
 #include "bindings.h"
 #include "clock.h"
 #include "lua_blob.h"
+#include "lua_claim.h"
 #include "lua_json.h"
 #include "store.h"
 #include "task.h"
 
-#define REMOVE_MAX    64 /* members that one update takes away */
 #define LIMIT_DEFAULT 50
 
-struct store_op {
-    struct op op;
-    enum store_verb verb;
-    struct store_call *call; /* NULL: not under way */
-    json_t *fields;          /* of the request, until it is started */
-    struct store_reply reply;
-};
-
 static void store_op_cancel(struct op *op) {
-    store_cancel(&((struct store_op *)op)->call);
+    store_cancel(&((struct lua_store_op *)op)->call);
 }
 
 static void store_op_release(struct op *op) {
-    struct store_op *o = (struct store_op *)op;
+    struct lua_store_op *o = (struct lua_store_op *)op;
 
     json_decref(o->fields);
     store_reply_fini(&o->reply);
 }
 
 static void on_done(struct store_reply *reply, void *arg) {
-    struct store_op *o = arg;
+    struct lua_store_op *o = arg;
 
     o->call = NULL;
     o->reply = *reply;
@@ -107,7 +102,7 @@ static int push_reply(lua_State *L, enum store_verb verb, const struct store_rep
 }
 
 static int l_store_finish(lua_State *L, int status, lua_KContext ctx) {
-    struct store_op *o = (struct store_op *)ctx;
+    struct lua_store_op *o = (struct lua_store_op *)ctx;
     int n;
 
     (void)status;
@@ -122,25 +117,36 @@ static int l_store_finish(lua_State *L, int status, lua_KContext ctx) {
 
 /* --- requests -------------------------------------------------------------------------------- */
 
-/* Wait for the request; `document` is where its fields are on the stack, or 0. */
-static int wait_for(lua_State *L, struct store_request *rq, int document) {
-    struct store_op *o = op_new(L, sizeof(*o), store_op_cancel, store_op_release);
+void *lua_store_op_new(lua_State *L, size_t size, enum store_verb verb, int document) {
+    struct lua_store_op *o = op_new(L, size, store_op_cancel, store_op_release);
 
-    o->verb = rq->verb;
-    task_bulk(true); /* parts are megabytes, and SQLite reads them here and now */
-    if (document != 0) {
-        if ((o->fields = lua_json_read(L, document, &o->op.err)) == NULL) {
-            task_bulk(false);
-            return op_push_err(L, &o->op);
-        }
-        luaL_argcheck(L, json_is_object(o->fields), document, "a document is no list");
+    o->verb = verb;
+    if (document == 0)
+        return o;
+    if ((o->fields = lua_json_read(L, document, &o->op.err)) == NULL) {
+        (void)op_push_err(L, &o->op);
+        return NULL;
     }
+    luaL_argcheck(L, json_is_object(o->fields), document, "a document is no list");
+    return o;
+}
+
+int lua_store_op_start(lua_State *L, struct lua_store_op *o, struct store_request *rq,
+                       lua_KFunction finish) {
     rq->fields = o->fields;
-    o->call = store_start(rq, on_done, o);
+    task_bulk(true); /* parts are megabytes, and SQLite reads them here and now */
+    if (!op_refused(L, &o->op))
+        o->call = store_start(rq, on_done, o);
+    task_bulk(false);
     json_decref(o->fields);
     o->fields = NULL;
-    task_bulk(false);
-    return op_wait(L, &o->op, l_store_finish);
+    return op_wait(L, &o->op, finish);
+}
+
+static int wait_for(lua_State *L, struct store_request *rq, int document) {
+    struct lua_store_op *o = lua_store_op_new(L, sizeof(*o), rq->verb, document);
+
+    return o == NULL ? 2 : lua_store_op_start(L, o, rq, l_store_finish);
 }
 
 /* The collection and id at 1 and 2. */
@@ -154,8 +160,7 @@ static void check_name(lua_State *L, struct store_request *rq) {
         rq->id = ""; /* no id has a NUL: it is refused like this one */
 }
 
-/* Leave a table of options at idx, the last argument; `names` ends with NULL. */
-static void check_options(lua_State *L, int idx, const char *const *names) {
+void lua_store_check_options(lua_State *L, int idx, const char *const *names) {
     lua_settop(L, idx);
     if (lua_isnil(L, idx)) {
         lua_newtable(L);
@@ -208,12 +213,12 @@ static void parts_option(lua_State *L, int idx, struct store_request *rq,
     lua_pop(L, 1);
 }
 
-static void remove_option(lua_State *L, int idx, struct store_request *rq,
-                          const char *names[REMOVE_MAX]) {
+void lua_store_remove_option(lua_State *L, int idx, struct store_request *rq,
+                             const char *names[LUA_STORE_REMOVE_MAX]) {
     size_t n = push_option(L, idx, "remove", LUA_TTABLE) ? lua_rawlen(L, -1) : 0;
 
-    if (n > REMOVE_MAX)
-        luaL_error(L, "option 'remove' must not name more than %d members", REMOVE_MAX);
+    if (n > LUA_STORE_REMOVE_MAX)
+        luaL_error(L, "option 'remove' must not name more than %d members", LUA_STORE_REMOVE_MAX);
     for (rq->nremove = 0; rq->nremove < n; rq->nremove++) {
         if (lua_rawgeti(L, -1, (lua_Integer)rq->nremove + 1) != LUA_TSTRING)
             luaL_error(L, "option 'remove' must be a list of names");
@@ -240,7 +245,7 @@ static int l_create(lua_State *L) {
 
     check_name(L, &rq);
     luaL_checktype(L, 3, LUA_TTABLE);
-    check_options(L, 4, options);
+    lua_store_check_options(L, 4, options);
     parts_option(L, 4, &rq, parts);
     return wait_for(L, &rq, 3);
 }
@@ -249,13 +254,13 @@ static int l_update(lua_State *L) {
     static const char *const options[] = {"version", "remove", "parts", NULL};
     struct store_request rq = {.verb = STORE_UPDATE};
     struct blob *parts[STORE_PARTS_MAX + 1];
-    const char *names[REMOVE_MAX];
+    const char *names[LUA_STORE_REMOVE_MAX];
 
     check_name(L, &rq);
     luaL_checktype(L, 3, LUA_TTABLE);
-    check_options(L, 4, options);
+    lua_store_check_options(L, 4, options);
     rq.version = text_option(L, 4, "version");
-    remove_option(L, 4, &rq, names);
+    lua_store_remove_option(L, 4, &rq, names);
     parts_option(L, 4, &rq, parts);
     return wait_for(L, &rq, 3);
 }
@@ -265,7 +270,7 @@ static int l_delete(lua_State *L) {
     struct store_request rq = {.verb = STORE_DELETE};
 
     check_name(L, &rq);
-    check_options(L, 3, options);
+    lua_store_check_options(L, 3, options);
     rq.version = text_option(L, 3, "version");
     return wait_for(L, &rq, 0);
 }
@@ -278,7 +283,7 @@ static int l_query(lua_State *L) {
 
     task_check(L);
     rq.collection = luaL_checkstring(L, 1);
-    check_options(L, 2, options);
+    lua_store_check_options(L, 2, options);
     rq.status = text_option(L, 2, "status");
     rq.page_token = text_option(L, 2, "page_token");
     if (push_option(L, 2, "limit", LUA_TNUMBER))
@@ -295,7 +300,7 @@ static int l_increment(lua_State *L) {
     char now[CLOCK_TEXT_SIZE];
 
     check_name(L, &rq);
-    check_options(L, 3, options);
+    lua_store_check_options(L, 3, options);
     rq.counter = text_option(L, 3, "counter");
     rq.first = text_option(L, 3, "first");
     rq.last = text_option(L, 3, "last");
@@ -314,10 +319,12 @@ static int l_parts(lua_State *L) {
 
 int lua_store_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"get", l_get},     {"create", l_create},       {"update", l_update}, {"delete", l_delete},
-        {"query", l_query}, {"increment", l_increment}, {"parts", l_parts},   {NULL, NULL},
+        {"get", l_get},       {"create", l_create},      {"update", l_update},
+        {"delete", l_delete}, {"query", l_query},        {"increment", l_increment},
+        {"parts", l_parts},   {"claim", lua_claim_take}, {NULL, NULL},
     };
 
+    lua_claim_open(L);
     luaL_newlib(L, functions);
     return 1;
 }

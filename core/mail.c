@@ -82,14 +82,14 @@ int mail_check_sender(const char *address, struct err *e) {
 
 /* --- calls ----------------------------------------------------------------------------------- */
 
-static bool lets_out(enum mail_verb verb) {
+bool mail_acts(enum mail_verb verb) {
     return verb == MAIL_SEND || verb == MAIL_DRAFT_CREATE || verb == MAIL_DRAFT_SEND;
 }
 
 static int check(const struct mail_request *rq, struct err *e) {
     if (backend == NULL)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
-    if (lets_out(rq->verb) && env.no_send)
+    if (mail_acts(rq->verb) && env.no_send)
         return err_set(
             e, ERR_NO_SEND,
             "nothing is sent while NO_SEND is set: unset it and restart to let mail out");

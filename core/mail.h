@@ -4,6 +4,9 @@
  * Ownership as in store.h: one done() or mail_cancel(); the request is borrowed until mail_start()
  * returns.
  *
+ * Whoever would have to wait beyond the deadline, since the backend limits the rate of a mailbox,
+ * gets ERR_RATE_LIMITED at once, with retry_after.
+ *
  * A mail that must leave once at most leaves as a draft of the backend: DRAFT_CREATE puts it there
  * and sends nothing; DRAFT_SEND consumes it, atomically, so that whoever lost the answer finds out
  * with DRAFT_GET: what is gone was sent, what is there was not.  SEND has no such memory.
@@ -26,8 +29,13 @@ enum mail_verb {
     MAIL_DRAFT_CREATE, /* the message is ready to leave */
     MAIL_DRAFT_SEND,   /* it leaves; ERR_NOT_FOUND if there is no such draft (any more) */
     MAIL_DRAFT_GET,    /* is it still there? */
-    MAIL_DRAFT_DELETE  /* it never leaves; gone already is success */
+    MAIL_DRAFT_DELETE, /* it never leaves, if it was still there */
+    MAIL_DRAFT_FIND    /* the drafts with this Message-ID */
 };
+
+enum mail_fate { MAIL_FATE_UNKNOWN, MAIL_FATE_SENT, MAIL_FATE_DELETED };
+
+#define MAIL_FOUND_MAX 8 /* drafts that one DRAFT_FIND gives */
 
 struct mail_request {
     enum mail_verb verb;
@@ -36,24 +44,29 @@ struct mail_request {
     const char *const *recipients; /* SEND, DRAFT_CREATE: bare addresses of To, Cc and Bcc */
     size_t nrecipients;
     const char *key;         /* DRAFT_*: the UUID in X-Paraph-Id */
+    const char *message_id;  /* DRAFT_FIND: without <> */
     const char *draft_id;    /* DRAFT_SEND, _GET, _DELETE: what DRAFT_CREATE gave */
     const char *mailbox;     /* the same */
     const char *thread_id;   /* SEND, DRAFT_CREATE, REPLY: thread to join, or NULL.  DRAFT_SEND,
                                 _GET: what DRAFT_CREATE gave */
     const char *in_reply_to; /* REPLY: Message-ID without <>, or the backend's id, or NULL */
+    uint64_t deadline_ms;    /* of loop_now_ms(): when nobody waits for it any more; 0: none */
 };
 
 struct mail_reply {
-    struct err err;                  /* code ERR_NONE: success */
-    bool unknown;                    /* SEND, DRAFT_SEND failed, but the mail may have left */
-    bool exists;                     /* DRAFT_GET: it is still there */
-    char id[MAIL_ID_SIZE];           /* SEND, DRAFT_SEND: of the message.  DRAFT_CREATE: of the
-                                        draft, "" where drafts are not possible.  DRAFT_GET, if it
-                                        is gone: of the message it became, "" if not known */
-    char thread_id[MAIL_ID_SIZE];    /* the same; and REPLY: the thread to join, or "" */
-    char mailbox[MAIL_ADDRESS_SIZE]; /* DRAFT_CREATE, PROFILE */
-    char *signature;                 /* SIGNATURE: HTML, "" for none */
-    char *in_reply_to, *references;  /* REPLY: as mime.h has them; NULL: none */
+    struct err err;        /* code ERR_NONE: success */
+    bool unknown;          /* SEND, DRAFT_SEND, DRAFT_CREATE failed, but may have been done */
+    bool exists;           /* DRAFT_GET: it is still there.  DRAFT_DELETE: it was */
+    enum mail_fate fate;   /* DRAFT_GET, if it is gone */
+    char id[MAIL_ID_SIZE]; /* SEND, DRAFT_SEND: of the message.  DRAFT_CREATE: of the
+                              draft, "" where drafts are not possible.  DRAFT_GET, if it
+                              is gone: of the message it became, "" if not known */
+    char thread_id[MAIL_ID_SIZE];             /* the same; and REPLY: the thread to join, or "" */
+    char mailbox[MAIL_ADDRESS_SIZE];          /* DRAFT_CREATE, DRAFT_FIND, PROFILE */
+    char found[MAIL_FOUND_MAX][MAIL_ID_SIZE]; /* DRAFT_FIND: ids of drafts */
+    size_t nfound;
+    char *signature;                /* SIGNATURE: HTML, "" for none */
+    char *in_reply_to, *references; /* REPLY: as mime.h has them; NULL: none */
 };
 /* done() may take the last three, and leaves NULL in their place. */
 
@@ -69,13 +82,17 @@ struct mail_call; /* the backend's own */
  * whom mail_check_sender() knows. */
 struct mail_call *mail_start(const struct mail_request *rq, mail_done_fn *done, void *arg);
 
-/* NULL-safe, sets *cp to NULL.  True: a mail may leave all the same, or have left. */
+/* NULL-safe, sets *cp to NULL.  True: what it was to do may happen all the same, or have happened.
+ */
 bool mail_cancel(struct mail_call **cp);
 
 /* ERR_FORBIDDEN unless the bare address is the default sender or ALLOWED_SENDERS names it. */
 int mail_check_sender(const char *address, struct err *e);
 
 /* --- for the backends ------------------------------------------------------------------------ */
+
+/* Is it one that lets a mail out, or puts one where it can leave from? */
+bool mail_acts(enum mail_verb verb);
 
 struct mail_backend {
     int (*init)(struct err *e);

@@ -35,6 +35,8 @@ static int load_env(void) {
         fprintf(stderr, "%s", faults.data);
     buf_free(&faults);
     log_init((enum log_level)env.log_level, env.log_format == ENV_JSON);
+    if (status == 0)
+        env_log();
     return status;
 }
 

@@ -191,6 +191,55 @@ static int deliver_draft(struct mail_call *c, int tmp, int new) {
     return 0;
 }
 
+/* Is the mail that the draft became still where mail programs keep it?  A reader may have taken it
+ * away. */
+static bool is_delivered(const struct mail_call *c) {
+    static const char *const dirs[] = {"new", "cur"};
+    char path[PATH_MAX];
+    bool there = false;
+
+    for (size_t i = 0; i < COUNT_OF(dirs) && !there; i++) {
+        DIR *dir = opendir(dir_path(path, dirs[i]));
+        struct dirent *entry;
+
+        while (dir != NULL && !there && (entry = readdir(dir)) != NULL)
+            there = strncmp(entry->d_name, c->name, strlen(c->name)) == 0;
+        if (dir != NULL)
+            closedir(dir);
+    }
+    return there;
+}
+
+static int look_for_draft(struct mail_call *c, int tmp) {
+    c->reply.exists = is_there(tmp, c->tmp);
+    if (!c->reply.exists && errno != ENOENT)
+        return -1;
+    if (!c->reply.exists && is_delivered(c))
+        c->reply.fate = MAIL_FATE_SENT;
+    return 0;
+}
+
+static int delete_draft(struct mail_call *c, int tmp) {
+    c->reply.exists = unlinkat(tmp, c->tmp, 0) == 0;
+    return c->reply.exists || errno == ENOENT ? 0 : -1;
+}
+
+/* All drafts of a key, c->tmp. */
+static int find_drafts(struct mail_call *c) {
+    char path[PATH_MAX];
+    DIR *dir = opendir(dir_path(path, "tmp"));
+    struct dirent *entry;
+
+    if (dir == NULL)
+        return -1;
+    while (c->reply.nfound < MAIL_FOUND_MAX && (entry = readdir(dir)) != NULL)
+        if (strncmp(entry->d_name, c->tmp, strlen(c->tmp)) == 0 && is_draft(entry->d_name))
+            snprintf(c->reply.found[c->reply.nfound++], MAIL_ID_SIZE, "%.*s",
+                     (int)(strlen(entry->d_name) - strlen(DRAFT)), entry->d_name);
+    closedir(dir);
+    return 0;
+}
+
 static int carry_out(struct mail_call *c, int tmp, int new) {
     switch (c->verb) {
     case MAIL_SEND:
@@ -200,10 +249,11 @@ static int carry_out(struct mail_call *c, int tmp, int new) {
     case MAIL_DRAFT_SEND:
         return deliver_draft(c, tmp, new);
     case MAIL_DRAFT_GET:
-        c->reply.exists = is_there(tmp, c->tmp);
-        return c->reply.exists || errno == ENOENT ? 0 : -1;
+        return look_for_draft(c, tmp);
+    case MAIL_DRAFT_FIND:
+        return find_drafts(c);
     default: /* MAIL_DRAFT_DELETE */
-        return unlinkat(tmp, c->tmp, 0) == 0 || errno == ENOENT ? 0 : -1;
+        return delete_draft(c, tmp);
     }
 }
 
@@ -265,15 +315,23 @@ static int rehearse_refusal(const struct mail_request *rq, struct err *e) {
     return 0;
 }
 
-/* Each draft has a name of its own, so that whoever forgets his cannot hit another one's. */
-static int name_draft(struct mail_call *c, const char *key, const char *fresh, struct err *e) {
-    char lower[CRYPTO_UUID_SIZE];
+/* A key as file names have it. */
+static int name_key(char lower[CRYPTO_UUID_SIZE], const char *key, struct err *e) {
     size_t n = strlen(key);
 
     if (!crypto_is_uuid(key, n))
         return err_set_field(e, ERR_INVALID_FIELD, "key", "the key of a draft must be a UUID");
     for (size_t i = 0; i <= n; i++)
         lower[i] = (char)tolower((unsigned char)key[i]); /* one UUID, one name */
+    return 0;
+}
+
+/* Each draft has a name of its own, so that whoever forgets his cannot hit another one's. */
+static int name_draft(struct mail_call *c, const char *key, const char *fresh, struct err *e) {
+    char lower[CRYPTO_UUID_SIZE];
+
+    if (name_key(lower, key, e) != 0)
+        return -1;
     snprintf(c->tmp, sizeof(c->tmp), "%s.%s" DRAFT, lower, fresh);
     snprintf(c->reply.id, sizeof(c->reply.id), "%s.%s", lower, fresh);
     return 0;
@@ -296,6 +354,8 @@ static int name_files(struct mail_call *c, const struct mail_request *rq, struct
     crypto_uuid4(fresh);
     if (c->verb == MAIL_DRAFT_CREATE)
         return name_draft(c, rq->key, fresh, e);
+    if (c->verb == MAIL_DRAFT_FIND)
+        return name_key(c->tmp, rq->key, e);
     if (c->verb != MAIL_SEND)
         return find_draft(c, rq->draft_id, e);
     snprintf(c->tmp, sizeof(c->tmp), "%s" SUFFIX, fresh);
@@ -389,7 +449,7 @@ static struct mail_call *outbox_start(const struct mail_request *rq, mail_done_f
 
 /* A thread may be at it. */
 static bool outbox_cancel(struct mail_call *c) {
-    bool may_leave = c->verb == MAIL_SEND || c->verb == MAIL_DRAFT_SEND;
+    bool may_leave = mail_acts(c->verb);
 
     loop_work_detach(&c->work);
     return may_leave;

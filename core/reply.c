@@ -103,8 +103,7 @@ void reply_error(struct reply *r, const struct err *e, const char *request_id,
     }
 }
 
-/* --- what a handler returned
- * ---------------------------------------------------------------------- */
+/* --- what a handler returned ----------------------------------------------------------------- */
 
 static int l_buf_gc(lua_State *L) {
     buf_free(lua_touserdata(L, 1));

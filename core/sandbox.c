@@ -25,8 +25,7 @@ static const luaL_Reg modules[] = {
     {"paraph.text", lua_text_open},     {"paraph.time", lua_time_open},
 };
 
-/* --- require
- * --------------------------------------------------------------------------------------- */
+/* --- require --------------------------------------------------------------------------------- */
 
 static bool is_module_name(const char *name) {
     return *name != '\0' && *name != '.' && strstr(name, "..") == NULL &&
@@ -83,8 +82,7 @@ static int l_require(lua_State *L) {
     return 1;
 }
 
-/* --- globals
- * ---------------------------------------------------------------------------------------- */
+/* --- globals --------------------------------------------------------------------------------- */
 
 static int l_undeclared(lua_State *L) {
     const char *name = luaL_tolstring(L, 2, NULL);

@@ -14,6 +14,7 @@
 #include "gen.h"
 #include "host.h"
 #include "http.h"
+#include "job.h"
 #include "log.h"
 #include "loop.h"
 #include "mail.h"
@@ -35,6 +36,7 @@ static void on_hangup(void *arg) {
         return;
     }
     gen_swap(g);
+    job_sync();
     LOG(LOG_INFO, NULL, "scripts reloaded", LOG_I("generation", gen_number(g)));
 }
 
@@ -99,8 +101,10 @@ static int run(void) {
         loop_on_signal(SIGHUP, on_hangup, NULL) != 0)
         LOG(LOG_WARNING, NULL, "signals are not watched");
     log_ready();
+    job_sync();
     loop_run();
     host_fini();
+    job_fini();
     gen_swap(NULL);
     mail_fini();
     store_fini();
@@ -143,8 +147,7 @@ static int serve_here(void) {
     return status;
 }
 
-/* --- several: they share the port, the parent only watches
- * ---------------------------------------- */
+/* --- several: they share the port, the parent only watches ----------------------------------- */
 
 struct crew {
     pid_t workers[64]; /* 0: has ended */

@@ -25,6 +25,7 @@ struct task {
     struct gen *gen;
     struct op *op; /* what it waits for, or NULL */
     struct loop_timer *deadline;
+    uint64_t until_ms;  /* of loop_now_ms(); 0: no end */
     struct err aborted; /* code ERR_NONE: not aborted */
     int nargs;          /* for the next resume */
     bool queued;
@@ -191,6 +192,16 @@ static void task_enqueue(struct task *t) {
     t->next = NULL;
     *ready_tail = t;
     ready_tail = &t->next;
+}
+
+bool op_refused(lua_State *L, struct op *op) {
+    struct task *t = task_check(L);
+
+    if (t->aborted.code == ERR_NONE)
+        return false;
+    op->err = t->aborted;
+    op->state = OP_READY;
+    return true;
 }
 
 int op_wait(lua_State *L, struct op *op, lua_KFunction finish) {
@@ -370,6 +381,9 @@ struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t dead
     t->done = done;
     t->arg = arg;
     t->owner = owner == NULL && running != NULL ? running->owner : owner;
+    t->until_ms = running != NULL ? running->until_ms : 0;
+    if (deadline_ms > 0)
+        t->until_ms = loop_now_ms() + deadline_ms;
     gen_hold(g);
     tasks++;
     lua_pushcfunction(from, l_task_make);
@@ -433,6 +447,10 @@ int task_pcall(struct gen *g, lua_State *L, int nargs, int nresults) {
 
 struct task *task_running(void) {
     return running;
+}
+
+uint64_t task_deadline_ms(const struct task *t) {
+    return t->until_ms;
 }
 
 const struct task_owner *task_owner(const struct task *t) {

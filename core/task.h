@@ -14,7 +14,8 @@
  *         task_check(L);                        1 may we wait here?
  *         ... luaL_check... all arguments       2
  *         o = op_new(L, sizeof *o, x_cancel, x_release);   3 owner, closed, on this stack
- *         o->handle = x_start(..., on_x_done, o);          4 start; or op_ready(.., &e)
+ *         if (!op_refused(L, &o->op))
+ *             o->handle = x_start(..., on_x_done, o);      4 start; or op_ready(.., &e)
  *         return op_wait(L, &o->op, l_x_finish);           5
  *     }
  *     static int l_x_finish(lua_State *L, int status, lua_KContext ctx) {
@@ -59,6 +60,10 @@ void *op_new(lua_State *L, size_t size, void (*cancel)(struct op *), void (*rele
  * op in OP_IDLE counts as started (becomes OP_PENDING). */
 int op_wait(lua_State *L, struct op *op, lua_KFunction finish);
 
+/* True if the task was aborted: then the op is ready with the reason, and nothing is to be started
+ * for it.  Asked between op_new() and the start of whatever has an effect. */
+bool op_refused(lua_State *L, struct op *op);
+
 /* From the C side, once, from any callback: done.  e NULL or e->code ERR_NONE: success. */
 void op_ready(struct op *op, const struct err *e);
 
@@ -83,6 +88,10 @@ struct task *task_check(lua_State *L);
 
 /* The task that runs now, or NULL. */
 struct task *task_running(void);
+
+/* When it is cut off, in loop_now_ms(): its own deadline, or that of the task that started it; 0:
+ * never. */
+uint64_t task_deadline_ms(const struct task *t);
 
 /* On whose behalf a task runs. */
 struct task_owner {

@@ -83,8 +83,7 @@ static void preload_testing(lua_State *L) {
     lua_register(L, "print", l_print);
 }
 
-/* --- one test
- * ------------------------------------------------------------------------------------- */
+/* --- one test -------------------------------------------------------------------------------- */
 
 static void on_done(lua_State *co, int status, int nres, const char *trace, void *arg) {
     (void)co;
@@ -126,8 +125,7 @@ static void run_test(struct gen *g, const char *file, const char *name) {
     printf("FAIL %s: %s\n     %s\n", file, name, failure);
 }
 
-/* --- one file
- * -------------------------------------------------------------------------------------- */
+/* --- one file -------------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -179,8 +177,7 @@ static void run_file(const char *path) {
     gen_drop(g);
 }
 
-/* --- all
- * -------------------------------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------------------------- */
 
 static int by_name(const FTSENT **a, const FTSENT **b) {
     return strcmp((*a)->fts_name, (*b)->fts_name);

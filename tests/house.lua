@@ -7,7 +7,7 @@
 -- Layers, from the bottom up. Includes point down, or to the side. A file is named without its
 -- ending; `a*` is every file that begins with a.
 local layers = {
-  { "base", "blob", "buf", "clock", "err", "log" },
+  { "base", "blob", "buf", "clock", "err", "log", "mask" },
   -- The configuration is read with the codecs that will read it again.
   { "address", "crypto", "encode*", "env", "html", "json_text", "mime*", "text*" },
   { "fetch*", "http*", "loop" },
@@ -15,7 +15,7 @@ local layers = {
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
   { "bindings", "gen", "sandbox", "task" },
   { "lua_*" },
-  { "check", "host", "main", "reply", "route", "serve", "test" },
+  { "check*", "host", "job", "main", "reply", "route", "serve", "test" },
 }
 
 -- One library, one file (or one family of files with one name): a pattern of the header, and who

@@ -1,6 +1,11 @@
---- Letting a message out. A reviewed draft: build → claim → pixel → draft in the mailbox → send it
---- → mark. Each step is written down before the next, so that whoever finds a draft halfway knows
---- what may have happened, and goes on from there. Of a direct send nothing is written down.
+--- Letting a message out, once.
+---
+--- A reviewed draft: build → claim → pixel → draft in the mailbox → send that → mark. Each step is
+--- written down before the next, and the mailbox lets its draft out only once; so whoever finds a
+--- draft halfway, its claim having outlived its holder, knows what may have happened and goes on
+--- from there. tests/model/ has the same steps as a model that is checked in full.
+---
+--- Of a direct send nothing is written down, and nothing is ever repeated.
 
 local config = require "paraph.config"
 local drafts = require "lib.drafts"
@@ -15,14 +20,18 @@ local time = require "paraph.time"
 
 local delivery = {}
 
+local STAGE_ATTEMPTS = 2
 local SEND_ATTEMPTS = 2
 local MARK_ATTEMPTS = 5
 local MARK_PAUSE_MS = 50 -- after the first attempt; doubled after each
+local SWEEP_PAGE = 50
 
 ---@class delivered
 ---@field id? string         of the message in the mailbox; nil: settled, but not known
 ---@field thread_id? string
 ---@field pixel_id? string   nil: not tracked
+
+-- --- the pixel -----------------------------------------------------------------------------------
 
 --- A pixel is known before it can be asked for. One that is there already is of an earlier attempt.
 local function open_pixel(pixel_id, document, draft_id)
@@ -47,185 +56,290 @@ local function close_pixel(pixel_id)
   if not ok then log.warning("pixel left behind", { pixel_id = pixel_id, error = err.message }) end
 end
 
---- Whether the claim on a draft that is being sent has outlived its holder.
-local function lease_is_over(document)
-  local since = type(document.sending_since) == "string" and time.parse(document.sending_since)
-  return not since or time.parse(time.now()) - since > 2 * config.request_timeout
-end
-
---- Why this draft cannot be sent; nil if it can.
-local function refusal(draft)
-  if draft.document.status == "sending" and lease_is_over(draft.document) then return nil end
-  return drafts.refusal(draft)
-end
+-- --- the claim -----------------------------------------------------------------------------------
 
 --- Who holds it may send the draft. It is lost as soon as somebody else writes.
 ---@class claim
----@field draft draft
----@field version string             of the document, as the claim last wrote it
+---@field draft draft                as it was when it was claimed
+---@field held paraph.claim
+---@field pixel_id? string
 ---@field staged? paraph.mail.draft  waits in the mailbox
 
---- Write a step of a claim down.
-local function write_down(claim, members, removed)
-  local version, err = store.update(config.draft_collection, claim.draft.id, members,
-    { version = claim.version, remove = removed })
-  if version then
-    claim.version = version
-    return true
-  end
-  if not err or err.code == "conflict" then
-    return fail("in_progress", "somebody else is sending or changing this draft just now")
-  end
-  return nil, err
+--- What is written down between the claim and its end, besides what the claim itself writes.
+local STEPS = { "reviewed_etag", "gmail_draft_id", "gmail_mailbox", "gmail_thread_id",
+  "withdrawing", "unsettled" }
+
+--- Whether a claim that was taken then has outlived its holder. A time from which the clock was set
+--- back is none to wait for.
+local function has_run_out(since)
+  local at = type(since) == "string" and time.parse(since)
+  return not at or math.abs(time.parse(time.now()) - at) > 2 * config.request_timeout
 end
 
---- What is written down of a draft in the mailbox.
-local steps = { "gmail_draft_id", "gmail_mailbox", "gmail_thread_id", "unsettled" }
-
-local function staged_before(draft)
-  local document = draft.document
-  if document.status ~= "sending" or not document.gmail_draft_id then return nil end
-  return {
-    id = document.gmail_draft_id,
-    mailbox = document.gmail_mailbox,
-    thread_id = document.gmail_thread_id,
-    key = draft.id,
-  }
+local function is_abandoned(document)
+  return document.status == "sending" and has_run_out(document.sending_since)
 end
 
---- The claim demands the version that was built, so what was built is what is sent. What it
---- answers is kept with it: threads go on.
-local function take_claim(draft, pixel_id, reply_headers, caller)
-  local claim = { draft = draft, version = draft.version, staged = staged_before(draft) }
-  local now = time.now()
-  local ok, err = write_down(claim, {
-    status = "sending",
-    sending_since = now,
-    attempt = (math.tointeger(draft.document.attempt) or 0) + 1,
-    pixel_id = pixel_id,
-    reply_headers = next(reply_headers) and reply_headers or nil,
-    reviewed_by = caller.name,
-    reviewed_at = now,
-  })
-  if not ok then return nil, err end
-  return claim
+--- Where the message of an abandoned claim waits; nil also for what nobody can find it by.
+local function staged_by(draft)
+  local id, mailbox = draft.document.gmail_draft_id, draft.document.gmail_mailbox
+  local thread_id = draft.document.gmail_thread_id
+  if draft.document.status ~= "sending" then return nil end
+  if type(id) ~= "string" or type(mailbox) ~= "string" then return nil end
+  return { id = id, mailbox = mailbox, key = draft.id,
+    thread_id = type(thread_id) == "string" and thread_id or nil }
 end
 
---- The mail surely did not leave: the draft waits for review again. False: it does not, and may yet
---- be sent by whoever takes the claim over.
+local function lost(err)
+  if err and err.code ~= "conflict" then return nil, err end
+  return fail("in_progress", "somebody else is sending or changing this draft just now")
+end
+
+--- The claim demands the version that was read, so what was reviewed is what is sent.
+---@return claim? claim
+---@return paraph.err? err
+local function take_claim(draft, members)
+  members.attempt = (math.tointeger(draft.document.attempt) or 0) + 1
+  local held, err = store.claim(config.draft_collection, draft.id, draft.version, members)
+  if not held then return lost(err) end
+  local pixel_id = members.pixel_id or draft.document.pixel_id
+  return { draft = draft, held = held, pixel_id = pixel_id, staged = staged_by(draft) }
+end
+
+--- Write a step down.
+local function note(claim, members)
+  local ok, err = claim.held:note(members)
+  if not ok then return lost(err) end
+  return true
+end
+
+--- The mail surely did not leave: the draft waits for review again.
 local function release(claim, err)
-  local ok, failure = write_down(claim, { status = "pending", error = err.message },
-    { "sending_since", "pixel_id", "reply_headers", "reviewed_by", "reviewed_at",
-      table.unpack(steps) })
-  if not ok and failure.code ~= "in_progress" then
-    log.error("draft left in sending", { draft_id = claim.draft.id, error = failure.message })
+  local ok, failure = claim.held:finish("pending", { error = err.message }, {
+    remove = { "sending_since", "pixel_id", "reply_headers", "reviewed_by", "reviewed_at",
+      table.unpack(STEPS) },
+  })
+  if ok then
+    close_pixel(claim.pixel_id)
+  elseif failure and failure.code ~= "conflict" then
+    log.error("draft left in sending: it is taken up again when its claim has run out",
+      { draft_id = claim.draft.id, error = failure.message })
   end
-  return ok
 end
 
---- Nobody knows whether the mail left: the claim stays, and whoever takes it over settles it.
+--- Nobody knows yet whether the mail left: the claim stays, and whoever takes it over settles it.
 local function leave_open(claim, err)
-  log.error("outcome of a send unknown", { draft_id = claim.draft.id, error = err.message })
-  write_down(claim, { error = err.message })
-end
-
-local function discard(staged)
-  local ok, err = mail.draft_delete(staged)
-  if not ok then
-    log.warning("draft left behind in the mailbox", { mailbox = staged.mailbox, id = staged.id,
-      error = err.message })
-  end
+  log.error("outcome of a send unknown: it is settled when the claim has run out",
+    { draft_id = claim.draft.id, error = err.message })
+  note(claim, { error = err.message })
 end
 
 --- The mail is out, so this is tried hard, and whoever holds the claim by now: the mailbox let it
 --- out only once. If it fails for good, taking over the claim will find the mail sent.
-local function mark_sent(draft, sent)
+local function mark_sent(claim, sent)
   local members = {
     status = "sent",
     message_id = sent.id,
     thread_id = sent.thread_id,
+    pixel_id = claim.pixel_id,
     sent_at = time.now(),
   }
   local ok, err
   for attempt = 1, MARK_ATTEMPTS do
-    ok, err = store.update(config.draft_collection, draft.id, members,
-      { remove = { "sending_since", "error", "gmail_mailbox", "gmail_thread_id", "unsettled" } })
+    ok, err = store.update(config.draft_collection, claim.draft.id, members,
+      { remove = { "sending_since", "error", "gmail_mailbox", "gmail_thread_id", "withdrawing",
+        "unsettled" } })
     if ok or not err then return end
     if attempt < MARK_ATTEMPTS then task.sleep(MARK_PAUSE_MS << (attempt - 1)) end
   end
-  log.error("sent draft not marked", { draft_id = draft.id, error = err.message })
+  log.error("sent draft not marked: that is made good when its claim has run out",
+    { draft_id = claim.draft.id, error = err.message })
 end
 
---- Whether the document names the staged message all the same, or may do so: a write whose answer
---- was lost looks like somebody else's.
-local function is_written_down(claim)
-  local draft = drafts.load(claim.draft.id)
-  return not draft or draft.document.gmail_draft_id == claim.staged.id
+-- --- strays --------------------------------------------------------------------------------------
+
+--- Drafts in a mailbox that no document names: whoever made one came to his end before he wrote it
+--- down, or never had an answer. Nobody sends them.
+
+local STRAYS = config.draft_collection .. "_strays"
+
+local function unknown(err)
+  return nil, drafts.merged(err, { unknown = true }, {})
 end
 
---- Put the message into the mailbox, and write down where it waits before anything may send it.
---- Without drafts, claim.staged stays nil.
-local function stage(claim, built)
-  local staged, err = mail.draft_create(built)
-  if err then return nil, err end
-  if not staged then return true end
-  claim.staged = staged
-  local ok
-  ok, err = write_down(claim, {
+--- There may be strays of this draft, now or in a moment: the sweep looks for them when a request
+--- that is still under way has surely ended.
+local function expect_strays(id, sender)
+  local members = { sender = sender, created_at = time.now() }
+  local ok, err = store.create(STRAYS, id, members)
+  if not ok and err.code == "already_exists" then ok, err = store.update(STRAYS, id, members) end
+  if ok or not err then return true end
+  return unknown(err)
+end
+
+--- Only while nobody else can be about to write one down: with a claim on the draft, or when it
+--- cannot be claimed any more.
+local function remove_strays(id, sender)
+  local strays, err = mail.drafts_of(id, sender)
+  if not strays then return unknown(err) end
+  for _, stray in ipairs(strays) do
+    local deleted
+    deleted, err = mail.draft_delete(stray)
+    if deleted == nil then return unknown(err) end
+  end
+  return true
+end
+
+-- --- the draft in the mailbox --------------------------------------------------------------------
+
+--- Put the message into the mailbox. Where there was no answer it was surely not sent.
+---@return paraph.mail.draft? staged  nil alone: the mailbox keeps no drafts for us
+---@return paraph.err? err
+local function create(claim, built)
+  local staged, err, ok, failure
+  for _ = 1, STAGE_ATTEMPTS do
+    staged, err = mail.draft_create(claim.held, built)
+    if not err or not err.unknown then return staged, err end
+    ok, failure = expect_strays(claim.draft.id, built:sender())
+    if not ok then return nil, failure end
+  end
+  return nil, drafts.merged(err, {}, { "unknown" })
+end
+
+local function whereabouts(staged)
+  return {
     gmail_draft_id = staged.id,
     gmail_mailbox = staged.mailbox,
     gmail_thread_id = staged.thread_id,
-  })
-  if not ok and err.code == "in_progress" and not is_written_down(claim) then discard(staged) end
+  }
+end
+
+--- Write down where the message waits before anything may send it. Without drafts, claim.staged
+--- stays nil.
+local function stage(claim, built)
+  local staged, err = create(claim, built)
+  if err then return nil, err end
+  if not staged then return true end
+  local ok
+  ok, err = note(claim, whereabouts(staged))
+  if ok or err.code ~= "in_progress" then
+    claim.staged = staged
+  else
+    -- Unless it is written down all the same, and the answer to that was lost.
+    local draft = drafts.load(claim.draft.id)
+    if draft and draft.document.gmail_draft_id == staged.id then return ok, err end
+    if not mail.draft_delete(staged) then expect_strays(claim.draft.id, built:sender()) end
+  end
   return ok, err
 end
 
 --- Send what is staged. The mailbox sends it only once, so where there was no answer the draft
 --- tells: gone is sent, there is not sent, and sending it again is safe. Nothing else is, from then
 --- on: the attempt without an answer may still be under way.
-local function send_staged(staged)
+local function send_staged(claim)
   local sent, err, there
   for attempt = 1, SEND_ATTEMPTS do
-    sent, err = mail.draft_send(staged)
+    sent, err = mail.draft_send(claim.held, claim.staged)
     if sent then return sent end
     local refused = not err.unknown and err.code ~= "not_found"
     if refused and attempt == 1 then return nil, err end
-    there, sent = mail.draft_exists(staged)
+    there, sent = mail.draft_exists(claim.staged)
     if there == false then return sent end
   end
-  err.unknown = true
-  return nil, err
+  return unknown(err)
+end
+
+local function nobody_knows()
+  return fail("gmail_error",
+    "nobody knows whether this draft was sent: look into the mailbox before sending it again")
+end
+
+--- The message was refused: take it back. Written down first, since from then on what is gone may
+--- also have been deleted. Deleting is as atomic as sending: what could be deleted was not sent,
+--- and a slower holder cannot send it any more.
+---@return delivered? sent   it had left all the same
+---@return paraph.err? err   what it was refused for; err.unknown: it may be there, or sent
+local function withdraw(claim, err)
+  local ok, failure = note(claim,
+    drafts.merged(whereabouts(claim.staged), { withdrawing = true, error = err.message }, {}))
+  if not ok then return unknown(failure) end
+  local deleted, there, sent
+  deleted, failure = mail.draft_delete(claim.staged)
+  if deleted then return nil, err end
+  if deleted == nil then return unknown(failure) end
+  there, sent = mail.draft_exists(claim.staged)
+  if there ~= false then return unknown(err) end
+  if sent.sent == false then return nil, err end
+  -- Nobody else takes anything back without writing it down.
+  if sent.sent or not claim.draft.document.withdrawing then return sent end
+  return nobody_knows()
 end
 
 --- The mailbox keeps no drafts for us: a send that nothing can settle.
 local function send_unsettled(claim, built)
-  local ok, err = write_down(claim, { unsettled = true })
+  local ok, err = note(claim, { unsettled = true })
   if not ok then return nil, err end
   return mail.send(built)
 end
 
---- Let out what is claimed, from the step that is written down.
-local function let_out(claim, built)
-  if claim.draft.document.unsettled then
-    return fail("gmail_error",
-      "nobody knows whether this draft was sent: look into the mailbox before sending it again")
-  end
-  if not claim.staged then
-    local ok, err = stage(claim, built)
-    if not ok then return nil, err end
-  end
-  if not claim.staged then return send_unsettled(claim, built) end
-  return send_staged(claim.staged)
+-- --- the sequence --------------------------------------------------------------------------------
+
+--- The message of a draft, with its pixel.
+---@return paraph.message?
+---@return paraph.err? err
+local function build(draft, pixel_id)
+  local contents, err = drafts.contents(draft)
+  if not contents then return nil, err end
+  return message.build(draft.id, draft.document, contents, pixel_id)
 end
 
---- Nothing was sent, or nobody knows.
-local function give_up(claim, pixel_id, err)
-  if err.unknown then
-    leave_open(claim, err)
-  elseif release(claim, err) then -- first: with a claim on it, a draft that is gone counts as sent
-    close_pixel(pixel_id)
-    if claim.staged then discard(claim.staged) end
+--- From the message to the mailbox.
+local function let_out(claim, built)
+  local ok, err = open_pixel(claim.pixel_id, claim.draft.document, claim.draft.id)
+  if not ok then return nil, err end
+  ok, err = stage(claim, built)
+  if not ok then return nil, err end
+  if not claim.staged then return send_unsettled(claim, built) end
+  return send_staged(claim)
+end
+
+--- From the step that an earlier holder has written down.
+local function continue(claim)
+  local document = claim.draft.document
+  if document.unsettled or (document.gmail_draft_id and not claim.staged) then
+    return nobody_knows()
   end
+  if document.withdrawing then
+    return fail("gmail_error", tostring(document.error or "the message was refused"))
+  end
+  if claim.staged then return send_staged(claim) end
+  local built, ok, err
+  built, err = build(claim.draft, claim.pixel_id)
+  if not built then return nil, err end
+  ok, err = remove_strays(claim.draft.id, built:sender())
+  if not ok then return nil, err end
+  if document.reviewed_etag and document.reviewed_etag ~= built:etag() then
+    return fail("changed_since_review", "the message is no longer the one that was approved")
+  end
+  return let_out(claim, built)
+end
+
+--- The end of a claim, by what has come of it.
+local function conclude(claim, sent, err)
+  if not sent and claim.staged and not err.unknown then sent, err = withdraw(claim, err) end
+  if sent then
+    mark_sent(claim, sent)
+    return { id = sent.id, thread_id = sent.thread_id, pixel_id = claim.pixel_id }
+  end
+  if err.unknown then leave_open(claim, err) else release(claim, err) end
+  return nil, err
+end
+
+--- Send a draft whose claim has outlived its holder.
+local function take_over(draft)
+  local claim, err = take_claim(draft, {})
+  if not claim then return nil, err end
+  return conclude(claim, continue(claim))
 end
 
 --- Send a reviewed draft, once.
@@ -236,32 +350,101 @@ end
 ---@return delivered?
 ---@return paraph.err? err
 function delivery.send_draft(draft, etag, caller)
-  local err = refusal(draft)
-  if err then return nil, err end
-  local contents, reply_headers, built, claim, sent, ok
-  contents, err = drafts.contents(draft)
-  if not contents then return nil, err end
-  reply_headers, err = message.reply_headers(draft.document)
-  if not reply_headers then return nil, err end
-  draft.document.reply_headers = reply_headers
-  local pixel_id = message.pixel_id(draft.id, draft.document)
-  built, err = message.build(draft.id, draft.document, contents, pixel_id)
-  if not built then return nil, err end
-  if etag and etag ~= built:etag() then
+  local document = draft.document
+  local function changed()
     return fail("changed_since_review", "the message is no longer the one that was reviewed")
   end
-
-  claim, err = take_claim(draft, pixel_id, reply_headers, caller)
-  if not claim then return nil, err end
-  ok, err = open_pixel(pixel_id, draft.document, draft.id)
-  if ok then sent, err = let_out(claim, built) end
-  if not sent then
-    give_up(claim, pixel_id, err)
-    return nil, err
+  if is_abandoned(document) then
+    if etag and document.reviewed_etag and etag ~= document.reviewed_etag then return changed() end
+    return take_over(draft)
   end
-  mark_sent(draft, sent)
-  return { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id }
+  local err = drafts.refusal(draft)
+  if err then return nil, err end
+
+  document.reply_headers, err = message.reply_headers(document)
+  if err then return nil, err end
+  local pixel_id = message.pixel_id(draft.id, document)
+  local built, claim
+  built, err = build(draft, pixel_id)
+  if not built then return nil, err end
+  if etag and etag ~= built:etag() then return changed() end
+
+  local threaded = next(document.reply_headers) ~= nil
+  claim, err = take_claim(draft, {
+    pixel_id = pixel_id,
+    reply_headers = threaded and document.reply_headers or nil, -- threads go on
+    reviewed_by = caller.name,
+    reviewed_at = time.now(),
+    reviewed_etag = built:etag(),
+  })
+  if not claim then return nil, err end
+  return conclude(claim, let_out(claim, built))
 end
+
+-- --- the sweep -----------------------------------------------------------------------------------
+
+--- Call `visit` for all that a query finds.
+local function each(collection, query, visit)
+  repeat
+    local page, err = store.query(collection, query)
+    if not page then
+      log.warning("the sweep was cut short", { collection = collection, error = err.message })
+      return
+    end
+    for _, row in ipairs(page.documents) do
+      local ok, why = pcall(visit, row)
+      if not ok then
+        log.error("the sweep passes over a document",
+          { collection = collection, id = row.id, error = tostring(why) })
+      end
+    end
+    query.page_token = page.next_page_token
+  until not query.page_token
+end
+
+local function finish_abandoned(row)
+  if not is_abandoned(row.document) then return end
+  local draft = drafts.load(row.id)
+  if not draft or not is_abandoned(draft.document) then return end
+  local sent, err = take_over(draft)
+  log.info(sent and "abandoned send finished" or "abandoned send not finished",
+    { draft_id = draft.id, message_id = sent and sent.id, error = err and err.message })
+end
+
+--- Remove strays under a claim, which leaves the draft as it was.
+local function remove_claimed(draft, sender)
+  local held, err = store.claim(config.draft_collection, draft.id, draft.version, {})
+  if not held then return lost(err) end
+  local ok, failure = remove_strays(draft.id, sender)
+  held:finish("pending", {}, { remove = { "sending_since" } })
+  return ok, failure
+end
+
+local function finish_strays(row)
+  if not has_run_out(row.document.created_at) then return end
+  local draft, err = drafts.load(row.id)
+  if not draft and err.code ~= "draft_not_found" then return end
+  local status = draft and draft.document.status
+  local ok
+  if status == "sending" then
+    return -- whoever is sending it may be about to write his own one down
+  elseif status == "pending" then
+    ok = remove_claimed(draft, row.document.sender)
+  else
+    ok = remove_strays(row.id, row.document.sender)
+  end
+  if ok then store.delete(STRAYS, row.id, { version = row.version }) end
+end
+
+--- Finish, or give back to review, what was being sent when its sender came to his end: crashed,
+--- cut off, or without an answer; and remove what such ends have left in mailboxes.
+---@async
+function delivery.sweep()
+  each(config.draft_collection, { status = "sending", limit = SWEEP_PAGE }, finish_abandoned)
+  each(STRAYS, { limit = SWEEP_PAGE }, finish_strays)
+end
+
+-- --- direct sends --------------------------------------------------------------------------------
 
 --- The pixel of a mail that is out: tried again, since the mail cannot be taken back.
 local function reopen_pixel(pixel_id, document)
@@ -285,10 +468,7 @@ function delivery.send_now(built, document, pixel_id)
     function() return mail.send(built) end,
     function() return open_pixel(pixel_id, document) end,
   }
-  if not results then
-    err.unknown = true
-    return nil, err
-  end
+  if not results then return unknown(err) end
   local sent, kept = results[1][1], results[2][1]
   err = results[1][2]
   if not sent then

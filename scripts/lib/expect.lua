@@ -63,6 +63,17 @@ function expect.refused(code, field, value, err)
   return err
 end
 
+--- The call raises an error that holds `part`.
+---@param part string
+---@param f fun(...)
+function expect.raises(part, f, ...)
+  local ok, err = pcall(f, ...)
+  if ok then error("nothing was raised; wanted: " .. part, 2) end
+  if not tostring(err):find(part, 1, true) then
+    error(("raised %s\nwanted %s"):format(tostring(err), part), 2)
+  end
+end
+
 --- Run `body` while `owner[name]` is another value.
 ---@param owner table
 ---@param name string

@@ -72,35 +72,47 @@ function mail.send(message) end
 ---@field key? string           X-Paraph-Id of the message
 
 --- Make a message ready to leave, and let nothing out. nil without an error where this is not
---- possible (GMAIL_SCOPES): then there is only `send`.
+--- possible (GMAIL_SCOPES): then there is only `send`. Raises unless the claim is held, and is on
+--- the draft that X-Paraph-Id names.
 ---@async
+---@param claim paraph.claim
 ---@param message paraph.message
 ---@return paraph.mail.draft? draft
 ---@return paraph.err? err
-function mail.draft_create(message) end
+function mail.draft_create(claim, message) end
 
 --- Let a draft out: once, whoever asks how often. `not_found` if it is gone. If err.unknown is true
---- it may have left: ask `draft_exists`.
+--- it may have left: ask `draft_exists`. Raises like `draft_create`.
 ---@async
+---@param claim paraph.claim
 ---@param draft paraph.mail.draft
 ---@return { id: string, thread_id: string }? sent
 ---@return paraph.err? err
-function mail.draft_send(draft) end
+function mail.draft_send(claim, draft) end
 
---- Whether a draft is still there. What is gone was sent: then also what became of it, as far as
---- it is known.
+--- Whether a draft is still there. What is gone was sent, or deleted: then also what became of it,
+--- as far as it is known; `sent` is true if it was found among what was sent, false if it is surely
+--- not there.
 ---@async
 ---@param draft paraph.mail.draft
 ---@return boolean? exists
----@return { id?: string, thread_id?: string }|paraph.err|nil sent_or_err
+---@return { id?: string, thread_id?: string, sent?: boolean }|paraph.err|nil sent_or_err
 function mail.draft_exists(draft) end
 
---- Take a draft away unsent; gone already is no error.
+--- Take a draft away unsent; false if it was gone already.
 ---@async
 ---@param draft paraph.mail.draft
----@return true? ok
+---@return boolean? deleted
 ---@return paraph.err? err
 function mail.draft_delete(draft) end
+
+--- The drafts that wait in the mailbox with that X-Paraph-Id, whoever made them.
+---@async
+---@param id string          a UUID
+---@param address? string    whose message it is; default: the default sender
+---@return paraph.mail.draft[]? drafts
+---@return paraph.err? err
+function mail.drafts_of(id, address) end
 
 --- What makes a message an answer: its headers, for `build`, and its thread. The message that is
 --- answered is the one that in_reply_to names, by its Message-ID or by its id in the mailbox, else

@@ -39,6 +39,40 @@ function store.create(collection, id, document, options) end
 ---@return paraph.err? err
 function store.update(collection, id, members, options) end
 
+--- Who holds a claim may send what it claims: it is held as long as its own writes succeed, and
+--- lost as soon as somebody else writes the document, or one of its writes has failed.
+---@class paraph.claim
+local claim = {}
+
+--- Write a step down. `conflict`: somebody else wrote; nil alone: the document is gone.
+---@async
+---@param members paraph.document
+---@param options? { remove?: string[] }
+---@return paraph.claim? claim
+---@return paraph.err? err
+function claim:note(members, options) end
+
+--- The same, and nothing more is sent by this claim.
+---@async
+---@param status string
+---@param members paraph.document
+---@param options? { remove?: string[] }
+---@return paraph.claim? claim
+---@return paraph.err? err
+function claim:finish(status, members, options) end
+
+--- Claim a document of this version: it becomes `sending`, with `sending_since` now. `conflict` if
+--- it has another version; nil alone if there is no such document.
+---@async
+---@param collection string
+---@param id string
+---@param version string
+---@param members paraph.document
+---@param options? { remove?: string[] }
+---@return paraph.claim? claim
+---@return paraph.err? err
+function store.claim(collection, id, version, members, options) end
+
 --- Remove the document and its parts; true also if it was gone already.
 ---@async
 ---@param collection string

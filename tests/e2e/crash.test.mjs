@@ -90,8 +90,8 @@ test("a draft is sent once, whatever kills the sender", async (t) => {
   const chance = random(SEED + 1);
   const DATA_DIR = join(await temporary(t), "data");
   const ids = [];
-  // A claim outlives its holder by twice this time.
-  const env = { DATA_DIR, REQUEST_TIMEOUT: "1" };
+  // A claim outlives its holder by twice this time. The message must be the same after a restart.
+  const env = { DATA_DIR, REQUEST_TIMEOUT: "1", PIXEL_TRACKER_BASE_URL: "https://t.example.org" };
   let service = await start(t, env);
   for (let i = 0; i < 60; i++) ids.push(await service.draft({ subject: `Once ${i}` }));
   const acknowledged = new Set();

@@ -1,63 +1,204 @@
-// Nothing secret reaches the log, at its most talkative, whatever happens.
+// At its most talkative the log tells every exchange with Google, and nothing that is secret.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
-import { startOnGoogle } from "./lib/google.mjs";
+import { check, MAILBOX, settings, startOnGoogle, standIn } from "./lib/google.mjs";
+import { run, temporary } from "./lib/service.mjs";
 
-const BODY = "The-wording-of-this-letter-is-nobody-elses-business";
-const ATTACHED = Buffer.from("Nor-is-what-is-attached-to-it").toString("base64");
+// What people write: each in a place of its own.
+const WORDS = {
+  message: "The-wording-of-this-letter-is-nobody-elses-business",
+  patched: "Nor-is-what-it-says-after-second-thoughts",
+  variable: "Nor-what-is-put-into-a-template",
+  attached: "Nor-what-is-attached-to-it",
+  metadata: "Nor-what-the-caller-keeps-with-it",
+  reason: "Nor-why-somebody-was-against-it",
+  received: "Nor-what-others-have-written-to-us",
+};
+const KEY = createHash("sha256").update("an-api-key").digest("hex");
+const RECEIVED = ["From: ann@example.com", `To: ${MAILBOX}`, "Subject: Hello",
+  "Message-ID: <first@example.com>", "", WORDS.received, ""].join("\r\n");
+
+const attachments = [{ filename: "a.txt", content: Buffer.from(WORDS.attached).toString("base64") }];
+const MESSAGE = { to: "ann@example.com", subject: "Hello", message: WORDS.message, attachments,
+  metadata: { status: WORDS.metadata } };
+
+// As it would be found in a log, encoded or not.
+function* spellings(text) {
+  yield text;
+  for (const encoding of ["base64", "base64url", "hex"]) {
+    for (let skip = 0; skip < 3; skip++) { // a text inside of another begins anywhere in it
+      const encoded = Buffer.from(text.slice(skip)).toString(encoding);
+      yield encoded.slice(0, encoded.length - encoded.length % 4 - 4);
+    }
+  }
+}
 
 // Everything that went over the wire and must not be told.
 function secretsOf(google) {
-  const found = new Set([BODY, Buffer.from(BODY).toString("base64url"), ATTACHED]);
+  const found = new Set([KEY, ...Object.values(WORDS).flatMap((text) => [...spellings(text)])]);
+  for (const token of google.tokens.texts()) found.add(token);
   for (const { headers, method, body } of google.log) {
     const bearer = /^Bearer (\S+)$/.exec(headers.authorization ?? "")?.[1];
     if (bearer) found.add(bearer);
-    if (method === "oauth2.token") {
-      const assertion = new URLSearchParams(body.toString("latin1")).get("assertion");
-      found.add(assertion);
-      for (const part of assertion.split(".")) found.add(part);
+    if (method !== "oauth2.token") continue;
+    const form = new URLSearchParams(body.toString("latin1"));
+    for (const name of ["assertion", "client_secret", "refresh_token"]) {
+      for (const part of form.get(name)?.split(".") ?? []) found.add(part);
     }
   }
   return found;
 }
 
-test("a debug log of a whole run tells none of them", async (t) => {
-  const { google, service } = await startOnGoogle(t, { LOG_LEVEL: "debug" });
-  const message = { to: "ann@example.com", subject: "s", message: BODY,
-    attachments: [{ filename: "a.txt", content: ATTACHED }] };
+function assertNothingTold(google, log, least) {
+  const secrets = secretsOf(google);
+  assert.ok(secrets.size > least, `there were just ${secrets.size} secrets to look for`);
+  for (const secret of secrets) {
+    const at = log.indexOf(secret);
+    assert.equal(at, -1, `in the log: ${log.slice(at - 200, at + 20)}…`);
+  }
+}
 
-  const id = await service.draft(message);
-  await service.get(`/drafts/${id}/message`);
-  await service.post(`/drafts/${id}/test`, { to: "me@example.com" });
-  await service.post("/send-draft", { draft_id: id });
-  await service.post("/", { ...message, mode: "send" });
+// Every route, with all that a caller can give it.
+async function callAll(google, service) {
+  const { threadId } = await google.receive(MAILBOX, RECEIVED);
+  const replies = [];
+  const post = async (path, json) => {
+    replies.push(await service.post(path, json));
+    return replies.at(-1);
+  };
+  const get = async (path) => { replies.push(await service.get(path)); };
+
+  const id = await service.draft(MESSAGE);
+  await get("/drafts");
+  await get("/drafts?status=pending");
+  await get(`/drafts/${id}`);
+  replies.push(await service.patch(`/drafts/${id}`, { message: WORDS.patched }));
+  await get(`/drafts/${id}/message`);
+  await post(`/drafts/${id}/test`, { to: "me@example.com" });
+  const { json: { pixel_id } } = await post("/send-draft", { draft_id: id });
+  await get(`/pixel?id=${pixel_id}`);
+  await post(`/drafts/${await service.draft(MESSAGE)}/reject`, { reason: WORDS.reason });
+  await post("/", { ...MESSAGE, mode: "send", format: "markdown" });
+  await post("/", { ...MESSAGE, mode: "send", message: `<p>${WORDS.message}</p>`, format: "html" });
+  const template = { template: "welcome", vars: { product: WORDS.variable, name: "Ann" } };
+  await post("/", { to: "ann@example.com", subject: "s", ...template, mode: "send" });
+  await service.draft({ message: undefined, ...template });
+  await post("/", { ...MESSAGE, mode: "send", thread_id: threadId });
+  await post("/", { ...MESSAGE, mode: "send", in_reply_to: "first@example.com" });
+  for (const path of ["/health", "/ready"]) await get(path);
+  for (const { status, text } of replies) assert.equal(status, 200, text);
+}
+
+test("every exchange is one event, and none tells a secret", async (t) => {
+  const { google, service } = await startOnGoogle(t,
+    { LOG_LEVEL: "debug", API_KEYS: `ci=draft:${KEY}` });
+  await callAll(google, service);
+  await service.stop();
+  assertNothingTold(google, service.stderr, 30);
+
+  const events = service.log.filter((e) => e.message === "google exchange");
+  const times = (list) => list.reduce((n, name) => n.set(name, (n.get(name) ?? 0) + 1), new Map());
+  const urls = events.map(({ method, url }) => `${method} ${new URL(url).pathname}`);
+  assert.deepEqual(times(urls), times(google.log.map(({ http, path }) => `${http} ${path}`)));
+  for (const event of events) {
+    assert.equal(event.severity, "DEBUG");
+    assert.ok(!Number.isNaN(Date.parse(event.time)) && event.ms >= 0 && event.step);
+    assert.equal(event.status, 200);
+  }
+});
+
+test("the events tell what was asked and answered", async (t) => {
+  const { google, service } = await startOnGoogle(t,
+    { LOG_LEVEL: "debug", API_KEYS: `ci=draft:${KEY}` });
+  await callAll(google, service);
+  await service.stop();
+  const told = (step) => {
+    const event = service.log.find((e) => e.step === step);
+    assert.ok(event, `nothing about ${step}`);
+    return event;
+  };
+
+  const configuration = service.log.find((e) => e.message === "configuration");
+  assert.equal(configuration.GMAIL_USER, MAILBOX);
+  assert.equal(configuration.GMAIL_URL, google.env().GMAIL_URL);
+  assert.equal(configuration.API_KEYS, "(masked)");
+
+  const { request: { payload }, answer: { keyId, signedJwt }, mailbox } = told("signJwt");
+  assert.deepEqual([payload.sub, payload.iss, mailbox],
+    [MAILBOX, google.settings.serviceAccount, MAILBOX]);
+  assert.equal(keyId, (await google.key).keyId);
+  assert.match(signedJwt, /^\(masked, \d+ bytes\)$/);
+
+  const exchange = told("token exchange");
+  assert.equal(exchange.request.grant_type, "urn:ietf:params:oauth:grant-type:jwt-bearer");
+  assert.match(exchange.request.assertion, /^\(masked, \d+ bytes\)$/);
+  assert.match(exchange.answer.access_token, /^\(masked, \d+ bytes\)$/);
+  assert.equal(exchange.answer.token_type, "Bearer");
+
+  const [identity] = told("Gmail sendAs.list").answer.sendAs;
+  assert.deepEqual([identity.sendAsEmail, identity.signature], [MAILBOX, "<p>-- <br>Sam</p>"]);
+  const sends = service.log.filter((e) => /Gmail (messages|drafts)\.send/.test(e.step));
+  assert.deepEqual(sends.map(({ answer }) => answer.id).sort(),
+    google.mails().map(({ id }) => id).sort());
+  assert.match(told("Gmail drafts.create").request.message.raw, /^\(masked, \d+ bytes\)$/);
+  const [answered] = told("Gmail threads.get").answer.messages;
+  assert.match(answered.snippet, /^\(masked, \d+ bytes\)$/);
+  assert.ok(answered.payload.headers.some(({ value }) => value === "<first@example.com>"));
+
+  assert.ok(told("Firestore documents.commit").answer.commitTime);
+  const drafts = service.log.filter((e) => e.step === "Firestore documents.commit")
+    .flatMap((e) => e.request.writes).map(({ update }) => update?.fields)
+    .filter((fields) => fields?.body && fields.status);
+  assert.ok(drafts.length > 0);
+  for (const { status, body } of drafts) {
+    assert.deepEqual(status, { stringValue: "pending" });
+    assert.match(body, /^\(masked, \d+ bytes\)$/);
+  }
+});
+
+test("nor does it when Google fails", async (t) => {
+  const { google, service } = await startOnGoogle(t, { LOG_LEVEL: "debug" });
+  await service.post("/", { ...MESSAGE, mode: "send" });
   for (const fault of [
     { method: "gmail.*", status: 500 }, { method: "gmail.*", symptom: "gmail_auth_error" },
     { method: "gmail.*", kind: "cut", when: "after" }, { method: "gmail.*", kind: "truncate" },
     { method: "firestore.*", symptom: "firestore_permission_denied", count: 1 },
     { method: "gmail.*", symptom: "gmail_insufficient_permissions", count: 1 },
+    { method: "gmail.*", status: 400, body: WORDS.message },
   ]) {
     google.fault(fault);
-    await service.post("/", { ...message, mode: "send" });
+    await service.post("/", { ...MESSAGE, mode: "send" });
     google.faults.clear();
   }
   google.tokens.revoke();
   google.fault({ method: "oauth2.token", symptom: "invalid_jwt_signature" });
-  await service.post("/", { ...message, mode: "send" });
+  await service.post("/", { ...MESSAGE, mode: "send" });
   await service.stop();
+  assertNothingTold(google, service.stderr, 30);
+  const failed = service.log.filter((e) => e.message === "google exchange" && e.error);
+  assert.ok(failed.length >= 7, `${failed.length} failures are told`);
+});
 
-  const secrets = secretsOf(google);
-  assert.ok(secrets.size > 5, "there were no secrets to look for");
-  for (const secret of secrets) {
-    const at = service.stderr.indexOf(secret);
-    assert.equal(at, -1, `in the log: ${service.stderr.slice(at - 200, at + 20)}…`);
-  }
+test("nor does the check, on a laptop and elsewhere", async (t) => {
+  const google = await standIn(t);
+  const here = await check(t, google, { LOG_LEVEL: "debug" });
+  assert.equal(here.code, 0, here.stdout);
 
-  // and yet it tells what happened
-  const steps = new Set(service.log.map((e) => e.step ?? e.message));
-  for (const method of ["signJwt", "token exchange", "messages.send", "commit"]) {
-    assert.ok([...steps].some((step) => step.includes(method)), `nothing about ${method}: ` +
-      [...steps].join(", "));
-  }
+  const path = join(await temporary(t), "adc.json");
+  await writeFile(path, JSON.stringify(google.adc()));
+  const { GCE_METADATA_HOST, ...env } = settings(google, {
+    LOG_LEVEL: "debug", GOOGLE_APPLICATION_CREDENTIALS: path,
+    GOOGLE_SERVICE_ACCOUNT_EMAIL: google.settings.serviceAccount,
+  });
+  assert.ok(GCE_METADATA_HOST);
+  google.configure({ delegatedScopes: [] });
+  const there = await run(t, ["check", "--live"], env);
+  assert.equal(there.code, 1, there.stdout);
+  assert.ok(there.log.some((e) => e.step === "token refresh" && e.answer));
+  assert.ok(there.log.some((e) => e.step === "generateIdToken" && e.answer));
+  assertNothingTold(google, here.stdout + here.stderr + there.stdout + there.stderr, 20);
 });

@@ -18,7 +18,7 @@ const REMEDIES = {
   iam_user_project_denied: [/signJwt/, /serviceusage/i],
   iam_unauthenticated: [/signJwt/],
   iam_invalid_argument: [/signJwt/],
-  unauthorized_client_numeric_id: [/numeric|unique/i, /https:\/\/mail\.google\.com\//],
+  unauthorized_client_numeric_id: [/numeric client id \(108765432109876543210\)/, /https:\/\/mail\.google\.com\//],
   unauthorized_client_scopes: [/domain-wide delegation/i, /https:\/\/mail\.google\.com\//],
   unauthorized_client_propagation: [/domain-wide delegation/i],
   unauthorized_client_domain: [/tenant|domain/i],

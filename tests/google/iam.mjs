@@ -1,12 +1,13 @@
-// IAM Credentials: signJwt with a key that nobody ever sees.
+// IAM Credentials: signJwt with a key that nobody ever sees, and tokens of the service account.
 
-import { sign } from "node:crypto";
 import { discovery } from "./discovery.mjs";
+import { idToken, signed } from "./jwt.mjs";
 import { absent, ApiError, errorInfo, invalid, parseJson, rpcEnvelope } from "./rpc.mjs";
 import { symptomError } from "./symptoms.mjs";
 import { scope, CLOUD_PLATFORM } from "./tokens.mjs";
 
 const MAX_LIFE_SECONDS = 12 * 3600;
+const MAX_TOKEN_SECONDS = 3600;
 
 export class Iam {
   name = "iamcredentials";
@@ -26,7 +27,8 @@ export class Iam {
 
   async answer(call) {
     const { method, variables } = call.matched;
-    if (!call.method.endsWith(".signJwt")) throw absent(call.method);
+    const serve = this.#methods[call.method.split(".").at(-1)];
+    if (!serve) throw absent(call.method);
     this.discovery.checkQuery(method, call.query);
     const token = this.#world.tokens.check(call, [CLOUD_PLATFORM, scope("iam")]);
     const body = parseJson(call);
@@ -39,8 +41,32 @@ export class Iam {
       }
       throw this.#denied(); // no chain is set up
     }
-    return { json: await this.#signed(account, this.#claims(body.payload)) };
+    return { json: await serve.call(this, { account, body, call }) };
   }
+
+  #methods = {
+    async signJwt({ account, body, call }) {
+      call.mailbox = this.#claims(body.payload).sub ?? null;
+      const { keyId, jwt } = await signed(this.#world, body.payload);
+      this.#world.signers.set(keyId, account);
+      return { keyId, signedJwt: jwt };
+    },
+
+    generateAccessToken({ account, body }) {
+      if (!body.scope?.length) throw invalid("Request contains an invalid argument: no scope.");
+      const seconds = Number(/^(\d+)s$/.exec(body.lifetime ?? "3600s")?.[1]);
+      if (!(seconds > 0 && seconds <= MAX_TOKEN_SECONDS)) {
+        throw invalid("Request contains an invalid argument: lifetime is at most 3600s.");
+      }
+      const token = this.#world.tokens.issue("service", account, body.scope, seconds);
+      return { accessToken: token.text, expireTime: new Date(token.until).toISOString() };
+    },
+
+    async generateIdToken({ body }) {
+      if (!body.audience) throw invalid("Request contains an invalid argument: no audience.");
+      return { token: await idToken(this.#world, body.audience, body.includeEmail) };
+    },
+  };
 
   #denied() {
     return symptomError("iam_permission_denied", this.#world.settings);
@@ -81,16 +107,7 @@ export class Iam {
       throw invalid("Request contains an invalid argument: exp must be an integer, in the " +
         "future, and at most 12 hours ahead.");
     }
-    return payload;
-  }
-
-  async #signed(account, payload) {
-    const { privateKey, keyId } = await this.#world.key;
-    const part = (text) => Buffer.from(text).toString("base64url");
-    const text = `${part(JSON.stringify({ alg: "RS256", kid: keyId, typ: "JWT" }))}.${part(payload)}`;
-    this.#world.signers.set(keyId, account);
-    const signature = sign("RSA-SHA256", Buffer.from(text), privateKey).toString("base64url");
-    return { keyId, signedJwt: `${text}.${signature}` };
+    return claims;
   }
 
   refuse(error) {

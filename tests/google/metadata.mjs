@@ -1,6 +1,7 @@
 // The metadata server of Cloud Run.
 
-import { ApiError } from "./rpc.mjs";
+import { idToken } from "./jwt.mjs";
+import { ApiError, invalid } from "./rpc.mjs";
 import { CLOUD_PLATFORM } from "./tokens.mjs";
 
 const ROOT = "/computeMetadata/v1/";
@@ -23,7 +24,7 @@ export class Metadata {
       .replace(/\/$/, "").replaceAll("/", ".") || "account"}`;
   }
 
-  answer(call) {
+  async answer(call) {
     if (call.headers["metadata-flavor"] !== "Google") {
       throw new ApiError("PERMISSION_DENIED", "Missing Metadata-Flavor:Google header.");
     }
@@ -31,7 +32,7 @@ export class Metadata {
       throw new ApiError("PERMISSION_DENIED", "X-Forwarded-For header present in request.");
     }
     if (call.http !== "GET") throw new ApiError("INVALID_ARGUMENT", "GET alone.", { http: 405 });
-    const value = this.#value(call.path.slice(ROOT.length), call);
+    const value = await this.#value(call.path.slice(ROOT.length), call);
     if (value === undefined) throw new ApiError("NOT_FOUND", `${call.path} not found`);
     return typeof value === "string" ? { text: value } : { json: value };
   }
@@ -41,6 +42,7 @@ export class Metadata {
     const account = /^instance\/service-accounts\/([^/]+)\/(.*)$/.exec(path);
     if (account) {
       if (!["default", settings.serviceAccount].includes(account[1])) return undefined;
+      call.who = settings.serviceAccount;
       return this.#account(account[2], call.query);
     }
     return {
@@ -57,6 +59,10 @@ export class Metadata {
     const { serviceAccount } = this.#world.settings;
     if (what === "token") return this.#token(query.get("scopes"));
     if (what === "email") return serviceAccount;
+    if (what === "identity") {
+      if (!query.get("audience")) throw invalid("non-empty audience parameter required");
+      return idToken(this.#world, query.get("audience"), query.get("format") === "full");
+    }
     if (what === "" && query.get("recursive") === "true") {
       return { aliases: ["default"], email: serviceAccount, scopes: [CLOUD_PLATFORM] };
     }

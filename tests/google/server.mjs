@@ -161,6 +161,11 @@ class Google {
     return new Promise((resolve) => { this.#watchers.add({ accept, resolve }); });
   }
 
+  // Be told of every call from now on: when it has been read, and again when it has ended.
+  watch(listener) {
+    this.#watchers.add({ accept: (call) => void listener(call) });
+  }
+
   // Everything as at the start, but for the keys; tokens given out are refused.
   reset() {
     this.settings = structuredClone(this.#initial);

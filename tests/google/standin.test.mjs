@@ -132,6 +132,45 @@ describe("signJwt", () => {
   });
 });
 
+describe("tokens of the service account", () => {
+  const claimsOf = (token) => JSON.parse(Buffer.from(token.split(".")[1], "base64url"));
+
+  test("the metadata server tells of its own account", async () => {
+    const path = "instance/service-accounts/default/identity";
+    const { sub, aud, email } = claimsOf((await metadata(google, `${path}?audience=a&format=full`)).text);
+    assert.deepEqual([sub, aud, email],
+      [google.settings.uniqueId, "a", google.settings.serviceAccount]);
+    assert.equal(claimsOf((await metadata(google, `${path}?audience=a`)).text).email, undefined);
+    assert.equal((await metadata(google, path)).status, 400);
+  });
+
+  test("IAM tells whoever may sign as the account", async () => {
+    const url = (account) =>
+      `${IAM_CREDENTIALS_URL}/v1/projects/-/serviceAccounts/${account}:generateIdToken`;
+    const ask = async (account, body) =>
+      call(url(account), { method: "POST", token: await serviceToken(google), body });
+    const { serviceAccount, uniqueId } = google.settings;
+    const { json } = await ask(serviceAccount, { audience: "a", includeEmail: true });
+    assert.equal(claimsOf(json.token).sub, uniqueId);
+    assert.equal(claimsOf(json.token).email, serviceAccount);
+    refused(await ask(serviceAccount, {}), 400, /audience/);
+    refused(await ask("other@x.iam.gserviceaccount.com", { audience: "a" }), 403, /PERMISSION_DENIED/);
+  });
+
+  test("and gives an access token of it", async () => {
+    const url = `${IAM_CREDENTIALS_URL}/v1/projects/-/serviceAccounts/` +
+      `${google.settings.serviceAccount}:generateAccessToken`;
+    const ask = async (body) =>
+      call(url, { method: "POST", token: await serviceToken(google), body });
+    const scope = ["https://www.googleapis.com/auth/cloud-platform"];
+    const { json: { accessToken, expireTime } } = await ask({ scope, lifetime: "600s" });
+    assert.ok(Date.parse(expireTime) <= google.now() + 600_000);
+    assert.equal((await signJwt(google, claimsFor(google), { token: accessToken })).status, 200);
+    refused(await ask({ scope, lifetime: "7200s" }), 400, /lifetime/);
+    refused(await ask({ scope: [] }), 400, /scope/);
+  });
+});
+
 describe("token endpoint", () => {
   test("gives a mailbox's token", async () => {
     const { json } = await delegate(google);

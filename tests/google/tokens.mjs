@@ -41,6 +41,11 @@ export class Tokens {
     }
   }
 
+  // Those that are not revoked.
+  texts() {
+    return [...this.#tokens.keys()];
+  }
+
   secondsLeft(token) {
     return Math.round((token.until - this.#clock()) / 1000);
   }

@@ -13,6 +13,8 @@ local time = require "paraph.time"
 
 local CALLER = { name = "reviewer", roles = { review = true } }
 
+local STRAYS = config.draft_collection .. "_strays"
+
 local LOST = { code = "timeout", message = "there was no answer in time", unknown = true }
 
 local function new_draft()
@@ -45,6 +47,40 @@ local function with_mail(functions, body)
   end)
 end
 
+--- Run `body` with `instead(step, members)` asked before each write of a claim ("note", or the
+--- status it ends with): what it returns, if anything, is the answer, and nothing is written.
+local function with_claims(instead, body)
+  local claim, draft_create, draft_send = store.claim, mail.draft_create, mail.draft_send
+  local function watched(held)
+    local function write(method, step, members, ...)
+      local answer = table.pack(instead(step, members))
+      if answer.n > 0 then return table.unpack(answer, 1, answer.n) end
+      return held[method](held, ...)
+    end
+    return {
+      held = held,
+      note = function(_, members, options)
+        return write("note", "note", members, members, options)
+      end,
+      finish = function(_, status, members, options)
+        return write("finish", status, members, status, members, options)
+      end,
+    }
+  end
+  expect.while_replaced(store, "claim", function(...)
+    local held, err = claim(...)
+    return held and watched(held), err
+  end, function()
+    expect.while_replaced(mail, "draft_create", function(watching, built)
+      return draft_create(watching.held or watching, built)
+    end, function()
+      expect.while_replaced(mail, "draft_send", function(watching, draft)
+        return draft_send(watching.held or watching, draft)
+      end, body)
+    end)
+  end)
+end
+
 local function failing(err)
   return function() return nil, err end
 end
@@ -73,7 +109,7 @@ tests["each step is written down before the next"] = function()
       pixel = store.get(config.pixel_collection, pixel_id)
       return { id = "r1", mailbox = "me@example.org", thread_id = "t1", key = id }
     end,
-    draft_send = function(draft)
+    draft_send = function(_, draft)
       expect.equal(draft, { id = "r1", mailbox = "me@example.org", thread_id = "t1", key = id })
       at_send = document(id)
       return { id = "m1", thread_id = "t1" }
@@ -115,34 +151,107 @@ for step, name in ipairs { "draft_create", "draft_send" } do
   end
 end
 
-tests["with a claim on it, a draft is not deleted"] = function()
+tests["a draft is withdrawn only when that is written down"] = function()
   local id = new_draft()
-  local update = store.update
-  with_mail({
-    draft_send = failing { code = "gmail_error", message = "no" },
-    draft_delete = never,
-  }, function()
-    expect.while_replaced(store, "update", function(collection, of, members, options)
-      if members.status == "pending" then return nil, { code = "store_error", message = "down" } end
-      return update(collection, of, members, options)
+  with_mail({ draft_delete = never }, function()
+    with_claims(function(_, members)
+      if members.withdrawing then return nil, { code = "store_error", message = "down" } end
     end, function()
-      expect.refused("gmail_error", nil, send(id))
+      expect.while_replaced(mail, "draft_send", failing { code = "gmail_error", message = "no" },
+        function() expect.refused("store_error", nil, send(id)) end)
     end)
   end)
-  local draft = document(id)
-  expect.equal({ draft.status, keeps_pixel(id) }, { "sending", true })
+  expect.equal({ document(id).status, keeps_pixel(id) }, { "sending", true })
   outlive(id)
   assert(send(id))
-  expect.equal({ document(id).status, document(id).gmail_draft_id },
-    { "sent", draft.gmail_draft_id })
+  expect.equal({ document(id).status, document(id).attempt }, { "sent", 2 })
 end
+
+tests["who finds a message withdrawn gives the draft back, and sends nothing"] = function()
+  local id = new_draft()
+  with_mail({ draft_send = failing { code = "gmail_error", message = "no" } }, function()
+    with_claims(function(step)
+      if step == "pending" then return nil, { code = "store_error", message = "down" } end
+    end, function() expect.refused("gmail_error", nil, send(id)) end)
+  end)
+  local draft = document(id)
+  expect.equal({ draft.status, draft.withdrawing, draft.error }, { "sending", true, "no" })
+  outlive(id)
+  with_mail({
+    draft_send = never, draft_create = never,
+    draft_exists = function() return false, { sent = false } end,
+  }, function() expect.refused("gmail_error", nil, send(id)) end)
+  draft = document(id)
+  expect.equal({ draft.status, draft.error, draft.withdrawing, draft.gmail_draft_id },
+    { "pending", "no" })
+  assert(send(id))
+end
+
+tests["a message that cannot be withdrawn any more has left"] = function()
+  local id = new_draft()
+  local draft_send, draft_delete = mail.draft_send, mail.draft_delete
+  with_mail({
+    draft_send = failing { code = "gmail_error", message = "no" },
+    draft_delete = function(draft)
+      local claim = assert(store.claim(config.draft_collection, id,
+        assert(drafts.load(id)).version, {}))
+      assert(draft_send(claim, draft)) -- somebody slower, whose claim had run out
+      return draft_delete(draft)
+    end,
+  }, function()
+    expect.equal(assert(send(id)).id, id)
+  end)
+  expect.equal({ document(id).status, document(id).message_id, document(id).error }, { "sent", id })
+end
+
+local gone_while_withdrawn = {
+  draft_send = failing { code = "gmail_error", message = "no" },
+  draft_delete = function() return false end,
+  draft_exists = function() return false, {} end,
+}
+
+tests["what is gone before anybody withdrew it was sent"] = function()
+  local id = new_draft()
+  with_mail(gone_while_withdrawn, function() assert(send(id)) end)
+  expect.equal({ document(id).status, document(id).withdrawing }, { "sent" })
+end
+
+tests["what is gone after somebody withdrew it, and cannot be looked for, is for a person"] =
+  function()
+    local id = new_draft()
+    assert(store.update(config.draft_collection, id, { status = "sending", withdrawing = true,
+      gmail_draft_id = "r1", gmail_mailbox = mail.default_sender() }))
+    outlive(id)
+    with_mail(gone_while_withdrawn, function()
+      expect.holds(expect.refused("gmail_error", nil, send(id)).message, "look into the mailbox")
+    end)
+    expect.equal(document(id).status, "pending")
+  end
+
+tests["an attempt whose answer was lost is not sent again after a refusal of its successor"] =
+  function()
+    local id = new_draft()
+    local draft_send = mail.draft_send
+    with_mail({
+      draft_send = function(claim, draft)
+        draft_send(claim, draft)
+        return nil, LOST
+      end,
+      draft_exists = failing(LOST),
+    }, function() expect.refused("timeout", nil, send(id)) end)
+    outlive(id)
+    with_mail({ draft_send = failing { code = "rate_limited", message = "slowly" } }, function()
+      expect.equal(assert(send(id)).id, id)
+    end)
+    expect.equal({ document(id).status, document(id).message_id }, { "sent", id })
+  end
 
 tests["an answer that was lost is found"] = function()
   local id = new_draft()
   local draft_send = mail.draft_send
   with_mail({
-    draft_send = function(draft)
-      assert(draft_send(draft))
+    draft_send = function(claim, draft)
+      assert(draft_send(claim, draft))
       return nil, LOST
     end,
   }, function()
@@ -168,10 +277,10 @@ tests["what is still there is sent again"] = function()
   local id = new_draft()
   local draft_send, calls = mail.draft_send, 0
   with_mail({
-    draft_send = function(draft)
+    draft_send = function(claim, draft)
       calls = calls + 1
       if calls == 1 then return nil, LOST end
-      return draft_send(draft)
+      return draft_send(claim, draft)
     end,
     draft_delete = never,
   }, function()
@@ -226,8 +335,8 @@ tests["who has lost his claim takes his draft away"] = function()
   local draft_create, draft_delete = mail.draft_create, mail.draft_delete
   local staged, deleted
   with_mail({
-    draft_create = function(built)
-      staged = assert(draft_create(built))
+    draft_create = function(claim, built)
+      staged = assert(draft_create(claim, built))
       assert(store.update(config.draft_collection, id, { attempt = 7, gmail_draft_id = "other" }))
       return staged
     end,
@@ -246,20 +355,197 @@ end
 
 tests["a draft that was written down all the same stays"] = function()
   local id = new_draft()
-  local update = store.update
-  with_mail({ draft_delete = never, draft_send = never }, function()
-    expect.while_replaced(store, "update", function(collection, of, members, options)
-      local version, err = update(collection, of, members, options)
-      if not members.gmail_draft_id then return version, err end
+  with_mail({ draft_delete = never }, function()
+    with_claims(function(_, members)
+      if not members.gmail_draft_id then return end
+      assert(store.update(config.draft_collection, id, members))
       return nil, { code = "conflict", message = "the answer was lost, and the repetition refused" }
     end, function()
-      expect.refused("in_progress", nil, send(id))
+      expect.while_replaced(mail, "draft_send", never, function()
+        expect.refused("in_progress", nil, send(id))
+      end)
     end)
   end)
   expect.equal(document(id).status, "sending")
   outlive(id)
   assert(send(id))
   expect.equal(document(id).status, "sent")
+end
+
+tests["a message that cannot be written down is taken out of the mailbox"] = function()
+  local id = new_draft()
+  with_claims(function(_, members)
+    if members.gmail_draft_id and not members.withdrawing then
+      return nil, { code = "store_error", message = "the disk is full" }
+    end
+  end, function() expect.refused("store_error", nil, send(id)) end)
+  expect.equal({ document(id).status, document(id).error }, { "pending", "the disk is full" })
+  expect.equal(mail.drafts_of(id), {})
+end
+
+tests["a message that nobody wrote down is removed by whoever takes the claim over"] = function()
+  local id = new_draft()
+  with_mail({ draft_delete = never }, function()
+    with_claims(failing { code = "store_error", message = "down" }, function()
+      expect.refused("store_error", nil, send(id))
+    end)
+  end)
+  expect.equal({ document(id).status, document(id).gmail_draft_id }, { "sending" })
+  outlive(id)
+  expect.equal(#assert(mail.drafts_of(id)), 1)
+  with_mail({}, delivery.sweep)
+  expect.equal({ document(id).status, document(id).reviewed_by }, { "sent", CALLER.name })
+  expect.equal(mail.drafts_of(id), {})
+end
+
+--- mail.draft_create that makes a draft, and has no answer the first `times`.
+local function answerless(times)
+  local draft_create = mail.draft_create
+  return function(claim, built)
+    local staged = assert(draft_create(claim, built))
+    times = times - 1
+    if times >= 0 then return nil, LOST end
+    return staged
+  end
+end
+
+--- The sweep, long after.
+local function sweep_later()
+  local now = time.now
+  expect.while_replaced(time, "now", function()
+    return time.format(time.parse(now()) + 2 * config.request_timeout + 10)
+  end, delivery.sweep)
+end
+
+tests["without an answer another draft is made, and the sweep removes the first"] = function()
+  local id = new_draft()
+  with_mail({ draft_create = answerless(1) }, function() assert(send(id)) end)
+  expect.equal({ document(id).status, #mail.drafts_of(id) }, { "sent", 1 })
+  delivery.sweep() -- too early: a request may still be under way
+  expect.equal(#mail.drafts_of(id), 1)
+  sweep_later()
+  expect.equal({ mail.drafts_of(id), (store.get(STRAYS, id)) }, { {} })
+end
+
+tests["without any answer the draft waits for review again, and the sweep removes the strays"] =
+  function()
+    local id = new_draft()
+    with_mail({ draft_create = answerless(2) }, function()
+      expect.refused("timeout", nil, send(id))
+    end)
+    expect.equal({ document(id).status, document(id).error, #mail.drafts_of(id) },
+      { "pending", LOST.message, 2 })
+    sweep_later()
+    expect.equal({ document(id).status, mail.drafts_of(id), (store.get(STRAYS, id)) },
+      { "pending", {} })
+    assert(send(id))
+  end
+
+tests["strays are left alone while somebody may write one down"] = function()
+  local id = new_draft()
+  with_mail({ draft_create = answerless(2) }, function()
+    expect.refused("timeout", nil, send(id))
+  end)
+  assert(store.update(config.draft_collection, id,
+    { status = "sending", sending_since = time.format(time.parse(time.now()) + 999) }))
+  with_mail({ draft_delete = never }, function()
+    expect.while_replaced(config, "request_timeout", 1000, function()
+      assert(store.update(STRAYS, id, { created_at = "2020-01-01T00:00:00Z" }))
+      delivery.sweep()
+    end)
+  end)
+  expect.equal(#mail.drafts_of(id), 2)
+end
+
+tests["a message that was not the approved one is not sent by whoever takes the claim over"] =
+  function()
+    local id = new_draft()
+    local create = store.create
+    with_mail({ draft_create = failing(LOST) }, function()
+      expect.while_replaced(store, "create", function(collection, ...)
+        if collection == STRAYS then return nil, { code = "store_error", message = "down" } end
+        return create(collection, ...)
+      end, function() expect.refused("store_error", nil, send(id)) end)
+    end)
+    expect.equal(document(id).status, "sending")
+    outlive(id)
+    with_mail({
+      signature = function() return "another one" end, draft_create = never, send = never,
+    }, delivery.sweep)
+    local draft = document(id)
+    expect.equal({ draft.status, draft.reviewed_etag }, { "pending" })
+    expect.holds(draft.error, "approved")
+  end
+
+tests["the sweep finishes what is abandoned, and nothing else"] = function()
+  local abandoned, held, waiting = new_draft(), new_draft(), new_draft()
+  for _, id in ipairs { abandoned, held } do
+    with_mail({ draft_send = failing(LOST), draft_exists = failing(LOST) }, function()
+      expect.refused("timeout", nil, send(id))
+    end)
+  end
+  outlive(abandoned)
+  delivery.sweep()
+  expect.equal({ document(abandoned).status, document(held).status, document(waiting).status },
+    { "sent", "sending", "pending" })
+end
+
+tests["a claim whose message nobody can find is given back with the question"] = function()
+  local id = new_draft()
+  for _, members in ipairs { { gmail_draft_id = 7, gmail_mailbox = "x" }, { gmail_draft_id = "r" } }
+  do
+    members.status = "sending"
+    assert(store.update(config.draft_collection, id, members))
+    outlive(id)
+    with_mail({ draft_send = never, draft_create = never }, delivery.sweep)
+    expect.equal({ document(id).status, document(id).gmail_draft_id }, { "pending" })
+    expect.holds(document(id).error, "look into the mailbox")
+  end
+end
+
+tests["the sweep passes over what it fails at"] = function()
+  local bad, good = new_draft(), new_draft()
+  for _, id in ipairs { bad, good } do
+    assert(store.update(config.draft_collection, id, { status = "sending" }))
+    outlive(id)
+  end
+  local build = message.build
+  expect.while_replaced(message, "build", function(id, ...)
+    if id == bad then error("a broken policy") end
+    return build(id, ...)
+  end, delivery.sweep)
+  expect.equal({ document(bad).status, document(good).status }, { "sending", "sent" })
+end
+
+tests["a claim from a time that the clock was set back from is taken over"] = function()
+  local id = new_draft()
+  local since = time.format(time.parse(time.now()) + 2 * config.request_timeout + 10)
+  assert(store.update(config.draft_collection, id, { status = "sending", sending_since = since }))
+  assert(send(id))
+end
+
+tests["without a held claim nothing is sent"] = function()
+  local id, other = new_draft(), new_draft()
+  local draft = assert(drafts.load(id))
+  local built = assert(message.build(id, draft.document, {}))
+  local claim = assert(store.claim(config.draft_collection, id, draft.version, {}))
+  local staged = assert(mail.draft_create(claim, built))
+  local foreign = assert(store.claim(config.draft_collection, other,
+    assert(drafts.load(other)).version, {}))
+  expect.raises("another draft", mail.draft_send, foreign, staged)
+  expect.raises("another draft", mail.draft_create, foreign, built)
+  expect.raises("paraph.claim expected", mail.draft_send, {}, staged)
+
+  assert(store.update(config.draft_collection, id, { attempt = 7 }))
+  expect.refused("conflict", nil, claim:note { error = "x" })
+  expect.raises("not held", mail.draft_send, claim, staged)
+  expect.raises("not held", mail.draft_create, claim, built)
+
+  assert(foreign:finish("pending", {}))
+  expect.raises("not held", mail.draft_create, foreign,
+    assert(message.build(other, document(other), {})))
+  expect.equal(mail.draft_delete(staged), true)
+  expect.equal(mail.draft_delete(staged), false)
 end
 
 --- mail.draft_create where the mailbox keeps no drafts for us.

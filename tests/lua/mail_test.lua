@@ -1,6 +1,7 @@
 local crypto = require "paraph.crypto"
 local json = require "paraph.json"
 local mail = require "paraph.mail"
+local store = require "paraph.store"
 local testing = require "paraph.testing"
 
 local ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
@@ -47,6 +48,13 @@ local function many(n)
     addresses[i] = "user" .. i .. "@example.org"
   end
   return addresses
+end
+
+--- A claim on a document of this id.
+local function claim_it(id)
+  id = id or ID
+  store.create("claimed", id, { status = "pending" })
+  return assert(store.claim("claimed", id, select(2, store.get("claimed", id)), {}))
 end
 
 return {
@@ -260,31 +268,60 @@ return {
   end,
 
   ["a draft waits, and is sent once"] = function()
-    local waiting = assert(mail.draft_create(build { thread_id = "t-1" }))
+    local claim = claim_it()
+    local waiting = assert(mail.draft_create(claim, build { thread_id = "t-1" }))
     assert(waiting.mailbox == SENDER and waiting.thread_id == "t-1" and waiting.key == ID)
     assert(mail.draft_exists(waiting) == true)
-    local sent = assert(mail.draft_send(waiting))
+    local sent = assert(mail.draft_send(claim, waiting))
     assert(sent.id == ID and sent.thread_id == "t-1")
-    local again, err = mail.draft_send(waiting)
+    local again, err = mail.draft_send(claim, waiting)
     assert(again == nil and err.code == "not_found" and err.unknown == nil)
     local exists, found = mail.draft_exists(waiting)
-    assert(exists == false and found.id == ID and found.thread_id == "t-1")
+    assert(exists == false and found.id == ID and found.thread_id == "t-1" and found.sent)
   end,
 
   ["a draft can be taken away"] = function()
-    local waiting = assert(mail.draft_create(build()))
+    local claim = claim_it()
+    local waiting = assert(mail.draft_create(claim, build()))
     assert(mail.draft_delete(waiting) == true)
-    assert(mail.draft_delete(waiting) == true)
+    assert(mail.draft_delete(waiting) == false)
     assert(mail.draft_exists(waiting) == false)
-    assert(select(2, mail.draft_send(waiting)).code == "not_found")
+    assert(select(2, mail.draft_send(claim, waiting)).code == "not_found")
+  end,
+
+  ["of what was taken away it is not known that it was sent"] = function()
+    local id = crypto.uuid4()
+    local waiting = assert(mail.draft_create(claim_it(id), build { id = id }))
+    assert(mail.draft_delete(waiting))
+    local exists, found = mail.draft_exists(waiting)
+    assert(exists == false and found.sent == nil)
+  end,
+
+  ["the drafts of a message are found, whoever made them"] = function()
+    local id = crypto.uuid4()
+    local claim, message = claim_it(id), build { id = id }
+    assert(#assert(mail.drafts_of(id)) == 0)
+    local one = assert(mail.draft_create(claim, message))
+    local two = assert(mail.draft_create(claim, message))
+    local found = {}
+    for _, waiting in ipairs(assert(mail.drafts_of(id))) do
+      assert(waiting.mailbox == SENDER)
+      found[waiting.id] = true
+    end
+    assert(found[one.id] and found[two.id])
+    assert(mail.draft_delete(one) and mail.draft_delete(two))
+    assert(#assert(mail.drafts_of(id)) == 0)
   end,
 
   ["what was written down of a draft is enough"] = function()
-    local waiting = assert(mail.draft_create(build()))
-    assert(assert(mail.draft_send { id = waiting.id, mailbox = waiting.mailbox }).id == ID)
-    local sent, err = mail.draft_send { id = waiting.id, mailbox = "eve@example.org" }
+    local claim = claim_it()
+    local waiting = assert(mail.draft_create(claim, build()))
+    local known = { id = waiting.id, mailbox = waiting.mailbox, key = ID }
+    assert(assert(mail.draft_send(claim, known)).id == ID)
+    local sent, err =
+      mail.draft_send(claim, { id = waiting.id, mailbox = "eve@example.org", key = ID })
     assert(sent == nil and err.code == "forbidden")
-    sent, err = mail.draft_send { id = "r1", mailbox = SENDER }
+    sent, err = mail.draft_send(claim, { id = "r1", mailbox = SENDER, key = ID })
     assert(sent == nil and err.code == "invalid_field")
   end,
 
@@ -311,8 +348,12 @@ return {
 
   ["misuse of send raises"] = function()
     raises("paraph.message", mail.send, {})
-    raises("paraph.message", mail.draft_create, ID)
-    for _, f in ipairs { mail.draft_send, mail.draft_exists, mail.draft_delete } do
+    raises("UUID", mail.drafts_of, "1")
+    local claim = claim_it()
+    raises("paraph.message", mail.draft_create, claim, ID)
+    raises("paraph.claim", mail.draft_create, ID, build())
+    local function send(waiting) return mail.draft_send(claim, waiting) end
+    for _, f in ipairs { send, mail.draft_exists, mail.draft_delete } do
       raises("table", f, ID)
       raises("'id'", f, { mailbox = SENDER })
       raises("'mailbox'", f, { id = "r1" })

@@ -33,6 +33,7 @@ enum endpoint {
     IDENTITY,
     SIGN,
     IMPERSONATE,
+    ID_TOKEN,
     REFRESH,
     EXCHANGE,
     API,
@@ -71,6 +72,7 @@ static const struct {
                       "{\"accessToken\":\"ya29.impersonated\","
                       "\"expireTime\":\"2999-01-01T00:00:00Z\"}",
                       ""}},
+    [ID_TOKEN] = {":generateIdToken", "", {403, "{\"error\":{\"code\":403}}", ""}},
     [REFRESH] = {"/token",
                  "grant_type=refresh_token",
                  {200, "{\"access_token\":\"ya29.person\",\"expires_in\":3599}", ""}},

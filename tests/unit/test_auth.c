@@ -57,6 +57,24 @@ static struct outcome get_mailbox(void) {
     return get(MAILBOX, SCOPES);
 }
 
+static struct outcome get_signing_key(void) {
+    struct outcome o = {0};
+
+    auth_signing_key(MAILBOX, SCOPES, on_value, &o);
+    loop_run();
+    assert_int_equal(o.calls, 1);
+    return o;
+}
+
+static struct outcome get_client_id(void) {
+    struct outcome o = {0};
+
+    auth_client_id(on_value, &o);
+    loop_run();
+    assert_int_equal(o.calls, 1);
+    return o;
+}
+
 static void assert_value(const struct outcome *o, const char *want) {
     assert_string_equal(o->err.message, "");
     assert_int_equal(o->err.code, ERR_NONE);
@@ -704,19 +722,27 @@ static void test_symptoms(void **state) {
     }
 }
 
-/* The metadata server knows the numeric client id that the Admin console asks for. */
+#define SUBJECT                                                                                    \
+    "e30.eyJzdWIiOiIxMTIyMzM0NDU1IiwiZW1haWwiOiJzYUBwcm9qZWN0LmlhbS5nc2VydmljZWFjY291bnQu"         \
+    "Y29tIn0.c2ln"
+#define OTHERS_SUBJECT "e30.eyJzdWIiOiIxMTIyMzM0NDU1IiwiZW1haWwiOiJvdGhlckBwcm9qZWN0In0.c2ln"
+
+/* The numeric client id that the Admin console asks for, from the metadata server, else from IAM.
+ */
 static void test_client_id(void **state) {
     static const struct {
         const char *identity; /* claims: {"sub":…,"email":…} */
+        const char *id_token;
         const char *says;
+        unsigned iam_calls;
     } cases[] = {
-        {"e30.eyJzdWIiOiIxMTIyMzM0NDU1IiwiZW1haWwiOiJzYUBwcm9qZWN0LmlhbS5nc2VydmljZWFjY291bnQu"
-         "Y29tIn0.c2ln",
-         "client id (1122334455)"},
-        {"e30.eyJzdWIiOiIxMTIyMzM0NDU1IiwiZW1haWwiOiJvdGhlckBwcm9qZWN0In0.c2ln", "gcloud iam"},
-        {"e30.e30.c2ln", "gcloud iam"},
-        {"e30.!.c2ln", "gcloud iam"},
-        {"", "gcloud iam"},
+        {SUBJECT, "", "client id (1122334455)", 0},
+        {OTHERS_SUBJECT, "{\"token\":\"" SUBJECT "\"}", "client id (1122334455)", 1},
+        {OTHERS_SUBJECT, "{\"token\":\"" OTHERS_SUBJECT "\"}", "gcloud iam", 1},
+        {"e30.e30.c2ln", "{}", "gcloud iam", 1},
+        {"e30.!.c2ln", "{\"token\":5}", "gcloud iam", 1},
+        {"e30.", "{\"token\":\"\"}", "gcloud iam", 1},
+        {"", "<html>", "gcloud iam", 1},
     };
 
     (void)state;
@@ -726,11 +752,48 @@ static void test_client_id(void **state) {
         forget_all();
         ANSWERS(EXCHANGE, {401, "{\"error\":\"unauthorized_client\"}", ""});
         ANSWERS(IDENTITY, {200, cases[i].identity, "Metadata-Flavor: Google\r\n"});
+        ANSWERS(ID_TOKEN, {200, cases[i].id_token, ""});
         o = get_mailbox();
         assert_fails(&o, ERR_AUTH_ERROR, "token exchange: ");
         assert_contains(o.err.message, cases[i].says);
         assert_int_equal(calls(IDENTITY), 1);
+        assert_int_equal(calls(ID_TOKEN), cases[i].iam_calls);
     }
+}
+
+static void test_client_id_alone(void **state) {
+    struct outcome o;
+
+    (void)state;
+    ANSWERS(ID_TOKEN, {200, "{\"token\":\"" SUBJECT "\"}", ""});
+    o = get_client_id();
+    assert_value(&o, "1122334455");
+    assert_contains(last(ID_TOKEN), "serviceAccounts/sa@project.iam.gserviceaccount.com:");
+    assert_contains(last(ID_TOKEN), "Authorization: Bearer ya29.own");
+    forget_all();
+    ANSWERS(ID_TOKEN, {403, "{}", ""});
+    o = get_client_id();
+    assert_fails(&o, ERR_AUTH_ERROR, "numeric id");
+}
+
+/* The first half of the chain, without the second. */
+static void test_signing_key(void **state) {
+    struct outcome o;
+
+    (void)state;
+    o = get_signing_key();
+    assert_value(&o, "k1");
+    assert_calls(1, 1, 0);
+    forget_all();
+    ANSWERS(SIGN, {200, "{\"signedJwt\":\"eyJhbGciOiJS.eyJpc3Mi.c2ln\"}", ""});
+    o = get_signing_key();
+    assert_fails(&o, ERR_AUTH_ERROR, "keyId");
+    forget_all();
+    ANSWERS(SIGN, {401, "{}", ""}, endpoints[SIGN].good);
+    o = get_signing_key();
+    assert_value(&o, "k1");
+    assert_int_equal(calls(SIGN), 2);
+    assert_int_equal(calls(EXCHANGE), 0);
 }
 
 static void test_exchange_recovers(void **state) {
@@ -771,10 +834,15 @@ static void test_log(void **state) {
     assert_value(&o, "ya29.mailbox");
     assert_lacks(log, "ya29");
     assert_lacks(log, "eyJ");
-    assert_contains(log, "\"message\":\"google exchange\",\"step\":\"signJwt\",\"attempt\":1,"
-                         "\"status\":200,\"ms\":");
-    assert_contains(log, "\"request\":{\"iss\":\"sa@project.iam.gserviceaccount.com\",\"sub\":"
-                         "\"" MAILBOX "\",\"scope\":\"" SCOPES "\"");
+    assert_contains(log, "\"message\":\"google exchange\",\"step\":\"signJwt\",\"mailbox\":"
+                         "\"" MAILBOX "\",\"attempt\":1,\"method\":\"POST\",\"url\":\"http://");
+    assert_contains(log, ":signJwt\",\"status\":200,\"ms\":");
+    assert_contains(log,
+                    "\"request\":{\"grant_type\":\"urn:ietf:params:oauth:grant-type:jwt-bearer\","
+                    "\"assertion\":\"(masked, 26 bytes)\"}");
+    assert_contains(
+        log, "\"request\":{\"payload\":{\"iss\":\"sa@project.iam.gserviceaccount.com\",\"sub\":"
+             "\"" MAILBOX "\",\"scope\":\"" SCOPES "\"");
     assert_contains(log, "\"answer\":{\"keyId\":\"k1\",\"signedJwt\":\"(masked, 26 bytes)\"}");
     assert_contains(log, "\"step\":\"token exchange\"");
     assert_contains(log,
@@ -813,6 +881,8 @@ int main(void) {
         TEST(test_huge_answers),
         TEST(test_symptoms),
         TEST(test_client_id),
+        TEST(test_client_id_alone),
+        TEST(test_signing_key),
         TEST(test_exchange_recovers),
         TEST(test_log),
     };

@@ -139,6 +139,7 @@ static void wrong_values(void **state) {
         {"PIXEL_TRACKER_BASE_URL", "https://x.example/#top"},
         {"PIXEL_TRACKER_BASE_URL", "https:///x"},
         {"PIXEL_TRACKER_BASE_URL", "https://x.example/\x01"},
+        {"PIXEL_TRACKER_BASE_URL", "https://user@x.example"},
         {"RELOAD_INTERVAL", "99999999999999999999"}};
 
     (void)state;
@@ -184,6 +185,14 @@ static void one_wrong_variable_is_one_fault(void **state) {
     assert_ptr_equal(strchr(faults.data, '\n'), faults.data + faults.len - 1);
 }
 
+static void no_password_is_told(void **state) {
+    (void)state;
+    assert_int_equal(LOAD("PIXEL_TRACKER_BASE_URL", "ftp://user:secret@x.example/"), -1);
+    assert_non_null(strstr(faults.data, "PIXEL_TRACKER_BASE_URL: "));
+    assert_null(strstr(faults.data, "secret"));
+    assert_int_equal(LOAD("OAUTH_TOKEN_URL", "https://x.example/@here?a@b"), 0);
+}
+
 static void tracking_needs_a_base_url(void **state) {
     (void)state;
     assert_int_equal(LOAD("BACKEND", "google", "GMAIL_USER", "a@example.org"), 0);
@@ -214,6 +223,7 @@ int main(void) {
         cmocka_unit_test(right_values),
         cmocka_unit_test(a_fault_is_one_line),
         cmocka_unit_test(one_wrong_variable_is_one_fault),
+        cmocka_unit_test(no_password_is_told),
         cmocka_unit_test(tracking_needs_a_base_url),
         cmocka_unit_test(the_backend_follows_the_place),
     };

@@ -95,6 +95,36 @@ uint64_t __wrap_loop_now_ms(void) {
     return now_ms;
 }
 
+/* The one timer there is: of a block. */
+static struct {
+    uint64_t at_ms; /* 0: not running */
+    void (*fn)(void *arg);
+    void *arg;
+} timer;
+
+struct loop_timer *__wrap_loop_timer_start(uint64_t ms, void (*fn)(void *arg), void *arg);
+void __wrap_loop_timer_stop(struct loop_timer **tp);
+
+struct loop_timer *__wrap_loop_timer_start(uint64_t ms, void (*fn)(void *arg), void *arg) {
+    assert_int_equal(timer.at_ms, 0);
+    timer.at_ms = now_ms + ms;
+    timer.fn = fn;
+    timer.arg = arg;
+    return (struct loop_timer *)&timer;
+}
+
+void __wrap_loop_timer_stop(struct loop_timer **tp) {
+    if (*tp != NULL)
+        timer.at_ms = 0;
+    *tp = NULL;
+}
+
+static void pass(uint64_t ms) {
+    now_ms += ms;
+    if (timer.at_ms != 0 && timer.at_ms <= now_ms)
+        timer.fn(timer.arg);
+}
+
 /* The latest request, which nobody has answered. */
 static struct google_call *latest(const char *step) {
     assert_true(nasked > 0);
@@ -117,6 +147,15 @@ static void refuse(struct google_call *a, int status, const char *reason, bool u
 
     err_set(&reply.err, status == 0 ? ERR_TIMEOUT : ERR_GMAIL_ERROR, "Gmail says no");
     snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
+    end(a);
+    a->done(&reply, a->arg);
+}
+
+static void limit(struct google_call *a, int seconds) {
+    struct google_reply reply = {.status = 429};
+
+    err_set(&reply.err, ERR_RATE_LIMITED, "slowly");
+    reply.err.retry_after = seconds;
     end(a);
     a->done(&reply, a->arg);
 }
@@ -273,7 +312,7 @@ static void test_large_messages_are_uploaded(void **state) {
     assert_string_equal(a->url, UPLOAD "messages/send?uploadType=media");
     assert_string_equal(a->content_type, "message/rfc822");
     assert_ptr_equal(a->body, message); /* itself: nothing was copied */
-    assert_int_equal(message->refs, 2); /* and the call holds none besides */
+    assert_int_equal(message->refs, 3); /* and the call's own, should it have to wait and repeat */
     answer(a, "{\"id\":\"m1\",\"threadId\":\"t1\"}");
 
     rq.thread_id = "t1";
@@ -656,6 +695,98 @@ static void test_the_line_has_an_end(void **state) {
     }
 }
 
+#define SENT "{\"id\":\"m1\",\"threadId\":\"t1\"}"
+
+static struct mail_call *start_until(struct outcome *o, uint64_t ms) {
+    struct blob *message = blob_copy("Hi!", 3);
+    struct mail_call *c = start(
+        o, &(struct mail_request){
+               .verb = MAIL_SEND, .sender = ME, .message = message, .deadline_ms = now_ms + ms});
+
+    blob_unref(message);
+    return c;
+}
+
+static void test_a_limited_mailbox_waits_until_the_instant(void **state) {
+    struct outcome o[3];
+
+    (void)state;
+    env.gmail_concurrency = 2;
+    warm_up();
+    for (size_t i = 0; i < COUNT_OF(o); i++)
+        assert_non_null(start_until(&o[i], 60000));
+    limit(&asked[1], 20);
+    answer(&asked[2], SENT); /* asked before */
+    assert_int_equal(o[1].calls, 1);
+    assert_int_equal(nasked, 3); /* but nobody else goes */
+    pass(19999);
+    assert_int_equal(nasked, 3);
+    pass(1);
+    assert_int_equal(nasked, 5);
+    assert_body(&asked[3], "{\"raw\":\"SGkh\"}");
+    answer(&asked[3], SENT); /* the one that was refused goes first */
+    assert_int_equal(o[0].calls, 1);
+    answer(&asked[4], SENT);
+    assert_int_equal(o[2].calls, 1);
+    assert_int_equal(o[0].reply.err.code + o[2].reply.err.code, ERR_NONE);
+}
+
+static void test_who_would_wait_too_long_is_told_when_to_come_again(void **state) {
+    struct outcome first, patient, hasty;
+
+    (void)state;
+    warm_up();
+    assert_non_null(start_until(&first, 60000));
+    limit(latest(SEND), 120);
+    assert_int_equal(first.reply.err.code, ERR_RATE_LIMITED);
+    assert_int_equal(first.reply.err.retry_after, 120);
+
+    assert_null(start_until(&hasty, 60000));
+    assert_int_equal(hasty.reply.err.code, ERR_RATE_LIMITED);
+    assert_in_range(hasty.reply.err.retry_after, 120, 121);
+    assert_non_null(start_until(&patient, 180000));
+    assert_int_equal(nasked, 2);
+    pass(120000);
+    answer(latest(SEND), SENT);
+    assert_int_equal(patient.reply.err.code, ERR_NONE);
+
+    assert_non_null(start_until(&first, 60000)); /* the block is over */
+    answer(latest(SEND), SENT);
+}
+
+static void test_a_line_longer_than_the_deadline_refuses(void **state) {
+    struct outcome o[5], hasty;
+
+    (void)state;
+    env.gmail_concurrency = 1;
+    warm_up();
+    for (size_t i = 0; i < COUNT_OF(o); i++)
+        assert_non_null(start_until(&o[i], 60000));
+    pass(1000); /* that is how long one takes */
+    answer(latest(SEND), SENT);
+    assert_null(start_until(&hasty, 3000)); /* three wait before it */
+    assert_int_equal(hasty.reply.err.code, ERR_RATE_LIMITED);
+    assert_in_range(hasty.reply.err.retry_after, 3, 4);
+    assert_non_null(start_until(&hasty, 4000));
+    for (size_t i = 1; i < COUNT_OF(o) + 1; i++)
+        answer(latest(SEND), SENT);
+    assert_int_equal(hasty.reply.err.code, ERR_NONE);
+}
+
+static void test_cancelled_while_blocked(void **state) {
+    struct mail_call *c;
+    struct outcome o;
+
+    (void)state;
+    warm_up();
+    assert_non_null(c = start_until(&o, 60000));
+    limit(latest(SEND), 20);
+    assert_false(mail_cancel(&c)); /* has surely not left */
+    pass(20000);
+    assert_int_equal(nasked, 2);
+    assert_int_equal(o.calls, 0);
+}
+
 /* --- drafts ---------------------------------------------------------------------------------- */
 
 static struct mail_call *start_create(struct outcome *o) {
@@ -992,6 +1123,10 @@ int main(void) {
         TEST(test_mailboxes_are_forgotten),
         TEST(test_concurrency),
         TEST(test_the_line_has_an_end),
+        TEST(test_a_limited_mailbox_waits_until_the_instant),
+        TEST(test_who_would_wait_too_long_is_told_when_to_come_again),
+        TEST(test_a_line_longer_than_the_deadline_refuses),
+        TEST(test_cancelled_while_blocked),
         TEST(test_draft_create),
         TEST(test_no_drafts),
         TEST(test_draft_send),

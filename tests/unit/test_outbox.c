@@ -235,23 +235,42 @@ static void test_draft_is_sent_once(void **state) {
     assert_int_equal(count_files("tmp", NULL), 0);
     assert_file("new/" KEY ".paraph", "first");
 
-    assert_int_equal(unlink(path_of("new/" KEY ".paraph")), 0); /* a reader has taken it */
     sent = do_draft(MAIL_DRAFT_SEND, draft.id);
     assert_int_equal(sent.err.code, ERR_NOT_FOUND);
     assert_false(sent.unknown);
-    sent = do_draft(MAIL_DRAFT_GET, draft.id);
-    assert_int_equal(sent.err.code, ERR_NONE);
-    assert_false(sent.exists);
-    assert_string_equal(sent.id, KEY);
-    assert_int_equal(count_files("new", NULL), 0);
+    assert_int_equal(count_files("new", NULL), 1);
+}
+
+static void assert_fate(const char *id, enum mail_fate fate) {
+    struct mail_reply gone = do_draft(MAIL_DRAFT_GET, id);
+
+    assert_int_equal(gone.err.code, ERR_NONE);
+    assert_false(gone.exists);
+    assert_string_equal(gone.id, KEY);
+    assert_int_equal(gone.fate, fate);
+}
+
+static void test_what_became_of_a_draft(void **state) {
+    struct mail_reply draft = create_draft("x", KEY);
+    char to[512];
+
+    (void)state;
+    assert_int_equal(do_draft(MAIL_DRAFT_SEND, draft.id).err.code, ERR_NONE);
+    assert_fate(draft.id, MAIL_FATE_SENT);
+    snprintf(to, sizeof(to), "%s", path_of("cur/" KEY ".paraph:2,S")); /* a reader has seen it */
+    assert_int_equal(rename(path_of("new/" KEY ".paraph"), to), 0);
+    assert_fate(draft.id, MAIL_FATE_SENT);
+    assert_int_equal(unlink(to), 0); /* a reader has taken it */
+    assert_fate(draft.id, MAIL_FATE_UNKNOWN);
 }
 
 static void test_deleted_draft_is_not_sent(void **state) {
     struct mail_reply draft = create_draft("x", KEY);
 
     (void)state;
+    assert_true(do_draft(MAIL_DRAFT_DELETE, draft.id).exists);
     assert_int_equal(do_draft(MAIL_DRAFT_DELETE, draft.id).err.code, ERR_NONE);
-    assert_int_equal(do_draft(MAIL_DRAFT_DELETE, draft.id).err.code, ERR_NONE);
+    assert_false(do_draft(MAIL_DRAFT_DELETE, draft.id).exists);
     assert_int_equal(do_draft(MAIL_DRAFT_SEND, draft.id).err.code, ERR_NOT_FOUND);
     assert_int_equal(count_files("new", NULL) + count_files("tmp", NULL), 0);
 }
@@ -266,6 +285,22 @@ static void test_drafts_of_one_key(void **state) {
     assert_true(do_draft(MAIL_DRAFT_GET, two.id).exists);
     assert_int_equal(do_draft(MAIL_DRAFT_SEND, two.id).err.code, ERR_NONE);
     assert_file("new/" KEY ".paraph", "two");
+}
+
+static void test_drafts_of_a_key_are_found(void **state) {
+    struct mail_reply one = create_draft("one", KEY), two = create_draft("two", KEY), found;
+
+    (void)state;
+    create_draft("other", "11111111-2222-4333-8444-555555555555");
+    found = do_draft(MAIL_DRAFT_FIND, NULL);
+    assert_int_equal(found.err.code, ERR_NONE);
+    assert_int_equal(found.nfound, 2);
+    assert_true(do_draft(MAIL_DRAFT_DELETE, found.found[0]).exists);
+    assert_true(do_draft(MAIL_DRAFT_DELETE, found.found[1]).exists);
+    assert_false(do_draft(MAIL_DRAFT_GET, one.id).exists);
+    assert_false(do_draft(MAIL_DRAFT_GET, two.id).exists);
+    assert_int_equal(do_draft(MAIL_DRAFT_FIND, NULL).nfound, 0);
+    assert_int_equal(count_files("tmp", NULL), 1);
 }
 
 static void test_many_at_once_send_one(void **state) {
@@ -547,6 +582,8 @@ int main(void) {
         TEST(test_thread_is_the_one_asked_for),
         TEST(test_directories_are_private),
         TEST(test_draft_is_sent_once),
+        TEST(test_what_became_of_a_draft),
+        TEST(test_drafts_of_a_key_are_found),
         TEST(test_deleted_draft_is_not_sent),
         TEST(test_drafts_of_one_key),
         TEST(test_many_at_once_send_one),

@@ -228,11 +228,12 @@ export async function start(t, env = {}, { wrap = [] } = {}) {
   return service.ready();
 }
 
-// The program run to its end: { code, stdout, stderr }.
-export async function run(t, args, env = {}) {
+// The program run to its end: { code, stdout, stderr }. `wrap` as for start().
+export async function run(t, args, env = {}, { wrap = [] } = {}) {
   const dataDir = env.DATA_DIR ?? join(await temporary(t), "data");
   const all = { ...DEFAULTS, DATA_DIR: dataDir, ...env };
-  const service = new Service(PARAPH, args, all, dataDir);
+  const [command, ...rest] = [...wrap, PARAPH, ...args];
+  const service = new Service(command, rest, all, dataDir);
   const timer = setTimeout(() => service.signal("SIGKILL"), START_MS);
   const { code } = await service.exited;
   clearTimeout(timer);

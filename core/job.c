@@ -1,0 +1,131 @@
+#include "job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "env.h"
+#include "gen.h"
+#include "log.h"
+#include "loop.h"
+#include "task.h"
+
+struct job {
+    struct job *next;
+    struct loop_timer *timer; /* until it is due, or NULL */
+    struct task *task;        /* runs, or NULL */
+    unsigned every_ms;
+    struct task_owner owner;
+    char id[64]; /* for the log, as the id of a request */
+    char name[];
+};
+
+static struct job *jobs;
+static bool stopping;
+
+static bool is_ours(const struct gen_job *of) {
+    return env.role == ENV_ALL || (env.role == ENV_TRACKER ? of->tracker : of->gateway);
+}
+
+/* The job of that name in the live generation; NULL: it is not there, or not ours. */
+static const struct gen_job *find_live(const char *name) {
+    size_t n;
+    const struct gen_job *all = gen_jobs(gen_live(), &n);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].name, name) == 0 && is_ours(&all[i]))
+            return &all[i];
+    return NULL;
+}
+
+static struct job **find(const char *name) {
+    struct job **at = &jobs;
+
+    while (*at != NULL && strcmp((*at)->name, name) != 0)
+        at = &(*at)->next;
+    return at;
+}
+
+static void on_due(void *arg);
+
+static void on_ended(lua_State *co, int status, int nres, const char *trace, void *arg) {
+    struct job *job = arg;
+
+    (void)co;
+    (void)nres;
+    job->task = NULL;
+    if (status != LUA_OK)
+        LOG(LOG_ERROR, job->id, "policy error", LOG_S("job", job->name), LOG_S("error", trace));
+    if (!stopping)
+        job->timer = loop_timer_start(job->every_ms, on_due, job);
+}
+
+static void run(struct job *job, const struct gen_job *of) {
+    struct gen *g = gen_live();
+    struct task *task;
+
+    job->every_ms = of->every_ms;
+    lua_rawgeti(gen_state(g), LUA_REGISTRYINDEX, of->run);
+    task = task_start(g, gen_state(g), 0, 0, &job->owner, on_ended, job);
+    if (job->timer == NULL) /* else it has ended already */
+        job->task = task;
+}
+
+static void on_due(void *arg) {
+    struct job *job = arg, **at = find(job->name);
+    const struct gen_job *of = find_live(job->name);
+
+    loop_timer_stop(&job->timer);
+    if (of != NULL) {
+        run(job, of);
+        return;
+    }
+    *at = job->next;
+    free(job);
+}
+
+static struct job *job_new(const char *name) {
+    size_t n = strlen(name) + 1;
+    struct job *job = calloc(1, sizeof(*job) + n);
+
+    if (job == NULL)
+        return NULL;
+    memcpy(job->name, name, n);
+    snprintf(job->id, sizeof(job->id), "job:%s", name);
+    job->owner =
+        (struct task_owner){job->id, "paraph", GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
+    job->next = jobs;
+    jobs = job;
+    return job;
+}
+
+void job_sync(void) {
+    size_t n;
+    const struct gen_job *all = gen_jobs(gen_live(), &n);
+    struct job *job;
+
+    for (size_t i = 0; i < n && !stopping; i++)
+        if (is_ours(&all[i]) && *find(all[i].name) == NULL && (job = job_new(all[i].name)) != NULL)
+            run(job, &all[i]);
+}
+
+void job_fini(void) {
+    struct job *job;
+    struct err e;
+
+    stopping = true;
+    err_set(&e, ERR_SHUTTING_DOWN, "the service is shutting down");
+    for (job = jobs; job != NULL; job = job->next)
+        if (job->task != NULL)
+            task_abort(job->task, &e);
+    while (task_run_ready())
+        ;
+    while ((job = jobs) != NULL) {
+        jobs = job->next;
+        loop_timer_stop(&job->timer);
+        free(job);
+    }
+    stopping = false;
+}

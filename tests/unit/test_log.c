@@ -1,0 +1,81 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define LINE_MAX_BYTES (16 * KIB)
+
+/* What an event looks like on standard error, without its time. */
+static const char *written(bool json, const char *message, const struct log_field *fields) {
+    static char line[LINE_MAX_BYTES + 1];
+    int memory = memfd_create("log", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+    ssize_t n;
+
+    log_init(LOG_INFO, json);
+    dup2(memory, STDERR_FILENO);
+    log_event(LOG_DEBUG, NULL, "is not written", NULL);
+    log_event(LOG_INFO, json ? "r1" : NULL, message, fields);
+    dup2(before, STDERR_FILENO);
+    n = pread(memory, line, LINE_MAX_BYTES, 0);
+    close(memory);
+    close(before);
+    assert_true(n > 0);
+    line[n] = '\0';
+    assert_ptr_equal(strchr(line, '\n'), line + n - 1);
+    return json ? strstr(line, "\"message\"") : strchr(line, ' ') + 1;
+}
+
+#define WRITTEN(json, message, ...)                                                                \
+    written(json, message, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END})
+
+static void fields_of_every_kind(void **state) {
+    (void)state;
+    assert_string_equal(
+        WRITTEN(true, "m", LOG_S("s", "a\"b\n"), LOG_S("none", NULL), LOG_I("i", -7),
+                LOG_N("n", 0.5), LOG_B("b", true), LOG_J("j", "{\"a\":[]}")),
+        "\"message\":\"m\",\"request_id\":\"r1\",\"s\":\"a\\\"b\\n\",\"i\":-7,\"n\":0.5,\"b\":true,"
+        "\"j\":{\"a\":[]}}\n");
+    assert_string_equal(WRITTEN(false, "m", LOG_S("s", "plain/word"), LOG_S("t", "two words"),
+                                LOG_S("none", NULL), LOG_I("i", -7)),
+                        "info  m s=plain/word t=\"two words\" i=-7\n");
+}
+
+/* One event is one line, whatever a script puts into its message. */
+static void messages_stay_on_their_line(void **state) {
+    (void)state;
+    assert_string_equal(WRITTEN(false, "a\nb\x1b[0m"), "info  a\\nb\\u001b[0m\n");
+    assert_string_equal(WRITTEN(false, "m", LOG_S("a\nb", "c")), "info  m a\\nb=c\n");
+}
+
+static void secrets_are_masked_wherever_they_are(void **state) {
+    static const char secret[] = "ya29.a0AfH_-x";
+
+    (void)state;
+    assert_string_equal(WRITTEN(true, "is eyJhbGciOiJS.eyJpc3Mi.c2ln", LOG_S("s", secret),
+                                LOG_J("j", "{\"a\":[\"1//0gx\"],\"b\":\"GOCSPX-q\"}")),
+                        "\"message\":\"is (masked)\",\"request_id\":\"r1\",\"s\":\"(masked)\","
+                        "\"j\":{\"a\":[\"(masked)\"],\"b\":\"(masked)\"}}\n");
+    assert_string_equal(WRITTEN(false, secret, LOG_S("s", secret), LOG_S("t", "x ya29.b y")),
+                        "info  (masked) s=(masked) t=\"x (masked) y\"\n");
+    assert_string_equal(WRITTEN(false, "m", LOG_S("s", "payee.yJ/xya29.b")),
+                        "info  m s=payee.yJ/xya29.b\n"); /* inside a word */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields_of_every_kind),
+        cmocka_unit_test(messages_stay_on_their_line),
+        cmocka_unit_test(secrets_are_masked_wherever_they_are),
+    };
+
+    return cmocka_run_group_tests_name("log", tests, NULL, NULL);
+}
