@@ -2,14 +2,19 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "address.h"
+#include "encode.h"
 #include "log.h"
 #include "mask.h"
 
@@ -41,6 +46,9 @@ static void fault(const char *name, const char *fmt, ...) {
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
+    for (char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7F)
+            *c = '?'; /* a fault is one line, whatever is in the value */
     buf_addf(faults, "%s: %s\n", name, text);
 }
 
@@ -102,6 +110,43 @@ static int get_choice(const char *name, int fallback, const char *const words[])
     return fallback;
 }
 
+/* What ends up in mail and in answers. */
+static const char *get_text(const char *name, const char *fallback) {
+    const char *value = get(name, fallback);
+
+    if (encode_utf8_error(value, strlen(value)) == strlen(value))
+        return value;
+    fault(name, "is not UTF-8 text");
+    return fallback;
+}
+
+/* Is this "host" or "host:port", as it stands between "//" and the path of an address? */
+static bool is_authority(const char *s, size_t n) {
+    const char *colon = n > 0 && s[n - 1] != ']' ? memrchr(s, ':', n) : NULL;
+    size_t host = colon != NULL ? (size_t)(colon - s) : n, digits;
+
+    if (host == 0)
+        return false;
+    if (colon != NULL) {
+        digits = strspn(colon + 1, "0123456789");
+        if (digits == 0 || digits > 5 || host + 1 + digits != n ||
+            strtol(colon + 1, NULL, 10) > 65535)
+            return false;
+    }
+    return s[0] == '[' ? s[host - 1] == ']' : memchr(s, ':', host) == NULL;
+}
+
+static bool is_url(const char *s) {
+    const char *host = strstr(s, "://");
+
+    if (strncmp(s, "https://", 8) != 0 && strncmp(s, "http://", 7) != 0)
+        return false;
+    for (const char *c = s; *c != '\0'; c++)
+        if ((unsigned char)*c <= ' ' || *c == 0x7F || strchr("\"'<>\\^`{|}", *c) != NULL)
+            return false;
+    return strlen(s) <= 1024 && is_authority(host + 3, strcspn(host + 3, "/?#"));
+}
+
 /* "https://user:password@host" */
 static bool holds_user(const char *url) {
     const char *host = strstr(url, "://");
@@ -109,10 +154,9 @@ static bool holds_user(const char *url) {
     return host != NULL && strcspn(host + 3, "@") < strcspn(host + 3, "/?#");
 }
 
+/* A whole address. */
 static const char *get_url(const char *name, const char *fallback) {
     const char *value = get(name, NULL);
-    static const char bad[] = " \t\r\n\"'<>\\^`{|}";
-    size_t n;
     char *copy;
 
     if (value == NULL)
@@ -121,47 +165,89 @@ static const char *get_url(const char *name, const char *fallback) {
         fault(name, "holds a user or a password, which is of no use here: leave it out");
         return fallback;
     }
-    if ((strncmp(value, "https://", 8) != 0 && strncmp(value, "http://", 7) != 0) ||
-        strpbrk(value, bad) != NULL || strlen(value) > 1024 || strstr(value, "://")[3] == '\0') {
+    if (!is_url(value)) {
         fault(name, "'%.80s' is not an address such as https://mail.example.org", value);
         return fallback;
     }
     copy = own(strdup(value));
-    for (n = strlen(copy); n > 0 && copy[n - 1] == '/'; n--)
+    for (size_t n = strlen(copy); n > 0 && copy[n - 1] == '/'; n--)
         copy[n - 1] = '\0';
     return copy;
+}
+
+/* One that paths are appended to. */
+static const char *get_base_url(const char *name, const char *fallback) {
+    const char *value = get_url(name, fallback);
+
+    if (value == NULL || strpbrk(value, "?#") == NULL)
+        return value;
+    fault(name, "'%.80s' cannot be the base of other addresses: it has a query or a fragment",
+          value);
+    return fallback;
 }
 
 static const char *get_host_port(const char *name) {
     const char *value = get(name, NULL);
 
-    if (value != NULL && (strpbrk(value, "/ \t\r\n@?#\"") != NULL || strlen(value) > 255)) {
+    if (value != NULL && (strpbrk(value, "/ \t\r\n@?#\"") != NULL || strlen(value) > 255 ||
+                          !is_authority(value, strlen(value)))) {
         fault(name, "'%.80s' is not host:port (without http://)", value);
         return NULL;
     }
     return value;
 }
 
-/* Only a first look: one @ with something on both sides. */
-static const char *get_mailbox(const char *name) {
-    const char *value = get(name, NULL), *at;
+/* A bare address, without a name. */
+static bool is_mailbox(const char *s) {
+    struct address_list list = {0};
+    bool is = strpbrk(s, " \t,;<>()") == NULL && address_parse(&list, s, strlen(s), NULL) == 0 &&
+              list.n == 1;
 
-    if (value == NULL)
-        return NULL;
-    at = strrchr(value, '@');
-    if (at == NULL || at == value || at[1] == '\0' || strpbrk(value, " \t\r\n,;<>\"") != NULL) {
-        fault(name, "'%.80s' is not an e-mail address", value);
-        return NULL;
+    address_list_fini(&list);
+    return is;
+}
+
+static const char *get_mailbox(const char *name) {
+    const char *value = get(name, NULL);
+
+    if (value == NULL || is_mailbox(value))
+        return value;
+    fault(name, "'%.80s' is not an e-mail address", value);
+    return NULL;
+}
+
+/* Addresses and "@domains", between commas. */
+static const char *get_senders(const char *name) {
+    const char *value = get(name, ""), *item = value;
+    char text[300];
+
+    while (*(item += strspn(item, ", \t")) != '\0') {
+        size_t n = strcspn(item, ", \t");
+
+        snprintf(text, sizeof(text), "%s%.*s", *item == '@' ? "x" : "", (int)n, item);
+        if (n + 2 > sizeof(text) || !is_mailbox(text)) {
+            fault(name,
+                  "'%.*s' is neither an e-mail address nor a domain such as @example.org (list "
+                  "them with commas)",
+                  n < 80 ? (int)n : 80, item);
+            return "";
+        }
+        item += n;
     }
     return value;
 }
 
+/* Firestore's rules, so that a name does for both stores. */
 static const char *get_collection(const char *name, const char *fallback) {
-    const char *value = get(name, fallback);
+    const char *value = get_text(name, fallback);
+    size_t n = strlen(value);
 
     if (strchr(value, '/') != NULL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0 ||
-        strlen(value) > 200) {
-        fault(name, "'%.80s' cannot be the name of a collection (no '/', at most 200 bytes)",
+        n > 200 || encode_control_at(value, n) != n ||
+        (n >= 4 && strncmp(value, "__", 2) == 0 && strcmp(value + n - 2, "__") == 0)) {
+        fault(name,
+              "'%.80s' cannot be the name of a collection (no '/', no control characters, not "
+              "__between underscores__, at most 200 bytes)",
               value);
         return fallback;
     }
@@ -185,6 +271,44 @@ static const char *get_dir(const char *name) {
         return NULL;
     }
     return own(real);
+}
+
+/* Where the local backend keeps everything; it is made if it is not there yet. */
+static const char *get_data_dir(const char *name, const char *fallback) {
+    const char *value = get(name, fallback);
+    struct stat st;
+
+    if (env.backend == ENV_LOCAL && stat(value, &st) == 0 && !S_ISDIR(st.st_mode))
+        fault(name, "'%.200s' is not a directory", value);
+    return value;
+}
+
+static bool is_loopback(const struct sockaddr *sa) {
+    if (sa->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24 == 127;
+    return sa->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr);
+}
+
+/* Whether only this machine reaches it, too: what a name stands for counts, not how it looks. */
+static const char *get_host(const char *name, const char *fallback, bool *loopback) {
+    const char *value = get(name, fallback);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+    struct addrinfo *found = NULL;
+    int why = getaddrinfo(value, NULL, &hints, &found);
+
+    *loopback = true;
+    if (why != 0) {
+        fault(name,
+              "'%.80s' is not an address such as 127.0.0.1, ::1 or 0.0.0.0 (the port is "
+              "PORT): %s",
+              value, gai_strerror(why));
+        return fallback;
+    }
+    for (const struct addrinfo *a = found; a != NULL; a = a->ai_next)
+        *loopback &= is_loopback(a->ai_addr);
+    freeaddrinfo(found);
+    return value;
 }
 
 /* --- groups of variables --------------------------------------------------------------------- */
@@ -212,13 +336,8 @@ static const char *shipped_dir(const char *tree) {
     return own(strdup(path));
 }
 
-static bool is_loopback(const char *host) {
-    return strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
-           strcmp(host, "localhost") == 0;
-}
-
-static void load_places(void) {
-    env.host = get("HOST", env.cloud_run ? "0.0.0.0" : "127.0.0.1");
+static void load_places(bool *loopback) {
+    env.host = get_host("HOST", env.cloud_run ? "0.0.0.0" : "127.0.0.1", loopback);
     env.port = (uint16_t)get_number("PORT", 8080, 0, 65535);
     env.workers = (unsigned)get_number("WORKERS", 1, 1, 64);
     env.scripts_dir = get_dir("SCRIPTS_DIR");
@@ -229,8 +348,8 @@ static void load_places(void) {
     env.max_body_bytes = get_number("MAX_BODY_BYTES", 33554432, 1024, 1 << 30);
     env.request_timeout = (unsigned)get_number("REQUEST_TIMEOUT", 60, 1, 3600);
     env.upstream_timeout = (unsigned)get_number("UPSTREAM_TIMEOUT", 20, 1, 3600);
-    env.data_dir = get("DATA_DIR", "./data");
-    env.local_signature = get("LOCAL_SIGNATURE", SIGNATURE);
+    env.data_dir = get_data_dir("DATA_DIR", "./data");
+    env.local_signature = get_text("LOCAL_SIGNATURE", SIGNATURE);
 }
 
 static void load_google(void) {
@@ -241,10 +360,10 @@ static void load_google(void) {
     env.gmail_concurrency = (unsigned)get_number("GMAIL_CONCURRENCY", 4, 1, 100);
     env.gce_metadata_host = get_host_port("GCE_METADATA_HOST");
     env.firestore_emulator_host = get_host_port("FIRESTORE_EMULATOR_HOST");
-    env.firestore_url = get_url("FIRESTORE_URL", "https://firestore.googleapis.com");
-    env.gmail_url = get_url("GMAIL_URL", "https://gmail.googleapis.com");
+    env.firestore_url = get_base_url("FIRESTORE_URL", "https://firestore.googleapis.com");
+    env.gmail_url = get_base_url("GMAIL_URL", "https://gmail.googleapis.com");
     env.iam_credentials_url =
-        get_url("IAM_CREDENTIALS_URL", "https://iamcredentials.googleapis.com");
+        get_base_url("IAM_CREDENTIALS_URL", "https://iamcredentials.googleapis.com");
     env.oauth_token_url = get_url("OAUTH_TOKEN_URL", "https://oauth2.googleapis.com/token");
     env.google_jwks_url = get_url("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs");
     env.iap_jwks_url = get_url("IAP_JWKS_URL", "https://www.gstatic.com/iap/verify/public_key-jwk");
@@ -273,17 +392,16 @@ void env_bound(uint16_t port) {
 
 static void load_tracking(void) {
     env.pixel_base_url =
-        get_url("PIXEL_TRACKER_BASE_URL", env.backend == ENV_LOCAL ? own_url() : NULL);
+        get_base_url("PIXEL_TRACKER_BASE_URL", env.backend == ENV_LOCAL ? own_url() : NULL);
     env.tracking = get_bool("ENABLE_TRACKING", env.pixel_base_url != NULL);
     if (env.tracking && env.pixel_base_url == NULL)
         fault("ENABLE_TRACKING", "is true, but PIXEL_TRACKER_BASE_URL is not set: give the address "
                                  "under which recipients reach /pixel, or set it to false");
 }
 
-static void load_auth(void) {
+static void load_auth(bool loopback) {
     static const char methods[] = "key, google, iap, iam, none";
     const char *value = get("AUTH", NULL);
-    bool loopback = is_loopback(env.host);
 
     env.api_keys = get("API_KEYS", NULL);
     env.auth_audience = get("AUTH_AUDIENCE", NULL);
@@ -302,6 +420,7 @@ static void load_auth(void) {
 
 int env_load(struct buf *out) {
     size_t before = out->len;
+    bool loopback;
 
     faults = out;
     while (nowned > 0)
@@ -321,16 +440,16 @@ int env_load(struct buf *out) {
         fault("PIXEL_COLLECTION", "is the same as DRAFT_COLLECTION ('%.80s')",
               env.draft_collection);
     env.no_send = get_bool("NO_SEND", false);
-    env.allowed_senders = get("ALLOWED_SENDERS", "");
+    env.allowed_senders = get_senders("ALLOWED_SENDERS");
     env.log_level = get_choice("LOG_LEVEL", LOG_INFO,
                                (const char *const[]){"debug", "info", "warning", "error", NULL});
     env.log_format =
         (enum env_log_format)get_choice("LOG_FORMAT", isatty(STDERR_FILENO) ? ENV_TEXT : ENV_JSON,
                                         (const char *const[]){"text", "json", NULL});
-    load_places();
+    load_places(&loopback);
     load_google();
     load_tracking();
-    load_auth();
+    load_auth(loopback);
     faults = NULL;
     return out->len > before ? -1 : 0;
 }

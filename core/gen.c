@@ -28,6 +28,7 @@ struct gen {
     size_t bytes, limit;
     struct gen_route *routes;
     size_t nroutes;
+    int roles; /* registry reference: the function of access.lua */
     struct gen_job *jobs;
     size_t njobs;
 };
@@ -103,15 +104,22 @@ static int route_error(lua_State *L, int i, const char *what) {
                       pattern != NULL ? pattern : "?", what);
 }
 
-static unsigned role_bit(lua_State *L, int i) {
-    const char *word = lua_tostring(L, -1);
+/* The role whose word is at the top of the stack; 0 if it is none. */
+static unsigned role_bit(lua_State *L) {
+    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 
     for (size_t r = 0; word != NULL && r < COUNT_OF(roles); r++)
         if (strcmp(word, roles[r].word) == 0)
             return roles[r].bit;
-    return (unsigned)route_error(L, i,
-                                 "access is draft, send, review, ops, a list of them, or "
-                                 "\"public\"");
+    return 0;
+}
+
+static unsigned access_bit(lua_State *L, int i) {
+    unsigned bit = role_bit(L);
+
+    if (bit == 0)
+        route_error(L, i, "access is draft, send, review, ops, a list of them, or \"public\"");
+    return bit;
 }
 
 static unsigned read_access(lua_State *L, int i) {
@@ -121,9 +129,9 @@ static unsigned read_access(lua_State *L, int i) {
     if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "public") == 0)
         return 0;
     if (!lua_istable(L, -1))
-        return role_bit(L, i);
+        return access_bit(L, i);
     for (lua_Integer n = 1; lua_rawgeti(L, -1, n) != LUA_TNIL; n++) {
-        bits |= role_bit(L, i);
+        bits |= access_bit(L, i);
         lua_pop(L, 1);
     }
     if (bits == 0)
@@ -286,6 +294,62 @@ const struct gen_job *gen_jobs(const struct gen *g, size_t *n) {
     return g->jobs;
 }
 
+/* --- the roles of an identity ---------------------------------------------------------------- */
+
+static int l_load_access(lua_State *L) {
+    lua_settop(L, 0);
+    lua_getglobal(L, "require");
+    lua_pushliteral(L, "access");
+    lua_call(L, 1, 1);
+    if (!lua_istable(L, -1) || lua_getfield(L, -1, "roles") != LUA_TFUNCTION)
+        return luaL_error(L, "access.lua: returns no table with a function 'roles'");
+    gen_of(L)->roles = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+struct identity {
+    const char *method, *name;
+    unsigned roles;
+};
+
+static int l_roles(lua_State *L) {
+    struct identity *who = lua_touserdata(L, 1);
+    unsigned bit;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gen_of(L)->roles);
+    lua_createtable(L, 0, 2);
+    lua_pushstring(L, who->method);
+    lua_setfield(L, -2, "method");
+    lua_pushstring(L, who->name);
+    lua_setfield(L, -2, "name");
+    lua_call(L, 1, 1);
+    if (!lua_istable(L, -1))
+        return luaL_error(L, "access.lua: roles() returns no list");
+    for (lua_Integer n = 1; lua_rawgeti(L, -1, n) != LUA_TNIL; n++) {
+        if ((bit = role_bit(L)) == 0)
+            return luaL_error(L, "access.lua: roles() names '%s', which is no role",
+                              luaL_tolstring(L, -1, NULL));
+        who->roles |= bit;
+        lua_pop(L, 1);
+    }
+    return 0;
+}
+
+int gen_roles(struct gen *g, const char *method, const char *name, unsigned *bits, char *why,
+              size_t size) {
+    struct identity who = {method, name, 0};
+
+    lua_pushcfunction(g->L, l_roles);
+    lua_pushlightuserdata(g->L, &who);
+    if (task_pcall(g, g->L, 1, 0) != LUA_OK) {
+        snprintf(why, size, "%s", lua_tostring(g->L, -1));
+        lua_pop(g->L, 1);
+        return -1;
+    }
+    *bits = who.roles;
+    return 0;
+}
+
 /* --- birth and death ------------------------------------------------------------------------- */
 
 static void gen_close(struct gen *g) {
@@ -361,7 +425,8 @@ fail:
 }
 
 struct gen *gen_load(struct err *e) {
-    static const lua_CFunction steps[] = {l_boot, l_load_routes, l_load_jobs, l_check_templates};
+    static const lua_CFunction steps[] = {l_boot, l_load_routes, l_load_jobs, l_load_access,
+                                          l_check_templates};
 
     return load(steps, COUNT_OF(steps), e);
 }

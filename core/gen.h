@@ -39,8 +39,8 @@ struct gen_job {
 struct gen;
 
 /* Build a generation from the directories that env names: run routes.lua and jobs.lua, check
- * every route and job, compile every template.  NULL and a sentence with file and line on failure.
- */
+ * every route and job, load access.lua, compile every template.  NULL and a sentence with file and
+ * line on failure. */
 struct gen *gen_load(struct err *e);
 
 /* A generation without routes, for tests and the prompt: bindings, sandbox, scripts to require. */
@@ -57,6 +57,11 @@ struct gen *gen_of(lua_State *L);
 unsigned gen_number(const struct gen *g); /* 1, 2, 3 … */
 const struct gen_route *gen_routes(const struct gen *g, size_t *n);
 const struct gen_job *gen_jobs(const struct gen *g, size_t *n);
+
+/* The roles, bits of enum gen_access, that access.lua gives an identity.  -1 if the script fails,
+ * with the reason and its chain of calls in `why`. */
+int gen_roles(struct gen *g, const char *method, const char *name, unsigned *bits, char *why,
+              size_t size);
 
 /* A task holds its generation; what is held stays open after it was replaced. */
 void gen_hold(struct gen *g);

@@ -126,21 +126,19 @@ static void push_header(const char *name, const char *value, void *arg) {
     lua_settop(L, headers);
 }
 
-/* Push the decoded text, or raise: a malformed escape is the caller's fault, so as an err. */
+/* What is not percent-encoded UTF-8 is given as it was sent, so that the handler refuses it by name
+ * if it matters there; the pixel must be an image whatever is asked. */
 static void push_decoded(lua_State *L, const char *s, size_t n) {
-    struct err e;
     struct buf b;
-    bool ok;
 
     buf_init(&b, n);
-    ok = encode_percent_decode(&b, s, n) == 0 && encode_utf8_error(b.data, b.len) == b.len;
-    lua_pushlstring(L, ok ? b.data : "", ok ? b.len : 0);
+    if (encode_percent_decode(&b, s, n) == 0 && encode_utf8_error(b.data, b.len) == b.len)
+        lua_pushlstring(L, b.data, b.len);
+    else if (encode_utf8_error(s, n) == n)
+        lua_pushlstring(L, s, n);
+    else
+        lua_pushliteral(L, "\xEF\xBF\xBD"); /* U+FFFD */
     buf_free(&b);
-    if (ok)
-        return;
-    err_set(&e, ERR_MALFORMED_REQUEST, "the query is not valid percent-encoded UTF-8");
-    task_push_err_table(L, &e);
-    lua_error(L);
 }
 
 static void push_query(lua_State *L, const char *target) {
@@ -232,10 +230,7 @@ static void start_task(struct request *q) {
     lua_pushcfunction(L, l_push_request);
     lua_pushlightuserdata(L, q);
     if (lua_pcall(L, 1, 2, 0) != LUA_OK) {
-        if (lua_istable(L, -1))
-            task_read_err(L, -1, &e);
-        else
-            err_set(&e, ERR_OVERLOADED, "there is not enough memory for this request just now");
+        err_set(&e, ERR_OVERLOADED, "there is not enough memory for this request just now");
         lua_pop(L, 1);
         send_error(q, &e);
         return;
@@ -249,7 +244,8 @@ static void start_task(struct request *q) {
 
 /* The caller's id if it is one that can be logged and sent back, else a fresh one. */
 static void take_id(struct request *q) {
-    static const char sane[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.:";
+    static const char sane[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                               "-_.:+/=@";
     const char *given = http_header(q->http, "X-Request-Id");
     size_t n = given != NULL ? strlen(given) : 0;
 
@@ -286,6 +282,17 @@ fail:
     return err_set(e, ERR_MALFORMED_REQUEST, "the path is not valid percent-encoded UTF-8");
 }
 
+/* AUTH=none, the only method so far: whoever reaches this is anonymous, and is what access.lua
+ * makes of that. */
+static int take_roles(struct request *q, struct err *e) {
+    char why[4096];
+
+    if (gen_roles(gen_live(), "none", q->owner.caller, &q->owner.roles, why, sizeof(why)) == 0)
+        return 0;
+    log_policy_error(q, why);
+    return err_set(e, ERR_POLICY_ERROR, REPLY_POLICY_ERROR);
+}
+
 static int admit(struct request *q, struct err *e) {
     const struct gen_route *route;
 
@@ -298,11 +305,15 @@ static int admit(struct request *q, struct err *e) {
                        q->http->method, q->match.allow);
     if (route == NULL)
         return err_set(e, ERR_NOT_FOUND, "there is nothing under this path");
-    if (route->access != 0 && (route->access & q->owner.roles) == 0)
+    if (route->access == 0)
+        return 0;
+    if (take_roles(q, e) != 0)
+        return -1;
+    if ((route->access & q->owner.roles) == 0)
         return err_set(e, ERR_FORBIDDEN, "this caller may not do that");
-    if (stopping && route->access != 0)
+    if (stopping)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
-    if (inflight >= INFLIGHT_MAX && route->access != 0)
+    if (inflight >= INFLIGHT_MAX)
         return err_set(e, ERR_OVERLOADED, "%u requests are under way already; try again", inflight);
     return 0;
 }
@@ -315,8 +326,7 @@ static struct request *request_new(struct http_request *http) {
     q->http = http;
     http->user = q;
     take_id(q);
-    /* AUTH=none, the only method so far: whoever reaches this has all roles. */
-    q->owner = (struct task_owner){q->id, "anonymous", GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
+    q->owner = (struct task_owner){q->id, "anonymous", 0};
     q->started_us = clock_monotonic_us();
     q->next = requests;
     q->link = &requests;

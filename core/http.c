@@ -257,8 +257,8 @@ static void on_head(struct request *r, const char *method, const char *version) 
         r->conn->deadline = loop_now_ms() + BODY_MS;
     if (check_head(r, version, &e) != 0)
         handler->on_refused(&r->pub, &e);
-    else if (r->too_large)
-        refuse_too_large(r);
+    else if (r->too_large && http_header(&r->pub, "Expect") != NULL)
+        refuse_too_large(r); /* who does not ask first reads the answer only after his body */
 }
 
 static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
@@ -481,6 +481,14 @@ fail:
         close(listen_fd);
     listen_fd = -1;
     return -1;
+}
+
+int http_probe(const char *host, uint16_t *port, struct err *e) {
+    if (http_listen(host, port, false, e) != 0)
+        return -1;
+    close(listen_fd);
+    listen_fd = -1;
+    return 0;
 }
 
 static void on_mhd_log(void *cls, const char *fmt, va_list ap) {

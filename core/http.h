@@ -36,8 +36,13 @@ struct http_handler {
     void (*on_end)(struct http_request *r);
 };
 
-/* Bind and listen; *port 0 takes a free one and sets it. */
+/* Bind and listen; *port 0 takes a free one and sets it.  Others may share the port only if all of
+ * them do. */
 int http_listen(const char *host, uint16_t *port, bool shared, struct err *e);
+
+/* The same for a moment and alone: whether anybody has the port, which those who share it cannot
+ * tell. */
+int http_probe(const char *host, uint16_t *port, struct err *e);
 
 /* Accept and serve; handler stays the caller's. */
 int http_init(const struct http_handler *handler, size_t max_body, struct err *e);

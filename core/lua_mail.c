@@ -54,8 +54,10 @@ static int wait_for(lua_State *L, struct mail_request *rq, lua_KFunction finish)
     struct mail_op *o = op_new(L, sizeof(*o), mail_op_cancel, mail_op_release);
 
     rq->deadline_ms = deadline_of(task_check(L));
+    task_bulk(true);
     if (!op_refused(L, &o->op))
         o->call = mail_start(rq, on_done, o);
+    task_bulk(false);
     return op_wait(L, &o->op, finish);
 }
 

@@ -108,8 +108,10 @@ static int l_store_finish(lua_State *L, int status, lua_KContext ctx) {
     (void)status;
     if (o->op.err.code != ERR_NONE)
         return op_push_err(L, &o->op);
+    task_bulk(true);
     n = push_reply(L, o->verb, &o->reply);
     op_close(&o->op);
+    task_bulk(false);
     return n;
 }
 
@@ -132,8 +134,10 @@ void *lua_store_op_new(lua_State *L, size_t size, enum store_verb verb, int docu
 int lua_store_op_start(lua_State *L, struct lua_store_op *o, struct store_request *rq,
                        lua_KFunction finish) {
     rq->fields = o->fields;
+    task_bulk(true); /* parts are megabytes, and SQLite reads them here and now */
     if (!op_refused(L, &o->op))
         o->call = store_start(rq, on_done, o);
+    task_bulk(false);
     json_decref(o->fields);
     o->fields = NULL;
     return op_wait(L, &o->op, finish);

@@ -91,6 +91,7 @@ static void all_cancel(struct op *op) {
 
     err_set(&e, ERR_CANCELLED, "what waited for this has ended");
     a->op = NULL;
+    o->all = NULL; /* the branches' from now on: they may end before the op is closed */
     for (struct branch *b = a->branches; b->all != NULL; b++)
         if (b->task != NULL) {
             task_disown(b->task);

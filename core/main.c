@@ -67,14 +67,15 @@ static const struct {
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "serve";
 
-    for (int i = 1; i < argc; i++)
+    for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             printf("%s", usage);
             return 0;
         }
-    if (strcmp(name, "--version") == 0) {
-        printf("paraph %s\n", PARAPH_VERSION);
-        return 0;
+        if (strcmp(argv[i], "--version") == 0) {
+            printf("paraph %s\n", PARAPH_VERSION);
+            return 0;
+        }
     }
     for (size_t i = 0; i < COUNT_OF(commands); i++)
         if (strcmp(commands[i].name, name) == 0) {

@@ -205,8 +205,7 @@ static int l_read(lua_State *L) {
 static void policy_error(struct reply *r, const char *request_id) {
     struct err e;
 
-    err_set(&e, ERR_POLICY_ERROR,
-            "a policy script failed; the log says where, under this request's id");
+    err_set(&e, ERR_POLICY_ERROR, REPLY_POLICY_ERROR);
     reply_error(r, &e, request_id, NULL);
 }
 

@@ -13,6 +13,9 @@
 
 #define REPLY_HEADERS_MAX 16
 
+/* All that a caller learns of a script that failed. */
+#define REPLY_POLICY_ERROR "a policy script failed; the log says where, under this request's id"
+
 struct reply {
     int status;
     struct blob *body; /* owned; NULL: empty */

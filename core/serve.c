@@ -59,8 +59,9 @@ static void report(const char *step, const struct err *e) {
 }
 
 static void log_ready(void) {
-    LOG(LOG_INFO, NULL, "ready", LOG_S("version", PARAPH_VERSION), LOG_S("host", env.host),
-        LOG_I("port", env.port), LOG_S("backend", env.backend == ENV_GOOGLE ? "google" : "local"),
+    LOG(LOG_INFO, NULL, "ready", LOG_S("version", PARAPH_VERSION), LOG_I("pid", getpid()),
+        LOG_S("host", env.host), LOG_I("port", env.port),
+        LOG_S("backend", env.backend == ENV_GOOGLE ? "google" : "local"),
         LOG_S("data_dir", env.backend == ENV_LOCAL ? env.data_dir : NULL), LOG_S("auth", env.auth),
         LOG_B("no_send", env.no_send), LOG_I("generation", gen_number(gen_live())));
 }
@@ -148,10 +149,23 @@ static int serve_here(void) {
 
 /* --- several: they share the port, the parent only watches ----------------------------------- */
 
-static volatile sig_atomic_t received;
+struct crew {
+    pid_t workers[64]; /* 0: has ended */
+    unsigned left;
+    bool stopping;
+    int status; /* the exit code */
+};
 
-static void on_parent_signal(int signum) {
-    received = signum;
+static sigset_t watched; /* by the parent, which takes them one after the other */
+
+static void watch_signals(void) {
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+
+    sigemptyset(&watched);
+    for (size_t i = 0; i < COUNT_OF(signals); i++)
+        sigaddset(&watched, signals[i]);
+    signal(SIGCHLD, SIG_DFL); /* whoever ignores it never sees a child end */
+    sigprocmask(SIG_BLOCK, &watched, NULL);
 }
 
 static pid_t spawn(void) {
@@ -159,70 +173,88 @@ static pid_t spawn(void) {
 
     if (pid != 0)
         return pid;
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGHUP, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &watched, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     _exit(serve_here());
 }
 
-static void pass_on(const pid_t *workers, int signum) {
+static void pass_on(const struct crew *c, int signum) {
     for (unsigned i = 0; i < env.workers; i++)
-        if (workers[i] > 0)
-            kill(workers[i], signum);
+        if (c->workers[i] > 0)
+            kill(c->workers[i], signum);
+}
+
+/* One cannot start: another would fare no better. */
+static void give_up(struct crew *c, int status) {
+    c->status = status;
+    c->stopping = true;
+    pass_on(c, SIGTERM);
+}
+
+static void start_worker(struct crew *c, unsigned i) {
+    pid_t pid = spawn();
+
+    if (pid > 0) {
+        c->workers[i] = pid;
+        c->left++;
+        return;
+    }
+    LOG(LOG_ERROR, NULL, "cannot start", LOG_S("error", strerror(errno)));
+    give_up(c, 1);
 }
 
 /* A worker that ended is replaced, until we are told to stop or one cannot even start. */
-static int supervise(pid_t *workers) {
-    unsigned left = env.workers;
-    bool stopping = false;
-    int worst = 0, status;
+static void on_worker_end(struct crew *c, pid_t pid, int status) {
+    unsigned i = 0;
+
+    while (i < env.workers && c->workers[i] != pid)
+        i++;
+    if (i == env.workers)
+        return;
+    c->workers[i] = 0;
+    c->left--;
+    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+        give_up(c, WEXITSTATUS(status));
+    if (c->stopping)
+        return;
+    LOG(LOG_ERROR, NULL, "a worker has died and is replaced", LOG_I("pid", pid),
+        LOG_I("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    sleep(RESPAWN_PAUSE_S);
+    start_worker(c, i);
+}
+
+static void supervise(struct crew *c) {
+    int signum, status;
     pid_t pid;
 
-    while (left > 0) {
-        if (received != 0) {
-            stopping |= received != SIGHUP;
-            pass_on(workers, received);
-            received = 0;
+    while (c->left > 0) {
+        if (sigwait(&watched, &signum) != 0)
+            continue;
+        if (signum != SIGCHLD) {
+            c->stopping |= signum != SIGHUP;
+            pass_on(c, signum);
+            continue;
         }
-        if ((pid = wait(&status)) < 0)
-            continue; /* a signal */
-        for (unsigned i = 0; i < env.workers; i++) {
-            if (workers[i] != pid)
-                continue;
-            workers[i] = 0;
-            if (WIFEXITED(status) && WEXITSTATUS(status) != 0) {
-                worst = WEXITSTATUS(status);
-                stopping = true;
-                pass_on(workers, SIGTERM);
-            }
-            if (stopping) {
-                left--;
-                continue;
-            }
-            LOG(LOG_ERROR, NULL, "a worker has died and is replaced", LOG_I("pid", pid),
-                LOG_I("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
-            sleep(RESPAWN_PAUSE_S);
-            workers[i] = spawn();
-        }
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+            on_worker_end(c, pid, status);
     }
-    return worst;
 }
 
 static int serve_workers(void) {
-    struct sigaction action = {.sa_handler = on_parent_signal};
-    pid_t workers[64] = {0};
+    struct crew crew = {0};
+    struct err e;
+    uint16_t port = env.port;
 
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
-    for (unsigned i = 0; i < env.workers; i++)
-        if ((workers[i] = spawn()) < 0) {
-            LOG(LOG_ERROR, NULL, "cannot start", LOG_S("error", strerror(errno)));
-            pass_on(workers, SIGTERM);
-            return 1;
-        }
-    return supervise(workers);
+    if (http_probe(env.host, &port, &e) != 0) {
+        report("listen", &e);
+        return 1;
+    }
+    env_bound(port);
+    watch_signals();
+    for (unsigned i = 0; i < env.workers && !crew.stopping; i++)
+        start_worker(&crew, i);
+    supervise(&crew);
+    return crew.status;
 }
 
 int serve(void) {

@@ -7,8 +7,9 @@
 -- Layers, from the bottom up. Includes point down, or to the side. A file is named without its
 -- ending; `a*` is every file that begins with a.
 local layers = {
-  { "base", "blob", "buf", "clock", "env", "err", "log", "mask" },
-  { "address", "crypto", "encode*", "html", "json_text", "mime*", "text*" },
+  { "base", "blob", "buf", "clock", "err", "log", "mask" },
+  -- The configuration is read with the codecs that will read it again.
+  { "address", "crypto", "encode*", "env", "html", "json_text", "mime*", "text*" },
   { "fetch*", "http*", "loop" },
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "sqlite*", "store" },
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.

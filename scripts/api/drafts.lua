@@ -26,7 +26,7 @@ local list_query = {
 
 local rejection = {
   type = "object",
-  properties = { reason = { type = "string", maxLength = 2000 } },
+  properties = { reason = { type = "string", format = "text", maxLength = 2000 } },
 }
 
 local test_request = {
@@ -194,6 +194,11 @@ function api.test(req)
   return { json = { status = "ok", message_id = sent.id } }
 end
 
+--- An etag as it stands in the header has quotes, and is the same.
+local function unquoted(etag)
+  return etag and (etag:match('^"(.+)"$') or etag)
+end
+
 local function sent_reply(message_id, thread_id, pixel_id)
   return {
     json = {
@@ -219,7 +224,7 @@ local function send(req, operation)
     return fail("no_send", "sending is switched off (NO_SEND); the draft is as it was")
   end
   sent, err =
-    delivery.send_draft(draft, request.etag, req.caller, operation and operation.id)
+    delivery.send_draft(draft, unquoted(request.etag), req.caller, operation and operation.id)
   if not sent then return nil, err end
   return sent_reply(sent.id, sent.thread_id, sent.pixel_id)
 end

@@ -24,6 +24,10 @@ function body.decode(req)
     return fail("unsupported_media_type",
       "the body must be JSON, with the Content-Type application/json")
   end
+  if (req.headers["content-encoding"] or "identity"):lower() ~= "identity" then
+    return fail("unsupported_media_type",
+      "the body must come as it is, without Content-Encoding: compressed ones are not taken")
+  end
   if not req.body or #req.body == 0 then
     return fail("malformed_json", "the body is empty; it must be a JSON object")
   end

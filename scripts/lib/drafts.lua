@@ -19,7 +19,7 @@ drafts.statuses = { "pending", "sending", "sent", "rejected" }
 -- What fits into a Firestore document with its indexes: bytes as JSON, and so many more for each
 -- value, which costs there up to 32 bytes besides its text, and 2 of 40,000 entries in indexes.
 local DOCUMENT_MAX, VALUE_BYTES = 900000, 45
-local ATTEMPTS = 5          -- of a change that others get in the way of
+local ATTEMPTS = 20 -- of a change that others get in the way of: so many at once all get in
 
 local function not_found()
   return fail("draft_not_found", "there is no draft with this id")

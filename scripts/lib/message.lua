@@ -178,7 +178,7 @@ end
 
 --- Content and message ids are written with <> in headers, and so by some callers.
 local function bare(id)
-  return id and (id:match("^<(.*)>$") or id)
+  return id and (id:match("^<(.+)>$") or id)
 end
 
 local function parts_of(fields, contents)

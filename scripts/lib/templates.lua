@@ -65,7 +65,7 @@ local function over(read)
     local path = "mail/" .. name
     local template, message = templates.load(path)
     if not template and not message then
-      return invalid("template", "there is no mail template of this name")
+      return invalid("template", ("there is no mail template '%s'"):format(name))
     end
     local ok, html = pcall(templates.render, path, vars)
     if ok then return html end

@@ -40,7 +40,7 @@ function blob:sha256() end
 ---@class paraph.request
 ---@field method string       "GET" for HEAD too
 ---@field path string         without the query
----@field query table<string, string>   percent-decoded
+---@field query table<string, string>   percent-decoded; what cannot be is as it was sent
 ---@field headers table<string, string> names in lower case; a value that is not UTF-8 is U+FFFD
 ---@field params table<string, string>  the parts of the path named in the route's pattern
 ---@field body? paraph.blob
@@ -50,7 +50,7 @@ function blob:sha256() end
 
 ---@class paraph.caller
 ---@field name string         "anonymous" under AUTH=none
----@field roles table<"draft"|"send"|"review"|"ops", true>
+---@field roles table<"draft"|"send"|"review"|"ops", true>  none on a public route
 
 --- What a handler returns (or nil and a paraph.err, which becomes the error answer).
 ---@class paraph.reply

@@ -1,19 +1,8 @@
 // Configuration and the command line: what is wrong is said at once, all of it (CONTRACT §1, §2).
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import net from "node:net";
 import { test } from "node:test";
 import { overlay, run, start, temporary } from "./lib/service.mjs";
-
-async function freePort() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return String(port);
-}
 
 // Exit 2 and one line for each of these variables, and no others.
 async function assertFaults(t, env, names = Object.keys(env)) {
@@ -32,7 +21,8 @@ test("every wrong variable is named, all at once", async (t) => {
     LOG_FORMAT: "xml", NO_SEND: "si", PIXEL_TRACKER_BASE_URL: "example.org", BACKEND: "mysql",
     RELOAD_INTERVAL: "often", GMAIL_CONCURRENCY: "many", DRAFT_COLLECTION: "a/b",
     SCRIPTS_DIR: "/nonexistent", TEMPLATES_DIR: "/dev/null", FIRESTORE_URL: "ftp://x",
-    GCE_METADATA_HOST: "http://x", GMAIL_USER: "nobody",
+    GCE_METADATA_HOST: "http://x", GMAIL_USER: "nobody", HOST: "127.0.0.1:80",
+    ALLOWED_SENDERS: "nobody",
   };
   const lines = await assertFaults(t, wrong);
   for (const [name, value] of Object.entries(wrong)) {
@@ -80,12 +70,17 @@ test("the google backend needs a mailbox", async (t) => {
   await assertFaults(t, { BACKEND: "google" }, ["GMAIL_USER"]);
 });
 
-test("a taken port: exit 1", async (t) => {
-  const service = await start(t);
-  const { code, stderr } = await run(t, ["serve"], { PORT: String(service.port) });
-  assert.equal(code, 1, stderr);
-  assert.match(stderr, new RegExp(`${service.port}`));
-  assert.match(stderr, /in use/i);
+test("a taken port: exit 1, with workers or without, whoever has it", async (t) => {
+  for (const WORKERS of ["1", "2"]) {
+    const service = await start(t, { WORKERS });
+    for (const mine of ["1", "2"]) {
+      const env = { PORT: String(service.port), WORKERS: mine };
+      const { code, stderr } = await run(t, ["serve"], env);
+      assert.equal(code, 1, stderr);
+      assert.match(stderr, new RegExp(`${service.port}`));
+      assert.match(stderr, /in use/i);
+    }
+  }
 });
 
 test("a DATA_DIR that cannot be: exit 1 and a sentence", async (t) => {
@@ -117,9 +112,11 @@ test("help, version, wrong usage", async (t) => {
     assert.match(stdout, /usage: paraph/);
     assert.equal(stderr, "");
   }
-  const version = await run(t, ["--version"]);
-  assert.equal(version.code, 0);
-  assert.match(version.stdout, /^paraph \d+\.\d+\.\d+\n$/);
+  for (const args of [["--version"], ["serve", "--version"], ["test", "--version"]]) {
+    const version = await run(t, args);
+    assert.equal(version.code, 0, args.join(" "));
+    assert.match(version.stdout, /^paraph \d+\.\d+\.\d+\n$/);
+  }
   for (const args of [["nonsense"], ["serve", "nonsense"], ["--nonsense"], ["test", "a", "b"],
     [""]]) {
     const { code, stderr } = await run(t, args);
@@ -146,9 +143,28 @@ test("paraph test: exit 0 if all pass, 1 if one fails, 2 if there is nothing", a
   assert.equal((await run(t, ["test", "/nonexistent"])).code, 2);
 });
 
+// What the first `count` workers said when they were ready.
+async function ready(service, count) {
+  const found = () => service.log.filter((e) => e.message === "ready");
+  await service.event(() => found().length >= count);
+  return found();
+}
+
 test("several workers share the port and the store", async (t) => {
-  const service = await start(t, { WORKERS: "2", PORT: await freePort() });
+  const service = await start(t, { WORKERS: "2" });
+  for (const { port } of await ready(service, 2)) assert.equal(port, service.port);
   const ids = await Promise.all(Array.from({ length: 40 }, () => service.draft()));
   const { drafts } = (await service.get("/drafts?limit=200")).json;
   assert.deepEqual(drafts.map((draft) => draft.draft_id).sort(), ids.sort());
+});
+
+test("a worker that dies is replaced, and all end together", async (t) => {
+  const service = await start(t, { WORKERS: "2" });
+  const [{ pid }] = await ready(service, 2);
+  process.kill(pid, "SIGKILL");
+  const pids = (await ready(service, 3)).map((event) => event.pid);
+  assert.equal(new Set([service.pid, ...pids]).size, 4);
+  assert.equal((await service.get("/health")).status, 200);
+  await service.stop();
+  assert.equal(service.log.filter((e) => e.message === "stopped").length, 2);
 });

@@ -162,8 +162,16 @@ test("50 drafts a page unless asked otherwise, 200 at most", async (t) => {
   await Promise.all(Array.from({ length: 55 }, (_, i) => service.draft({ subject: `n${i}` })));
   assert.equal((await service.get("/drafts")).json.drafts.length, 50);
   assert.equal((await service.get("/drafts?limit=200")).json.drafts.length, 55);
-  for (const limit of ["0", "201", "-1", "x", "", "1.5", "1e1", "99999999999999999999"]) {
+  for (const limit of ["0", "201", "-1", "x", "", "1.5", "1e1", "99999999999999999999", "%zz",
+    "%ff", "1%00"]) {
     assertRefused(await service.get(`/drafts?limit=${limit}`), 400, "invalid_field", "limit");
+  }
+});
+
+test("a parameter that nobody knows", async () => {
+  for (const [query, field] of [["x=1", "x"], ["Limit=1", "Limit"], ["%zz=1", "%zz"],
+    ["%ff", "%ff"], ["a%0a=", "a\n"]]) {
+    assertRefused(await service.get(`/drafts?${query}`), 400, "unknown_field", field);
   }
 });
 
@@ -202,6 +210,16 @@ test("a pending draft is edited under the names of POST /", async () => {
   assert.equal(reply.json.draft.draft_id, id);
   const message = await service.get(`/drafts/${id}/message`);
   assert.ok(message.text.includes("Hi again"));
+});
+
+test("twenty who edit at once all do", async () => {
+  const id = await service.draft();
+  const edits = Array.from({ length: 20 }, (_, i) => ({ metadata: { edit: i } }));
+  const replies = await Promise.all(edits.map((edit) => service.patch(`/drafts/${id}`, edit)));
+  for (const [i, reply] of replies.entries()) {
+    assert.equal(reply.status, 200, reply.text);
+    assert.deepEqual(reply.json.draft.metadata, { edit: i });
+  }
 });
 
 test("attachments are replaced and taken away", async () => {
@@ -258,6 +276,15 @@ test("a rejected draft says why, and stays rejected", async () => {
   assert.deepEqual(again.json.draft, document);
   assert.deepEqual(await service.document(id), document);
   assertRefused(await service.post("/send-draft", { draft_id: id }), 409, "rejected");
+});
+
+test("reasons that are none", async () => {
+  const id = await service.draft();
+  for (const reason of [7, [], {}, true, "a\0b", "x".repeat(2001)]) {
+    assertRefused(await service.post(`/drafts/${id}/reject`, { reason }), 400, "invalid_field",
+      "reason");
+  }
+  assert.equal((await service.document(id)).status, "pending");
 });
 
 test("a sent draft cannot be rejected", async () => {

@@ -142,6 +142,10 @@ test("threads", async () => {
     assert.equal(mail.inReplyTo, "one@example.com");
   });
   assert.match(bytes.toString(), /^References: <one@example\.com>\r$/m);
+  for (const id of ["<>", "one", "<a@b> <c@d>", "<a b@c>", "ü@example.com"]) {
+    assertRefused(await service.post("/", { ...letter, in_reply_to: id, mode: "draft" }), 400,
+      "invalid_field", "in_reply_to");
+  }
 });
 
 test("Date is now, Message-ID unique", async () => {
@@ -234,6 +238,7 @@ test("20 megabytes of attachment", async () => {
   const attachments = [{ filename: "big.bin", content: bytes.toString("base64") }];
   const id = await service.draft({ attachments });
   const shown = await service.get(`/drafts/${id}/message`);
+  assert.equal(shown.status, 200, shown.text.slice(0, 1000));
   const at = shown.bytes.indexOf(bytes.subarray(0, 57).toString("base64"));
   const end = shown.bytes.indexOf("\r\n--", at);
   const read = Buffer.from(shown.bytes.subarray(at, end).toString(), "base64");
@@ -266,6 +271,7 @@ test("templates that are none", async () => {
     const request = { to: letter.to, subject: "s", template, mode: "draft" };
     const reply = await service.post("/", request);
     assertRefused(reply, 400, "invalid_field", "template");
+    if (template === "missing") assert.match(reply.json.error, /'missing'/);
   }
   const both = { ...letter, template: "greeting", mode: "draft" };
   assertRefused(await service.post("/", both), 400, "invalid_field");

@@ -63,7 +63,7 @@ test("the pixel of a draft names the draft, from the sending on", async () => {
 test("an unknown pixel is an image all the same, and makes no document", async () => {
   const unknown = randomUUID();
   for (const query of ["", "?id=", "?id=nonsense", `?id=${unknown}`, "?id=%00", "?id=%27;--",
-    "?id=a&id=b", `?id=${"x".repeat(3000)}`, "?x=y"]) {
+    "?id=a&id=b", `?id=${"x".repeat(3000)}`, "?x=y", "?id=%zz", "?id=%ff", "?%", "?%e2%82=%"]) {
     const reply = await service.get(`/pixel${query}`);
     assertImage(reply);
     assertGif(reply.bytes);

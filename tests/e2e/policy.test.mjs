@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertRefused, overlay, put, start } from "./lib/service.mjs";
+import { assertRefused, overlay, put, run, start } from "./lib/service.mjs";
 
 const letter = { to: "ann@example.com", subject: "Hello", message: "Hi Ann!", mode: "send" };
 
@@ -100,6 +100,47 @@ test("scripts reach nothing but what they are given", async (t) => {
     assert.equal((await service.post("/", { ...letter, mode: "draft" })).status, 200);
     await service.stop();
   }
+});
+
+// --- access --------------------------------------------------------------------------------------
+
+const access = (body) => ({ "access.lua":
+  `local access = {}\nfunction access.roles(identity)\n${body}\nend\nreturn access` });
+
+test("access.lua says what a caller may do", async (t) => {
+  const roles = 'if identity.method == "none" and identity.name == "anonymous" then ' +
+    'return { "draft" } end error("who?")';
+  const service = await start(t, { SCRIPTS_DIR: await overlay(t, access(roles)) });
+  const id = await service.draft();
+  assertRefused(await service.post("/", letter), 403, "forbidden");
+  assertRefused(await service.get("/drafts"), 403, "forbidden");
+  assertRefused(await service.get(`/drafts/${id}/message`), 403, "forbidden");
+  assertRefused(await service.post("/send-draft", { draft_id: id }), 403, "forbidden");
+  for (const path of ["/health", "/ready", "/pixel"]) {
+    assert.equal((await service.get(path)).status, 200, path);
+  }
+  assert.deepEqual(await service.outbox(), []);
+});
+
+test("an access.lua that fails lets nobody in", async (t) => {
+  for (const body of ["return nil", 'return "send"', 'return { "boss" }', "return { 7 }",
+    'error("the bug is here")', "while true do end"]) {
+    const service = await start(t, { SCRIPTS_DIR: await overlay(t, access(body)) });
+    const reply = await service.get("/drafts");
+    assertRefused(reply, 500, "policy_error");
+    const id = reply.headers.get("x-request-id");
+    const event = await service.event((e) => e.request_id === id && e.severity === "ERROR");
+    assert.match(event.error, /access\.lua/);
+    assert.equal((await service.get("/health")).status, 200);
+    await service.stop();
+  }
+});
+
+test("an access.lua without roles() is refused at the start", async (t) => {
+  const scripts = await overlay(t, { "access.lua": "return {}" });
+  const { code, stderr } = await run(t, ["serve"], { SCRIPTS_DIR: scripts });
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /access\.lua/);
 });
 
 // --- reload --------------------------------------------------------------------------------------

@@ -19,9 +19,16 @@ const WAITING = {
       if not ok then return nil, err end
       return { json = { status = "ok", waited = req.query.ms } }
     end
+    local function branch(req)
+      local branches = { function() return wait(req) end, function() return wait(req) end }
+      local results, err = task.all(branches)
+      if not results then return nil, err end
+      return { json = { status = "ok", waited = req.query.ms } }
+    end
     return {
       { "GET", "/wait", handler = wait, access = "public", serve = "all" },
       { "GET", "/late", handler = wait, access = "public", serve = "all", deadline = 1 },
+      { "GET", "/branches", handler = branch, access = "public", serve = "all", deadline = 1 },
       { "GET", "/health", handler = health.alive, access = "public", serve = "all" },
       { "GET", "/ready", handler = health.ready, access = "public", serve = "all" },
     }`,
@@ -65,6 +72,13 @@ test("a request has a deadline", async (t) => {
   assertRefused(await service.get("/wait?ms=60000"), 504, "timeout");
   assertRefused(await late, 504, "timeout");
   assert.equal((await service.get("/wait?ms=1")).status, 200);
+});
+
+test("a deadline ends the branches of a request, and nothing else", async (t) => {
+  const service = await start(t, { SCRIPTS_DIR: await overlay(t, WAITING) });
+  const asked = Array.from({ length: 20 }, () => service.get("/branches?ms=60000"));
+  for (const reply of await Promise.all(asked)) assertRefused(reply, 504, "timeout");
+  assert.equal((await service.get("/branches?ms=1")).status, 200);
 });
 
 test("a client that leaves takes its task along", async (t) => {

@@ -112,6 +112,10 @@ test("the etag that the reviewer saw", async () => {
   assert.notEqual(edited, etag);
   const reply = await service.post("/send-draft", { draft_id: id, etag: edited.slice(1, -1) });
   assert.equal(reply.status, 200, reply.text);
+
+  const other = await service.draft();
+  const quoted = (await service.get(`/drafts/${other}/message`)).headers.get("etag");
+  assert.equal((await service.post("/send-draft", { draft_id: other, etag: quoted })).status, 200);
 });
 
 test("every member that a recipient sees changes the etag", async () => {

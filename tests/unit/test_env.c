@@ -31,7 +31,13 @@ static const char *const all[] = {"GMAIL_USER",
                                   "REQUEST_TIMEOUT",
                                   "K_SERVICE",
                                   "DRAFT_COLLECTION",
-                                  "PIXEL_COLLECTION"};
+                                  "PIXEL_COLLECTION",
+                                  "ALLOWED_SENDERS",
+                                  "LOCAL_SIGNATURE",
+                                  "DATA_DIR",
+                                  "GCE_METADATA_HOST",
+                                  "GMAIL_URL",
+                                  "OAUTH_TOKEN_URL"};
 
 static struct buf faults;
 
@@ -116,7 +122,23 @@ static void wrong_values(void **state) {
         {"HOST", "0.0.0.0"},
         {"K_SERVICE", "paraph"},
         {"PIXEL_COLLECTION", "email_drafts"},
+        {"HOST", "127.0.0.1:8080"},
+        {"HOST", "127.evil.invalid"},
+        {"DRAFT_COLLECTION", "__drafts__"},
+        {"DRAFT_COLLECTION", "a\nb"},
+        {"DATA_DIR", "/dev/null"},
+        {"LOCAL_SIGNATURE", "\xFF"},
+        {"GMAIL_USER", "a@@b.example"},
+        {"GMAIL_USER", "Ann <ann@example.com>"},
+        {"ALLOWED_SENDERS", "ann@example.com, bob"},
+        {"ALLOWED_SENDERS", "@"},
+        {"GCE_METADATA_HOST", "localhost:http"},
+        {"GMAIL_URL", "https://gmail.example/?x"},
+        {"OAUTH_TOKEN_URL", "https://x:70000/token"},
         {"PIXEL_TRACKER_BASE_URL", "https://x.example/\"><script>"},
+        {"PIXEL_TRACKER_BASE_URL", "https://x.example/#top"},
+        {"PIXEL_TRACKER_BASE_URL", "https:///x"},
+        {"PIXEL_TRACKER_BASE_URL", "https://x.example/\x01"},
         {"PIXEL_TRACKER_BASE_URL", "https://user@x.example"},
         {"RELOAD_INTERVAL", "99999999999999999999"}};
 
@@ -128,12 +150,47 @@ static void wrong_values(void **state) {
     }
 }
 
+static void right_values(void **state) {
+    static const char *const cases[][2] = {{"HOST", "::1"},
+                                           {"HOST", "localhost"},
+                                           {"HOST", "127.0.0.2"},
+                                           {"ALLOWED_SENDERS",
+                                            " ann@example.com,@example.org , zo\xC3\xAB@b\xC3\xBC"
+                                            "cher.example"},
+                                           {"GCE_METADATA_HOST", "metadata.internal"},
+                                           {"GCE_METADATA_HOST", "[::1]:8080"},
+                                           {"OAUTH_TOKEN_URL", "http://127.0.0.1:8080/token?x=y"},
+                                           {"PIXEL_TRACKER_BASE_URL", "https://[::1]"},
+                                           {"LOCAL_SIGNATURE", "<b>Zo\xC3\xAB</b>"},
+                                           {"DATA_DIR", "/no/such/dir"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        if (LOAD(cases[i][0], cases[i][1]) != 0)
+            fail_msg("%s=%s: %s", cases[i][0], cases[i][1], faults.data);
+}
+
+static void a_fault_is_one_line(void **state) {
+    (void)state;
+    assert_int_equal(LOAD("PORT", "8\n0\x7F", "SEND_MODE", "\r"), -1);
+    assert_non_null(strstr(faults.data, "PORT: '8?0?' is not"));
+    assert_non_null(strstr(faults.data, "SEND_MODE: '?' is not"));
+}
+
+/* A host that is not there is not "no loopback address" as well. */
+static void one_wrong_variable_is_one_fault(void **state) {
+    (void)state;
+    assert_int_equal(LOAD("HOST", "http://127.0.0.1"), -1);
+    assert_int_equal(strncmp(faults.data, "HOST: ", 6), 0);
+    assert_ptr_equal(strchr(faults.data, '\n'), faults.data + faults.len - 1);
+}
+
 static void no_password_is_told(void **state) {
     (void)state;
     assert_int_equal(LOAD("PIXEL_TRACKER_BASE_URL", "ftp://user:secret@x.example/"), -1);
     assert_non_null(strstr(faults.data, "PIXEL_TRACKER_BASE_URL: "));
     assert_null(strstr(faults.data, "secret"));
-    assert_int_equal(LOAD("PIXEL_TRACKER_BASE_URL", "https://x.example/@here?a@b"), 0);
+    assert_int_equal(LOAD("OAUTH_TOKEN_URL", "https://x.example/@here?a@b"), 0);
 }
 
 static void tracking_needs_a_base_url(void **state) {
@@ -163,6 +220,9 @@ int main(void) {
         cmocka_unit_test(a_free_port_becomes_part_of_the_pixel),
         cmocka_unit_test(every_fault_is_reported_at_once),
         cmocka_unit_test(wrong_values),
+        cmocka_unit_test(right_values),
+        cmocka_unit_test(a_fault_is_one_line),
+        cmocka_unit_test(one_wrong_variable_is_one_fault),
         cmocka_unit_test(no_password_is_told),
         cmocka_unit_test(tracking_needs_a_base_url),
         cmocka_unit_test(the_backend_follows_the_place),
