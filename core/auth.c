@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth_adc.h"
 #include "auth_chain.h"
+#include "clock.h"
+#include "crypto.h"
 #include "env.h"
-#include "google_exchange.h"
 #include "log.h"
 
 /* Google's servers keep a token until 4 minutes before its end: asked earlier, they give the same
@@ -88,7 +88,7 @@ static void tell_all(struct entry *n, const struct err *e, const char *value,
 /* --- entries --------------------------------------------------------------------------------- */
 
 static void drop_value(struct entry *n) {
-    auth_adc_wipe(n->value);
+    crypto_wipe(n->value);
     free(n->quota_project);
     n->value = n->quota_project = NULL;
 }
@@ -164,7 +164,7 @@ static struct entry *add(enum auth_chain_goal goal, const char *mailbox, const c
 
 static void land_badly(struct entry *n, const struct err *e, bool transient) {
     struct err failure = *e;
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
 
     stop(n);
     n->failure = failure;
@@ -177,7 +177,7 @@ static void land_badly(struct entry *n, const struct err *e, bool transient) {
 }
 
 static void land(struct entry *n, const struct auth_chain_result *r) {
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
     char *value = strdup(r->value);
     char *quota_project = r->quota_project != NULL ? strdup(r->quota_project) : NULL;
     struct err none = {.code = ERR_NONE};
@@ -277,7 +277,7 @@ static void tell_value(const struct auth_call *c, const struct entry *n) {
     if (value == NULL)
         err_set(&e, ERR_INTERNAL_ERROR, "out of memory");
     tell(c, &e, value, quota_project);
-    auth_adc_wipe(value);
+    crypto_wipe(value);
     free(quota_project);
 }
 
@@ -305,7 +305,7 @@ static struct auth_call *wait_for(struct entry *n, const struct auth_call *asked
 
 static struct auth_call *ask(enum auth_chain_goal goal, const char *mailbox, const char *scopes,
                              const struct auth_call *asked) {
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
     struct entry *n;
     struct err failure;
 

@@ -34,7 +34,4 @@ void auth_adc_free(struct auth_adc *adc);
 /* Is this a service account's address or unique id, and nothing that would change a URL? */
 bool auth_adc_is_account(const char *s);
 
-/* Overwrite a string and free it; NULL-safe. */
-void auth_adc_wipe(char *secret);
-
 #endif

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "auth.h"
-#include "auth_adc.h"
+#include "clock.h"
+#include "crypto.h"
 #include "env.h"
 #include "google_exchange.h"
 #include "loop.h"
@@ -33,8 +34,8 @@ static bool is_emulated(const struct google_call *c) {
 }
 
 static void forget_token(struct google_call *c) {
-    auth_adc_wipe(c->bearer);
-    auth_adc_wipe(c->authorization);
+    crypto_wipe(c->bearer);
+    crypto_wipe(c->authorization);
     free(c->quota_project);
     c->bearer = c->authorization = c->quota_project = NULL;
     c->rq.nheaders = 0;
@@ -159,7 +160,7 @@ static void on_too_late(void *arg) {
 
 static int start_token(struct google_call *c, struct err *e) {
     static const struct auth_token emulators = {"owner", NULL};
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
 
     if (is_emulated(c))
         keep_token(c, &emulators);
@@ -193,7 +194,7 @@ static struct google_call *make_call(const struct google_request *rq) {
         .url = c->url,
         .body = rq->body != NULL ? blob_ref(rq->body) : NULL,
         .repeatable = rq->repeatable,
-        .deadline_ms = google_exchange_now_ms() + timeout_ms,
+        .deadline_ms = clock_monotonic_ms() + timeout_ms,
         .max_bytes = rq->max_bytes};
     if (c->step != NULL && c->method != NULL && c->url != NULL &&
         (c->content_type != NULL) == (rq->content_type != NULL) &&

@@ -29,10 +29,6 @@ struct google_exchange {
 
 static int attempt(struct google_exchange *x, struct err *e);
 
-uint64_t google_exchange_now_ms(void) {
-    return clock_monotonic_us() / 1000;
-}
-
 void google_exchange_wipe(json_t *tree) {
     const char *name;
     json_t *value;
@@ -192,7 +188,7 @@ static bool start_again(struct google_exchange *x, const struct google_answer *a
         return false;
     if (wait < asked)
         wait = asked;
-    if (google_exchange_now_ms() + wait >= x->rq->deadline_ms)
+    if (clock_monotonic_ms() + wait >= x->rq->deadline_ms)
         return false;
     x->unknown = x->unknown || a->unknown;
     x->timer = loop_timer_start(wait, on_timer, x);
@@ -214,7 +210,7 @@ static void on_reply(const struct fetch_reply *reply, void *arg) {
 
 static int attempt(struct google_exchange *x, struct err *e) {
     const struct google_exchange_request *rq = x->rq;
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
     uint64_t left = now < rq->deadline_ms ? rq->deadline_ms - now : 1;
     struct fetch_request fetch = {.method = rq->method,
                                   .url = rq->url,

@@ -37,7 +37,7 @@ struct google_exchange_request {
     bool repeatable;      /* harmless to repeat though it may have been processed */
     bool text;            /* the answer is no JSON */
     uint64_t attempt_ms;  /* for each attempt; 0: until the deadline */
-    uint64_t deadline_ms; /* of clock_monotonic_us() / 1000 */
+    uint64_t deadline_ms; /* of clock_monotonic_ms() */
     size_t max_bytes;     /* of an answer; 0: 8 MiB */
 };
 
@@ -61,9 +61,6 @@ struct google_exchange *google_exchange_start(const struct google_exchange_reque
                                               google_exchange_done_fn *done, void *arg,
                                               struct err *e);
 void google_exchange_cancel(struct google_exchange **xp); /* NULL-safe, sets *xp to NULL */
-
-/* The clock of deadlines. */
-uint64_t google_exchange_now_ms(void);
 
 /* Overwrite a tree's strings and let go of it; NULL-safe. */
 void google_exchange_wipe(json_t *tree);
