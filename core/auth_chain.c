@@ -101,6 +101,7 @@ static int refresh(struct auth_chain *c, struct err *e) {
     struct buf form;
 
     buf_init(&form, AUTH_LEG_REQUEST_MAX);
+    buf_reserve(&form, AUTH_LEG_REQUEST_MAX); /* at once: it is wiped as a whole */
     auth_leg_add_field(&form, "grant_type", "refresh_token");
     auth_leg_add_field(&form, "client_id", c->adc.client_id);
     auth_leg_add_field(&form, "client_secret", c->adc.client_secret);

@@ -73,6 +73,8 @@ static void detach(struct fetch *f) {
 
 static void destroy(struct fetch *f) {
     curl_easy_cleanup(f->easy);
+    for (struct curl_slist *h = f->headers; h != NULL; h = h->next) /* some are secret */
+        explicit_bzero(h->data, strlen(h->data));
     curl_slist_free_all(f->headers);
     blob_unref(f->request_body);
     buf_free(&f->head);
@@ -287,7 +289,7 @@ static int add_header(struct fetch *f, const struct fetch_header *h, struct err 
     buf_addf(&line, *h->value != '\0' ? "%s: %s" : "%s;", h->name, h->value);
     rc = buf_failed(&line) ? err_set(e, ERR_INTERNAL_ERROR, "header %.40s is too long", h->name)
                            : add_line(f, line.data, e);
-    buf_free(&line);
+    buf_wipe(&line);
     return rc;
 }
 

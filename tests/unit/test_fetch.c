@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <curl/curl.h>
+
 #include "canned_server.h"
 #include "crypto.h"
 #include "env.h"
@@ -261,6 +263,35 @@ static void test_request_head(void **state) {
         free(head);
         forget(&o);
     }
+}
+
+/* What curl is given of a request's head, as it is when it is freed: --wrap puts this in place of
+ * curl's. */
+static unsigned lines_freed, lines_readable;
+
+void __real_curl_slist_free_all(struct curl_slist *list);
+void __wrap_curl_slist_free_all(struct curl_slist *list);
+
+void __wrap_curl_slist_free_all(struct curl_slist *list) {
+    for (const struct curl_slist *line = list; line != NULL; line = line->next) {
+        lines_freed++;
+        lines_readable += line->data[0] != '\0';
+    }
+    __real_curl_slist_free_all(list);
+}
+
+static void test_request_head_is_wiped(void **state) {
+    static const struct fetch_header headers[] = {{"Authorization", "Bearer secret"}};
+    struct outcome o = {0};
+
+    (void)state;
+    lines_freed = lines_readable = 0;
+    start((struct fetch_request){.headers = headers, .nheaders = 1}, "/echo-head", on_done, &o);
+    loop_run();
+    assert_non_null(memmem(o.body->data, o.body->len, "Bearer secret", 13));
+    assert_true(lines_freed > 0);
+    assert_int_equal(lines_readable, 0);
+    forget(&o);
 }
 
 static void test_head(void **state) {
@@ -766,6 +797,7 @@ int main(void) {
         TEST(test_failures),
         TEST(test_reply_headers),
         TEST(test_request_head),
+        TEST(test_request_head_is_wiped),
         TEST(test_head),
         TEST(test_content_type_is_the_callers),
         TEST(test_malformed_requests),
