@@ -25,6 +25,7 @@ struct google_exchange {
     unsigned attempts;
     uint64_t attempt_us; /* when the last one began */
     bool unknown;        /* an earlier one may have been processed */
+    bool http1;          /* HTTP/2 has failed: not again */
 };
 
 static int attempt(struct google_exchange *x, struct err *e);
@@ -200,6 +201,7 @@ static void on_reply(const struct fetch_reply *reply, void *arg) {
     struct google_answer a = {0};
 
     x->fetch = NULL;
+    x->http1 = x->http1 || reply->http2;
     judge(x->rq, reply, &a);
     log_attempt(x, &a);
     if (start_again(x, &a))
@@ -218,7 +220,8 @@ static int attempt(struct google_exchange *x, struct err *e) {
                                   .nheaders = rq->nheaders,
                                   .body = rq->body,
                                   .timeout_ms = left,
-                                  .max_bytes = rq->max_bytes};
+                                  .max_bytes = rq->max_bytes,
+                                  .http1 = x->http1};
     struct err why;
 
     if (rq->attempt_ms > 0 && rq->attempt_ms < left)

@@ -8,12 +8,8 @@
 #include <cmocka.h>
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -23,6 +19,7 @@
 #include "env.h"
 #include "fetch.h"
 #include "loop.h"
+#include "tls_server.h"
 
 /* --- each test ------------------------------------------------------------------------------- */
 
@@ -532,6 +529,23 @@ static void test_large_body(void **state) {
     blob_unref(body);
 }
 
+/* More than all the buffers on the way hold, so that it cannot be sent to the end. */
+static void test_early_refusal(void **state) {
+    const size_t size = 64 * MIB;
+    struct blob *body = blob_own(calloc(1, size), size);
+    struct outcome o = {0};
+
+    (void)state;
+    start((struct fetch_request){.method = "POST", .body = body}, "/early", on_done, &o);
+    blob_unref(body);
+    loop_run();
+    assert_int_equal(o.calls, 1);
+    assert_body(&o, "too");
+    assert_int_equal(o.status, 413);
+    assert_string_equal(header(&o, "x-early"), "yes");
+    forget(&o);
+}
+
 /* --- cancelling, starting from done, ending -------------------------------------------------- */
 
 struct chain {
@@ -667,101 +681,25 @@ static void test_get_is_repeated(void **state) {
 
 /* --- TLS ------------------------------------------------------------------------------------- */
 
-struct tls_server {
-    pid_t pid;
-    unsigned port;
-    char dir[32];
-};
-
-static int run_openssl(char *const argv[], int out) {
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(out, STDOUT_FILENO);
-        if (freopen("/dev/null", "w", stderr) != NULL)
-            execvp(argv[0], argv);
-        _exit(127);
-    }
-    return pid;
-}
-
-/* OpenSSL's own test server, with a certificate that nobody vouches for; false if there is no
- * openssl program. */
-static bool start_tls(struct tls_server *s) {
-    char key[64], cert[64], line[256];
-    char *const make[] = {(char[]){"openssl"},
-                          (char[]){"req"},
-                          (char[]){"-x509"},
-                          (char[]){"-newkey"},
-                          (char[]){"ec"},
-                          (char[]){"-pkeyopt"},
-                          (char[]){"ec_paramgen_curve:P-256"},
-                          (char[]){"-nodes"},
-                          (char[]){"-subj"},
-                          (char[]){"/CN=127.0.0.1"},
-                          (char[]){"-addext"},
-                          (char[]){"subjectAltName=IP:127.0.0.1"},
-                          (char[]){"-keyout"},
-                          key,
-                          (char[]){"-out"},
-                          cert,
-                          NULL};
-    char *const serve_it[] = {(char[]){"openssl"},
-                              (char[]){"s_server"},
-                              (char[]){"-accept"},
-                              (char[]){"127.0.0.1:0"},
-                              (char[]){"-www"},
-                              (char[]){"-key"},
-                              key,
-                              (char[]){"-cert"},
-                              cert,
-                              NULL};
-    int out[2], status;
-    FILE *lines;
-
-    strcpy(s->dir, "/tmp/test_fetch.XXXXXX");
-    assert_non_null(mkdtemp(s->dir));
-    snprintf(key, sizeof(key), "%s/key", s->dir);
-    snprintf(cert, sizeof(cert), "%s/cert", s->dir);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    waitpid(run_openssl(make, out[1]), &status, 0);
-    s->pid = status == 0 ? run_openssl(serve_it, out[1]) : -1;
-    close(out[1]);
-    lines = fdopen(out[0], "r");
-    s->port = 0;
-    while (s->pid > 0 && s->port == 0 && fgets(line, sizeof(line), lines) != NULL)
-        sscanf(line, "ACCEPT 127.0.0.1:%u", &s->port);
-    fclose(lines);
-    return s->pid > 0;
-}
-
-static void stop_tls(struct tls_server *s) {
-    char path[64];
-
-    if (s->pid > 0) {
-        kill(s->pid, SIGKILL);
-        waitpid(s->pid, NULL, 0);
-    }
-    snprintf(path, sizeof(path), "%s/key", s->dir);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/cert", s->dir);
-    unlink(path);
-    rmdir(s->dir);
-}
-
 static void test_unknown_certificate(void **state) {
-    struct tls_server s;
+    struct tls_server s; /* OpenSSL's own, for tests */
+    char *const argv[] = {(char[]){"openssl"},
+                          (char[]){"s_server"},
+                          (char[]){"-accept"},
+                          (char[]){"127.0.0.1:0"},
+                          (char[]){"-www"},
+                          (char[]){"-key"},
+                          s.key,
+                          (char[]){"-cert"},
+                          s.cert,
+                          NULL};
     struct outcome o = {0};
     struct err e;
     char url[64];
 
     (void)state;
-    if (!start_tls(&s)) {
-        stop_tls(&s);
-        skip();
-    }
-    assert_true(s.port > 0);
+    make_certificate(&s);
+    start_tls(&s, argv, "ACCEPT 127.0.0.1:%u");
     snprintf(url, sizeof(url), "https://127.0.0.1:%u/?key=topsecret", s.port);
     assert_non_null(fetch_start(&(struct fetch_request){.url = url}, on_done, &o, &e));
     loop_run();
@@ -809,6 +747,7 @@ int main(void) {
         TEST(test_idle_connection_is_closed),
         TEST(test_parallel),
         TEST(test_large_body),
+        TEST(test_early_refusal),
         TEST(test_cancel_in_flight),
         TEST(test_cancel_before_the_first_turn),
         TEST(test_start_from_done),
