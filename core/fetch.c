@@ -134,8 +134,15 @@ static void fill_reply(struct fetch *f, struct fetch_reply *reply) {
     reply->nheaders = f->head.n;
 }
 
+/* An answer that on_header() or on_body() has refused, and a server that is not who it should be:
+ * the same again, however often one asks. */
+static bool is_lasting(CURLcode rc) {
+    return rc == CURLE_WRITE_ERROR || rc == CURLE_PEER_FAILED_VERIFICATION ||
+           rc == CURLE_SSL_CACERT_BADFILE;
+}
+
 /* curl's sentence names host, port and numbers; it may quote what the server sent. */
-static void fill_err(struct fetch *f, CURLcode rc, struct err *e) {
+static void fill_err(struct fetch *f, CURLcode rc, struct fetch_reply *reply) {
     const char *why = f->refusal[0] != '\0' ? f->refusal
                       : f->fault[0] != '\0' ? f->fault
                                             : curl_easy_strerror(rc);
@@ -143,8 +150,10 @@ static void fill_err(struct fetch *f, CURLcode rc, struct err *e) {
     for (char *s = f->fault; *s != '\0'; s++)
         if (*s < ' ' || *s > '~')
             *s = '?';
-    err_set(e, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_FETCH_ERROR,
+    err_set(&reply->err, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_FETCH_ERROR,
             "the exchange with %s failed: %s", f->origin, why);
+    reply->lasting = is_lasting(rc);
+    reply->http2 = rc == CURLE_HTTP2_STREAM || rc == CURLE_HTTP2;
 }
 
 /* Has a refusal come although its request could not be sent to the end? */
@@ -165,7 +174,6 @@ static void finish(struct fetch *f, CURLcode rc) {
     detach(f);
     curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
     reply.sent = request_bytes > 0;
-    reply.http2 = rc == CURLE_HTTP2_STREAM || rc == CURLE_HTTP2;
     if (rc != CURLE_OK && is_refused_early(f))
         rc = CURLE_OK;
     if (rc == CURLE_OK && f->head.open) { /* curl takes a connection's end for the head's */
@@ -173,7 +181,7 @@ static void finish(struct fetch *f, CURLcode rc) {
         rc = CURLE_PARTIAL_FILE;
     }
     if (rc != CURLE_OK)
-        fill_err(f, rc, &reply.err);
+        fill_err(f, rc, &reply);
     else
         fill_reply(f, &reply);
     f->done(&reply, f->arg);

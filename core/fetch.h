@@ -38,6 +38,7 @@ struct fetch_request {
 struct fetch_reply {
     struct err err; /* ERR_TIMEOUT, ERR_FETCH_ERROR; code ERR_NONE: there is a status */
     bool sent;      /* with err: the request may have reached the server */
+    bool lasting;   /* with err: another attempt would end in the same way */
     bool http2;     /* with err: HTTP/2 itself failed; without it there may be an answer */
     int status;
     const struct fetch_header *headers; /* the last response's; live as long as body */

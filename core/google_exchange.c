@@ -108,7 +108,7 @@ static void judge_failure(const struct google_exchange_request *rq, const struct
     err_set(&a->err, reply->err.code == ERR_TIMEOUT ? ERR_TIMEOUT : google_remedy_code(rq->peer),
             "%s: %s", rq->names.step, why.data);
     buf_free(&why);
-    a->transient = true;
+    a->transient = !reply->lasting;
     a->unknown = reply->sent;
 }
 

@@ -58,7 +58,7 @@ static int tear_down(void **state) {
 struct outcome {
     unsigned calls;
     struct err err;
-    bool sent;
+    bool sent, lasting;
     int status;
     const struct fetch_header *headers;
     size_t nheaders;
@@ -71,6 +71,7 @@ static void on_done(const struct fetch_reply *reply, void *arg) {
     o->calls++;
     o->err = reply->err;
     o->sent = reply->sent;
+    o->lasting = reply->lasting;
     o->status = reply->status;
     o->headers = reply->headers;
     o->nheaders = reply->nheaders;
@@ -167,16 +168,17 @@ static void test_answers(void **state) {
 static void test_failures(void **state) {
     static const struct {
         const char *path, *says;
+        bool lasting;
     } cases[] = {
-        {"/truncated", "41 bytes remaining"},
-        {"/truncated-chunk", ""},
-        {"/truncated-head", "in its head"},
-        {"/bad-chunk", ""},
-        {"/garbage", ""},
-        {"/silent", "Empty reply"},
-        {"/reset", "reset"},
-        {"/too-many-headers", "the answer's head has more than 65536 bytes"},
-        {"/large", "8388608 bytes"},
+        {"/truncated", "41 bytes remaining", false},
+        {"/truncated-chunk", "", false},
+        {"/truncated-head", "in its head", false},
+        {"/bad-chunk", "", false},
+        {"/garbage", "", false},
+        {"/silent", "Empty reply", false},
+        {"/reset", "reset", false},
+        {"/too-many-headers", "the answer's head has more than 65536 bytes", true},
+        {"/large", "8388608 bytes", true},
     };
     struct outcome o;
     char origin[64];
@@ -189,6 +191,7 @@ static void test_failures(void **state) {
         snprintf(origin, sizeof(origin), "http://127.0.0.1:%u failed", server.port);
         assert_contains(o.err.message, origin);
         assert_true(o.sent);
+        assert_int_equal(o.lasting, cases[i].lasting);
         assert_int_equal(o.status, 0);
         assert_null(o.body);
     }
@@ -389,6 +392,7 @@ static void test_nothing_sent(void **state) {
         assert_int_equal(o.calls, 1);
         assert_true(o.err.code == ERR_FETCH_ERROR || o.err.code == ERR_TIMEOUT);
         assert_false(o.sent);
+        assert_false(o.lasting);
         assert_lacks(o.err.message, "topsecret");
         assert_contains(o.err.message, i == 2 ? "http://name.invalid:" : "http://127.0.0.1:");
         forget(&o);
@@ -709,6 +713,7 @@ static void test_unknown_certificate(void **state) {
     assert_contains(o.err.message, "https://127.0.0.1:");
     assert_lacks(o.err.message, "topsecret");
     assert_false(o.sent);
+    assert_true(o.lasting);
 }
 
 /* A server that does not speak TLS at all. */

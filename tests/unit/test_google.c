@@ -156,7 +156,9 @@ static void test_answers(void **state) {
     forget(&o);
     ANSWERS(API, {200, "{\"large\":\"0123456789\"}", ""});
     rq.max_bytes = 8;
+    rq.repeatable = true; /* to no purpose */
     o = run(rq);
+    assert_int_equal(calls(API), 1);
     assert_int_equal(o.reply.err.code, ERR_FIRESTORE_ERROR);
     assert_contains(o.reply.err.message, "more than 8 bytes");
 }
