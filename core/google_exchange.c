@@ -85,6 +85,12 @@ static void log_attempt(const struct google_exchange *x, const struct google_ans
 
 /* --- judging an answer ----------------------------------------------------------------------- */
 
+/* A quota that is full again tomorrow. */
+static bool is_of_the_day(const struct google_error *ge) {
+    return strcasestr(ge->message, "per day") != NULL || strcasestr(ge->message, "daily") != NULL;
+}
+
+/* Gmail's rate limits are its callers' business: they hold back the whole mailbox. */
 static bool is_transient(const struct google_exchange_request *rq, const struct google_error *ge) {
     static const char *const words[] = {"ABORTED", "internal_failure", "server_error",
                                         "temporarily_unavailable"};
@@ -96,7 +102,7 @@ static bool is_transient(const struct google_exchange_request *rq, const struct 
     for (size_t i = 0; i < COUNT_OF(statuses); i++)
         if (ge->status == statuses[i])
             return true;
-    return ge->status == 429 && (rq->peer & TOKEN_PEERS) != 0;
+    return ge->status == 429 && rq->peer != GOOGLE_PEER_GMAIL && !is_of_the_day(ge);
 }
 
 static void judge_failure(const struct google_exchange_request *rq, const struct fetch_reply *reply,
@@ -117,7 +123,7 @@ static void judge_refusal(const struct google_exchange_request *rq, struct googl
     google_error_read(&a->error, status, a->headers, a->nheaders, a->json, clock_now_us());
     google_remedy_tell(&a->err, rq->peer, &a->error, &rq->names);
     a->transient = is_transient(rq, &a->error);
-    a->unknown = status >= 500 || status == 408;
+    a->unknown = status >= 499 || status == 408; /* 499: CANCELLED, halfway perhaps */
 }
 
 static void judge(const struct google_exchange_request *rq, const struct fetch_reply *reply,

@@ -3,9 +3,9 @@
  *
  * Repeated, with full jitter and inside the deadline: failures after which nothing can have been
  * processed (no connection, no TLS), and transient ones of a request that is marked repeatable.
- * Where HTTP/2 failed, the next attempt does without.
- * What a server asks to be given (RetryInfo, Retry-After) is waited for, or the failure told where
- * the deadline does not allow it.  Rate limits of Gmail and Firestore are never repeated here.
+ * Where HTTP/2 failed, the next attempt does without.  What a server asks to be given (RetryInfo,
+ * Retry-After) is waited for, or the failure told where the deadline does not allow it.  Rate
+ * limits of Gmail and quotas of a day are never repeated here.
  *
  * Every attempt is one debug event, with both bodies as google_mask.h lets them be told.
  *

@@ -239,6 +239,9 @@ static void test_no_token(void **state) {
 
 #define ERROR(code, status) "{\"error\":{\"code\":" code ",\"status\":\"" status "\"}}"
 
+#define EXHAUSTED(message)                                                                         \
+    "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"" message "\"}}"
+
 static void test_repetition(void **state) {
     static const struct {
         enum google_api api;
@@ -266,7 +269,25 @@ static void test_repetition(void **state) {
          200,
          false,
          ""},
+        {GOOGLE_FIRESTORE,
+         true,
+         {429, EXHAUSTED("Quota exceeded."), ""},
+         {200, "{}", ""},
+         2,
+         ERR_NONE,
+         200,
+         false,
+         ""},
         /* and for ever */
+        {GOOGLE_FIRESTORE,
+         true,
+         {429, EXHAUSTED("Quota exceeded."), ""},
+         {429, EXHAUSTED("Quota exceeded."), ""},
+         5,
+         ERR_RATE_LIMITED,
+         429,
+         false,
+         "RESOURCE_EXHAUSTED"},
         {GOOGLE_GMAIL, true, {503, "", ""}, {503, "", ""}, 5, ERR_GMAIL_ERROR, 503, true, ""},
         {GOOGLE_FIRESTORE,
          true,
@@ -331,14 +352,32 @@ static void test_repetition(void **state) {
         {GOOGLE_GMAIL, true, {429, "", ""}, {200, "{}", ""}, 1, ERR_RATE_LIMITED, 429, false, ""},
         {GOOGLE_FIRESTORE,
          true,
-         {429, ERROR("429", "RESOURCE_EXHAUSTED"), ""},
+         {429, EXHAUSTED("limit 'Free daily reads per project' of service"), ""},
          {200, "{}", ""},
          1,
          ERR_RATE_LIMITED,
          429,
          false,
          "RESOURCE_EXHAUSTED"},
+        {GOOGLE_FIRESTORE,
+         false,
+         {499, ERROR("499", "CANCELLED"), ""},
+         {200, "{}", ""},
+         1,
+         ERR_FIRESTORE_ERROR,
+         499,
+         true,
+         "CANCELLED"},
         /* more than the deadline allows */
+        {GOOGLE_FIRESTORE,
+         true,
+         {429, EXHAUSTED("Quota exceeded."), "Retry-After: 30\r\n"},
+         {200, "{}", ""},
+         1,
+         ERR_RATE_LIMITED,
+         429,
+         false,
+         "RESOURCE_EXHAUSTED"},
         {GOOGLE_GMAIL,
          true,
          {503, "", "Retry-After: 30\r\n"},
