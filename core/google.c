@@ -11,11 +11,13 @@
 #include "google_exchange.h"
 #include "loop.h"
 
+#define UPLOAD_BYTES_PER_MS 100 /* that a slow line takes */
+
 struct google_call {
     enum google_api api;
     google_done_fn *done;
     void *arg;
-    char *step, *mailbox, *scopes, *method, *url, *content_type;
+    char *step, *mailbox, *method, *url, *content_type;
     char *bearer, *authorization, *quota_project;
     struct google_exchange_request rq;
     struct auth_call *auth; /* one of the two is under way */
@@ -49,7 +51,6 @@ static void destroy(struct google_call *c) {
     blob_unref(c->rq.body);
     free(c->step);
     free(c->mailbox);
-    free(c->scopes);
     free(c->method);
     free(c->url);
     free(c->content_type);
@@ -87,7 +88,7 @@ static void on_answer(struct google_answer *a, void *arg) {
     if (a->status == 401 && !c->refused && !is_emulated(c)) {
         c->refused = true;
         c->unknown = a->unknown;
-        auth_refused(c->mailbox, c->scopes, c->bearer);
+        auth_refused(c->mailbox, env.gmail_scopes, c->bearer);
         if (start_token(c, &e) != 0)
             fail(c, &e);
         return;
@@ -165,7 +166,7 @@ static int start_token(struct google_call *c, struct err *e) {
     if (is_emulated(c))
         keep_token(c, &emulators);
     else
-        c->auth = auth_start(c->mailbox, c->scopes, on_token, c);
+        c->auth = auth_start(c->mailbox, env.gmail_scopes, on_token, c);
     if (c->auth == NULL)
         return start_exchange(c, e);
     c->timer =
@@ -173,9 +174,14 @@ static int start_token(struct google_call *c, struct err *e) {
     return 0;
 }
 
+static uint64_t time_for(const struct google_request *rq) {
+    size_t bytes = rq->body != NULL ? rq->body->len : 0;
+
+    return env.upstream_timeout * 1000ULL + bytes / UPLOAD_BYTES_PER_MS;
+}
+
 static struct google_call *make_call(const struct google_request *rq) {
     struct google_call *c = calloc(1, sizeof(*c));
-    uint64_t timeout_ms = rq->timeout_ms > 0 ? rq->timeout_ms : env.upstream_timeout * 1000ULL;
     bool gmail = rq->api == GOOGLE_GMAIL;
 
     if (c == NULL)
@@ -183,22 +189,20 @@ static struct google_call *make_call(const struct google_request *rq) {
     c->api = rq->api;
     c->step = copy(rq->step);
     c->mailbox = gmail ? copy(rq->mailbox) : NULL;
-    c->scopes = gmail ? copy(rq->scopes != NULL ? rq->scopes : env.gmail_scopes) : NULL;
     c->method = copy(rq->method);
     c->url = copy(rq->url);
     c->content_type = copy(rq->content_type);
     c->rq = (struct google_exchange_request){
         .peer = gmail ? GOOGLE_PEER_GMAIL : GOOGLE_PEER_FIRESTORE,
-        .names = {.step = c->step, .mailbox = c->mailbox, .scopes = c->scopes},
+        .names = {.step = c->step, .mailbox = c->mailbox, .scopes = env.gmail_scopes},
         .method = c->method,
         .url = c->url,
         .body = rq->body != NULL ? blob_ref(rq->body) : NULL,
         .repeatable = rq->repeatable,
-        .deadline_ms = clock_monotonic_ms() + timeout_ms,
+        .deadline_ms = clock_monotonic_ms() + time_for(rq),
         .max_bytes = rq->max_bytes};
     if (c->step != NULL && c->method != NULL && c->url != NULL &&
-        (c->content_type != NULL) == (rq->content_type != NULL) &&
-        (!gmail || (c->mailbox != NULL && c->scopes != NULL)))
+        (c->content_type != NULL) == (rq->content_type != NULL) && (!gmail || c->mailbox != NULL))
         return c;
     destroy(c);
     return NULL;
