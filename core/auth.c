@@ -160,6 +160,14 @@ static struct entry *add(enum auth_chain_goal goal, const char *mailbox, const c
     return n;
 }
 
+/* After a new sign-in the own token is still that of the old one. */
+static void forget_own(void) {
+    struct entry *own = find(AUTH_CHAIN_OWN, NULL, NULL);
+
+    if (own != NULL)
+        drop_value(own);
+}
+
 /* --- flights --------------------------------------------------------------------------------- */
 
 static void land_badly(struct entry *n, const struct err *e, bool transient) {
@@ -184,6 +192,8 @@ static void land(struct entry *n, const struct auth_chain_result *r) {
 
     stop(n);
     n->failure_end_ms = 0;
+    if (n->goal == AUTH_CHAIN_ACCOUNT && n->value != NULL && strcmp(n->value, r->value) != 0)
+        forget_own();
     drop_value(n);
     n->value = value;
     n->quota_project = quota_project;

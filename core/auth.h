@@ -38,9 +38,9 @@ void auth_cancel(struct auth_call **cp); /* NULL-safe, sets *cp to NULL */
 /* An API answered 401: the cached token is not used again, unless a newer one has come since. */
 void auth_refused(const char *mailbox, const char *scopes, const char *bearer);
 
-/* The identity that signs: GOOGLE_SERVICE_ACCOUNT_EMAIL, else the metadata server's.  The project:
- * GOOGLE_CLOUD_PROJECT, else the credentials', else the metadata server's.  Each is found out once;
- * value is valid inside done() only. */
+/* The identity that signs: GOOGLE_SERVICE_ACCOUNT_EMAIL, else the one that the credentials
+ * impersonate, else the metadata server's.  The project: GOOGLE_CLOUD_PROJECT, else the metadata
+ * server's.  What is the machine's is found out once.  value is valid inside done() only. */
 typedef void auth_value_fn(const struct err *e, const char *value, void *arg);
 struct auth_call *auth_service_account(auth_value_fn *done, void *arg);
 struct auth_call *auth_project(auth_value_fn *done, void *arg);
