@@ -786,6 +786,27 @@ static void test_cancelled_while_blocked(void **state) {
     assert_int_equal(o.calls, 0);
 }
 
+/* One is under way, one waits in line, one for identities: the first alone may have left. */
+static void test_end(void **state) {
+    static const char *const senders[] = {ME, ME, "boss@example.com"};
+    struct outcome o[COUNT_OF(senders)];
+    unsigned before;
+
+    (void)state;
+    warm_up();
+    env.gmail_concurrency = 1;
+    for (size_t i = 0; i < COUNT_OF(senders); i++)
+        assert_non_null(start_send(&o[i], senders[i], NULL));
+    before = nasked;
+    mail_fini();
+    assert_int_equal(nasked, before);
+    for (size_t i = 0; i < COUNT_OF(senders); i++) {
+        assert_int_equal(o[i].calls, 1);
+        assert_int_equal(o[i].reply.err.code, ERR_SHUTTING_DOWN);
+        assert_int_equal(o[i].reply.unknown, i == 0);
+    }
+}
+
 /* --- drafts ---------------------------------------------------------------------------------- */
 
 static struct mail_call *start_create(struct outcome *o) {
@@ -1126,6 +1147,7 @@ int main(void) {
         TEST(test_who_would_wait_too_long_is_told_when_to_come_again),
         TEST(test_a_line_longer_than_the_deadline_refuses),
         TEST(test_cancelled_while_blocked),
+        TEST(test_end),
         TEST(test_draft_create),
         TEST(test_no_drafts),
         TEST(test_draft_send),
