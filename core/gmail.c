@@ -8,6 +8,7 @@
 #include "env.h"
 #include "gmail_api.h"
 #include "gmail_call.h"
+#include "gmail_reply.h"
 #include "gmail_text.h"
 #include "log.h"
 

@@ -34,8 +34,4 @@ void gmail_call_end(struct gmail_call *c);
 /* What gmail_api_x() returned; NULL if the call has ended, or gone on, already. */
 void gmail_call_wait(struct gmail_call *c, struct google_call *google);
 
-/* MAIL_REPLY, once the mailbox is known: fill in_reply_to, references, thread_id. */
-void gmail_reply_begin(struct gmail_call *c);
-void gmail_reply_reset(void); /* forget what has been warned of */
-
 #endif

@@ -1,17 +1,10 @@
-/*
- * gmail_reply.c - what makes a message an answer in Gmail: its thread, and In-Reply-To and
- * References with real Message-IDs (RFC 5322 §3.6.4).
- *
- * The message that is answered is looked for where the request points: in the thread, if it names
- * one (the last message, unless in_reply_to says which); by Gmail's id; by its Message-ID.  A
- * Message-ID that the mailbox does not know, or that may not be looked for, is taken as it is.
- */
+#include "gmail_reply.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "env.h"
 #include "gmail_api.h"
-#include "gmail_call.h"
 #include "gmail_text.h"
 #include "log.h"
 #include "mime.h"
