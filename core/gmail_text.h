@@ -53,8 +53,8 @@ bool gmail_has_label(const json_t *message, const char *label);
 /* The Message-ID without <>, as mime_is_message_id() wants it; NULL if it has none. */
 char *gmail_message_id(const json_t *message);
 
-/* The References of an answer to the message whose id this is: its own, and then it.  A long
- * thread's keep the first and the latest. */
+/* The References of an answer to the message whose id this is: its own, or what alone it answers,
+ * and then it.  A long thread's keep the first and the latest. */
 #define GMAIL_REFERENCES_MAX 40
 char *gmail_references(const json_t *message, const char *message_id);
 

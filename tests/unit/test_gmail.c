@@ -26,8 +26,8 @@
 #define SENDAS "Gmail sendAs.list"
 #define SEND   "Gmail messages.send"
 #define HEADERS                                                                                    \
-    "?format=metadata&metadataHeaders=Message-ID&metadataHeaders=References"                       \
-    "&metadataHeaders=X-Paraph-Id"
+    "?format=metadata&metadataHeaders=Message-ID&metadataHeaders=In-Reply-To"                      \
+    "&metadataHeaders=References&metadataHeaders=X-Paraph-Id"
 
 /* --- Google, played by the test: --wrap puts these in place of google.c and of the clock ----- */
 
