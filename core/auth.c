@@ -234,12 +234,15 @@ static void start_chain(struct entry *n, const struct auth_token *own) {
 
 static void on_own(const struct err *e, const struct auth_token *own, void *arg) {
     struct entry *n = arg;
+    struct err failure = *e;
 
     n->need = NULL;
-    if (e->code != ERR_NONE)
-        land_badly(n, e, true); /* the own token's entry knows for how long */
-    else
+    if (e->code == ERR_NONE) {
         start_chain(n, own);
+        return;
+    }
+    failure.reason[0] = '\0';      /* it was not given for the mailbox */
+    land_badly(n, &failure, true); /* the own token's entry knows for how long */
 }
 
 static void on_account(const struct err *e, const char *value, void *arg) {

@@ -6,6 +6,9 @@
  * own token → IAM signJwt → OAuth token exchange (RFC 7523).  Both are cached until their margin
  * of refresh, refreshed in the background, and asked for once however many wait.
  *
+ * A failure's reason is that of signing or of the exchange: "invalid_grant" says that there is no
+ * such mailbox.
+ *
  * The token given to done() is valid inside the call only.  It never reaches a log, a script or an
  * err.
  */

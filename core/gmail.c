@@ -80,7 +80,7 @@ static void on_created(struct google_reply *reply, void *arg) {
     c->google = NULL;
     if (wait_out(c, reply))
         return;
-    if (gmail_lacks_scope(reply->status, reply->reason)) {
+    if (gmail_lacks_scope(reply->status, reply->err.reason)) {
         do_without_drafts(c);
         return;
     }
@@ -245,11 +245,10 @@ static void refuse_sender(struct gmail_call *c, const char *why) {
     gmail_call_end(c);
 }
 
-/* A mailbox that does not exist cannot be impersonated: then the sender was to be an identity.
- * Failures of the token's chain quote the server's word for that. */
+/* A mailbox that does not exist cannot be impersonated: then the sender was to be an identity. */
 static void refuse_mailbox(struct gmail_call *c, const struct err *e) {
     if (is_own(c) && strcasecmp(c->mailbox, env_sender()) != 0 && e->code == ERR_AUTH_ERROR &&
-        strstr(e->message, "invalid_grant") != NULL)
+        strcmp(e->reason, "invalid_grant") == 0)
         refuse_sender(c, "is neither a send-as identity of GMAIL_USER nor a mailbox of its own");
     else
         fail(c, e);

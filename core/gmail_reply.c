@@ -72,7 +72,7 @@ static void do_without_reading(struct gmail_call *c) {
 static bool has_failed(struct gmail_call *c, const struct google_reply *reply, const char *field) {
     if (reply->err.code == ERR_NONE)
         return false;
-    if (gmail_lacks_scope(reply->status, reply->reason)) {
+    if (gmail_lacks_scope(reply->status, reply->err.reason)) {
         do_without_reading(c);
     } else if (reply->status == 404 || reply->status == 400) {
         if (c->thread_id == NULL && is_message_id(c))

@@ -39,7 +39,7 @@ struct blob *gmail_related_body(const struct blob *message, const char *thread_i
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-/* Is this refusal (of google_reply) one for want of a scope? */
+/* Is this refusal (of google_reply, and its err) one for want of a scope? */
 bool gmail_lacks_scope(int status, const char *reason);
 
 /* Copy a member that is a string; false, and "", if there is none or it does not fit. */

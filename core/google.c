@@ -94,8 +94,6 @@ static void on_answer(struct google_answer *a, void *arg) {
         return;
     }
     a->json = NULL;
-    if (a->err.code != ERR_NONE)
-        snprintf(reply.reason, sizeof(reply.reason), "%s", google_error_reason(&a->error));
     finish(c, &reply);
 }
 

@@ -38,11 +38,10 @@ struct google_request {
 };
 
 struct google_reply {
-    struct err err;  /* code ERR_NONE: a 2xx */
-    bool unknown;    /* it failed, but one of its attempts may have been processed */
-    int status;      /* HTTP; 0: no answer */
-    char reason[64]; /* of the API's error: "notFound", "FAILED_PRECONDITION", …; "" if none */
-    json_t *json;    /* the answer's body if it is JSON; done() may take it */
+    struct err err; /* code ERR_NONE: a 2xx */
+    bool unknown;   /* it failed, but one of its attempts may have been processed */
+    int status;     /* HTTP; 0: no answer */
+    json_t *json;   /* the answer's body if it is JSON; done() may take it */
 };
 
 struct google_call;

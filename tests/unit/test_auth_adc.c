@@ -450,6 +450,27 @@ static void test_failures(void **state) {
     }
 }
 
+/* What is said of the person's sign-in is not said of the mailbox. */
+static void test_reasons(void **state) {
+    static const struct {
+        enum endpoint at;
+        const char *reason;
+    } cases[] = {{EXCHANGE, "invalid_grant"}, {REFRESH, ""}};
+
+    (void)state;
+    use_file(IMPERSONATED);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct outcome o;
+
+        auth_fini();
+        assert_int_equal(auth_init(NULL), 0);
+        ANSWERS(cases[i].at, {400, "{\"error\":\"invalid_grant\"}", ""});
+        o = get("ann@example.org");
+        assert_fails(&o, "invalid_grant");
+        assert_string_equal(o.err.reason, cases[i].reason);
+    }
+}
+
 /* A new sign-in works without a restart. */
 static void test_new_file(void **state) {
     struct outcome o;
@@ -494,7 +515,8 @@ int main(void) {
         TEST(test_order),         TEST(test_quota_project),    TEST(test_forms),
         TEST(test_refused_files), TEST(test_unreadable_files), TEST(test_accounts),
         TEST(test_person),        TEST(test_person_names),     TEST(test_impersonated),
-        TEST(test_failures),      TEST(test_new_file),         TEST(test_new_account),
+        TEST(test_failures),      TEST(test_reasons),          TEST(test_new_file),
+        TEST(test_new_account),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

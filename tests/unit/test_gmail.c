@@ -145,7 +145,7 @@ static void refuse(struct google_call *a, int status, const char *reason, bool u
     struct google_reply reply = {.status = status, .unknown = unknown};
 
     err_set(&reply.err, status == 0 ? ERR_TIMEOUT : ERR_GMAIL_ERROR, "Gmail says no");
-    snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
+    put(reply.err.reason, sizeof(reply.err.reason), reason);
     end(a);
     a->done(&reply, a->arg);
 }
@@ -466,7 +466,8 @@ static void test_no_mailbox_of_its_own(void **state) {
 
     assert_non_null(start_send(&o, "gone@example.org", NULL));
     a = latest(SENDAS);
-    err_set(&reply.err, ERR_AUTH_ERROR, "token: no (400 invalid_grant: Invalid email)");
+    err_set(&reply.err, ERR_AUTH_ERROR, "there is no such mailbox");
+    put(reply.err.reason, sizeof(reply.err.reason), "invalid_grant");
     end(a);
     a->done(&reply, a->arg);
     assert_int_equal(o.reply.err.code, ERR_FORBIDDEN);
@@ -478,6 +479,14 @@ static void test_no_mailbox_of_its_own(void **state) {
     assert_non_null(start_send(&o, "gone@example.org", NULL));
     refuse(latest(SENDAS), 503, "backendError", false);
     assert_int_equal(o.reply.err.code, ERR_GMAIL_ERROR);
+
+    now_ms += GMAIL_SENDAS_RETRY_S * 1000;
+    assert_non_null(start_send(&o, "gone@example.org", NULL));
+    a = latest(SENDAS); /* the sentence alone says nothing */
+    err_set(&reply.err, ERR_AUTH_ERROR, "the sign-in has expired (400 invalid_grant)");
+    end(a);
+    a->done(&reply, a->arg);
+    assert_int_equal(o.reply.err.code, ERR_AUTH_ERROR);
 }
 
 /* Gmail would send as somebody else. */

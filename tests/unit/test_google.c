@@ -189,7 +189,7 @@ static void test_401_twice(void **state) {
     o = run(request(GOOGLE_GMAIL));
     assert_int_equal(o.reply.err.code, ERR_GMAIL_ERROR);
     assert_int_equal(o.reply.status, 401);
-    assert_string_equal(o.reply.reason, "UNAUTHENTICATED");
+    assert_string_equal(o.reply.err.reason, "UNAUTHENTICATED");
     assert_false(o.reply.unknown);
     assert_contains(o.reply.err.message, "Gmail messages.send: Gmail refused the token");
     assert_int_equal(calls(API), 2);
@@ -425,9 +425,9 @@ static void test_repetition(void **state) {
         o = run(rq);
         if (calls(API) != cases[i].calls || o.reply.err.code != cases[i].code ||
             o.reply.status != cases[i].status || o.reply.unknown != cases[i].unknown ||
-            strcmp(o.reply.reason, cases[i].reason) != 0)
+            strcmp(o.reply.err.reason, cases[i].reason) != 0)
             fail_msg("case %zu: %u calls, %s, status %d, unknown %d, reason %s", i, calls(API),
-                     err_word(o.reply.err.code), o.reply.status, o.reply.unknown, o.reply.reason);
+                     err_word(o.reply.err.code), o.reply.status, o.reply.unknown, o.reply.err.reason);
         if (cases[i].code != ERR_NONE)
             assert_contains(o.reply.err.message, "Gmail messages.send: ");
         forget(&o);
