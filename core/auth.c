@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth_adc.h"
 #include "auth_chain.h"
+#include "clock.h"
+#include "crypto.h"
 #include "env.h"
-#include "google_exchange.h"
 #include "log.h"
 
 /* Google's servers keep a token until 4 minutes before its end: asked earlier, they give the same
@@ -88,7 +88,7 @@ static void tell_all(struct entry *n, const struct err *e, const char *value,
 /* --- entries --------------------------------------------------------------------------------- */
 
 static void drop_value(struct entry *n) {
-    auth_adc_wipe(n->value);
+    crypto_wipe(n->value);
     free(n->quota_project);
     n->value = n->quota_project = NULL;
 }
@@ -160,11 +160,19 @@ static struct entry *add(enum auth_chain_goal goal, const char *mailbox, const c
     return n;
 }
 
+/* After a new sign-in the own token is still that of the old one. */
+static void forget_own(void) {
+    struct entry *own = find(AUTH_CHAIN_OWN, NULL, NULL);
+
+    if (own != NULL)
+        drop_value(own);
+}
+
 /* --- flights --------------------------------------------------------------------------------- */
 
 static void land_badly(struct entry *n, const struct err *e, bool transient) {
     struct err failure = *e;
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
 
     stop(n);
     n->failure = failure;
@@ -177,13 +185,15 @@ static void land_badly(struct entry *n, const struct err *e, bool transient) {
 }
 
 static void land(struct entry *n, const struct auth_chain_result *r) {
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
     char *value = strdup(r->value);
     char *quota_project = r->quota_project != NULL ? strdup(r->quota_project) : NULL;
     struct err none = {.code = ERR_NONE};
 
     stop(n);
     n->failure_end_ms = 0;
+    if (n->goal == AUTH_CHAIN_ACCOUNT && n->value != NULL && strcmp(n->value, r->value) != 0)
+        forget_own();
     drop_value(n);
     n->value = value;
     n->quota_project = quota_project;
@@ -224,12 +234,15 @@ static void start_chain(struct entry *n, const struct auth_token *own) {
 
 static void on_own(const struct err *e, const struct auth_token *own, void *arg) {
     struct entry *n = arg;
+    struct err failure = *e;
 
     n->need = NULL;
-    if (e->code != ERR_NONE)
-        land_badly(n, e, true); /* the own token's entry knows for how long */
-    else
+    if (e->code == ERR_NONE) {
         start_chain(n, own);
+        return;
+    }
+    failure.reason[0] = '\0';      /* it was not given for the mailbox */
+    land_badly(n, &failure, true); /* the own token's entry knows for how long */
 }
 
 static void on_account(const struct err *e, const char *value, void *arg) {
@@ -277,7 +290,7 @@ static void tell_value(const struct auth_call *c, const struct entry *n) {
     if (value == NULL)
         err_set(&e, ERR_INTERNAL_ERROR, "out of memory");
     tell(c, &e, value, quota_project);
-    auth_adc_wipe(value);
+    crypto_wipe(value);
     free(quota_project);
 }
 
@@ -305,7 +318,7 @@ static struct auth_call *wait_for(struct entry *n, const struct auth_call *asked
 
 static struct auth_call *ask(enum auth_chain_goal goal, const char *mailbox, const char *scopes,
                              const struct auth_call *asked) {
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
     struct entry *n;
     struct err failure;
 

@@ -6,6 +6,9 @@
  * own token → IAM signJwt → OAuth token exchange (RFC 7523).  Both are cached until their margin
  * of refresh, refreshed in the background, and asked for once however many wait.
  *
+ * A failure's reason is that of signing or of the exchange: "invalid_grant" says that there is no
+ * such mailbox.
+ *
  * The token given to done() is valid inside the call only.  It never reaches a log, a script or an
  * err.
  */
@@ -38,9 +41,9 @@ void auth_cancel(struct auth_call **cp); /* NULL-safe, sets *cp to NULL */
 /* An API answered 401: the cached token is not used again, unless a newer one has come since. */
 void auth_refused(const char *mailbox, const char *scopes, const char *bearer);
 
-/* The identity that signs: GOOGLE_SERVICE_ACCOUNT_EMAIL, else the metadata server's.  The project:
- * GOOGLE_CLOUD_PROJECT, else the credentials', else the metadata server's.  Each is found out once;
- * value is valid inside done() only. */
+/* The identity that signs: GOOGLE_SERVICE_ACCOUNT_EMAIL, else the one that the credentials
+ * impersonate, else the metadata server's.  The project: GOOGLE_CLOUD_PROJECT, else the metadata
+ * server's.  What is the machine's is found out once.  value is valid inside done() only. */
 typedef void auth_value_fn(const struct err *e, const char *value, void *arg);
 struct auth_call *auth_service_account(auth_value_fn *done, void *arg);
 struct auth_call *auth_project(auth_value_fn *done, void *arg);

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "crypto.h"
 #include "env.h"
 #include "google_exchange.h"
 #include "json_text.h"
@@ -17,17 +18,11 @@
 #define ACCOUNT_MAX 254
 #define WHERE       "application default credentials"
 
-void auth_adc_wipe(char *secret) {
-    if (secret != NULL)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
 void auth_adc_free(struct auth_adc *adc) {
     free(adc->path);
     free(adc->client_id);
-    auth_adc_wipe(adc->client_secret);
-    auth_adc_wipe(adc->refresh_token);
+    crypto_wipe(adc->client_secret);
+    crypto_wipe(adc->refresh_token);
     free(adc->account);
     free(adc->delegates);
     free(adc->quota_project);

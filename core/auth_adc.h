@@ -3,8 +3,8 @@
  *
  * In this order: the file that GOOGLE_APPLICATION_CREDENTIALS names; the metadata server, on Cloud
  * Run or where GCE_METADATA_HOST names one; the file that `gcloud auth application-default login`
- * writes; the metadata server.  Files are read anew each time, so that a new sign-in works at once.
- * No address in them is ever called.
+ * writes; the metadata server.  Files are read anew for each token, so that a new sign-in needs no
+ * restart.  No address in them is ever called.
  */
 #ifndef AUTH_ADC_H
 #define AUTH_ADC_H
@@ -33,8 +33,5 @@ void auth_adc_free(struct auth_adc *adc);
 
 /* Is this a service account's address or unique id, and nothing that would change a URL? */
 bool auth_adc_is_account(const char *s);
-
-/* Overwrite a string and free it; NULL-safe. */
-void auth_adc_wipe(char *secret);
 
 #endif

@@ -101,6 +101,7 @@ static int refresh(struct auth_chain *c, struct err *e) {
     struct buf form;
 
     buf_init(&form, AUTH_LEG_REQUEST_MAX);
+    buf_reserve(&form, AUTH_LEG_REQUEST_MAX); /* at once: it is wiped as a whole */
     auth_leg_add_field(&form, "grant_type", "refresh_token");
     auth_leg_add_field(&form, "client_id", c->adc.client_id);
     auth_leg_add_field(&form, "client_secret", c->adc.client_secret);
@@ -113,12 +114,15 @@ static int refresh(struct auth_chain *c, struct err *e) {
 
 static void on_known(void *arg) {
     struct auth_chain *c = arg;
-    const char *account = env.service_account != NULL ? env.service_account : c->adc.account;
-    const char *project = env.project != NULL ? env.project : c->adc.quota_project;
-    struct auth_chain_result r = {.value = c->order.goal == AUTH_CHAIN_ACCOUNT ? account : project,
+    struct auth_chain_result r = {.value = c->order.goal == AUTH_CHAIN_ACCOUNT ? env.service_account
+                                                                               : env.project,
                                   .life_ms = UINT64_MAX};
 
     loop_timer_stop(&c->timer);
+    if (r.value == NULL) { /* as the file has it, until the next sign-in */
+        r.value = c->adc.account;
+        r.life_ms = 0;
+    }
     auth_leg_finish(c, &r);
 }
 
@@ -147,8 +151,9 @@ static int start_account(struct auth_chain *c, struct err *e) {
                    "you need roles/iam.serviceAccountTokenCreator");
 }
 
+/* Who pays for a person's requests need not have the database: the quota project is none. */
 static int start_project(struct auth_chain *c, struct err *e) {
-    if (env.project != NULL || c->adc.quota_project != NULL)
+    if (env.project != NULL)
         return tell_known(c, e);
     if (c->adc.kind == AUTH_ADC_METADATA || auth_leg_is_google_cloud())
         return auth_leg_ask_metadata(c, "project/project-id", true, on_metadata_name, e);

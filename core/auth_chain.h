@@ -26,7 +26,7 @@ enum auth_chain_goal {
 
 struct auth_chain_order {
     enum auth_chain_goal goal;
-    uint64_t deadline_ms;         /* of google_exchange_now_ms() */
+    uint64_t deadline_ms;         /* of clock_monotonic_ms() */
     const char *mailbox, *scopes; /* MAILBOX, SIGNING_KEY */
     /* From MAILBOX on: */
     const char *account;                /* that signs */

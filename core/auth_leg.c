@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "crypto.h"
 #include "encode.h"
 #include "env.h"
 
@@ -42,14 +43,9 @@ static struct blob *secret_blob(const struct buf *b) {
     return blob;
 }
 
-static void wipe_buf(struct buf *b) {
-    explicit_bzero(b->data, b->len);
-    buf_free(b);
-}
-
 void auth_leg_forget(struct auth_chain *c) {
     free(c->url);
-    auth_adc_wipe(c->authorization);
+    crypto_wipe(c->authorization);
     blob_unref(c->rq.body);
     c->url = c->authorization = NULL;
     c->rq = (struct google_exchange_request){0};
@@ -58,7 +54,7 @@ void auth_leg_forget(struct auth_chain *c) {
 void auth_leg_destroy(struct auth_chain *c) {
     auth_leg_forget(c);
     auth_adc_free(&c->adc);
-    auth_adc_wipe(c->bearer);
+    crypto_wipe(c->bearer);
     free(c->quota_project);
     free(c);
 }
@@ -109,7 +105,7 @@ int auth_leg_post(struct auth_chain *c, enum google_peer peer, const char *step,
                   struct err *e) {
     c->rq.method = "POST";
     c->rq.body = buf_failed(body) ? NULL : secret_blob(body);
-    wipe_buf(body);
+    buf_wipe(body);
     add_header(c, "Content-Type", type);
     if (c->bearer != NULL && peer == GOOGLE_PEER_IAM) {
         c->authorization = auth_leg_format("Bearer %s", c->bearer);

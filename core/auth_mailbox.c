@@ -61,6 +61,7 @@ static int exchange(struct auth_chain *c, const char *assertion, struct err *e) 
 
     auth_leg_forget(c);
     buf_init(&form, AUTH_LEG_REQUEST_MAX);
+    buf_reserve(&form, AUTH_LEG_REQUEST_MAX); /* at once: it is wiped as a whole */
     auth_leg_add_field(&form, "grant_type", grant);
     auth_leg_add_field(&form, "assertion", assertion);
     return auth_leg_post(c, GOOGLE_PEER_EXCHANGE, "token exchange", strdup(env.oauth_token_url),

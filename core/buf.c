@@ -17,6 +17,11 @@ void buf_free(struct buf *b) {
     buf_init(b, b->max);
 }
 
+void buf_wipe(struct buf *b) {
+    explicit_bzero(b->data, b->len);
+    buf_free(b);
+}
+
 void buf_reset(struct buf *b) {
     b->len = 0;
     b->failed = false;

@@ -21,6 +21,9 @@ struct buf {
 void buf_init(struct buf *b, size_t max);
 void buf_free(struct buf *b);
 
+/* The same for what is secret: it is overwritten.  What was moved while it grew is not: reserve. */
+void buf_wipe(struct buf *b);
+
 /* Forget the content and the failure, keep the memory. */
 void buf_reset(struct buf *b);
 

@@ -18,6 +18,10 @@ uint64_t clock_monotonic_us(void) {
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
+uint64_t clock_monotonic_ms(void) {
+    return clock_monotonic_us() / 1000;
+}
+
 void clock_format(char out[CLOCK_TEXT_SIZE], int64_t us) {
     int64_t fraction = us % 1000000;
     time_t seconds;

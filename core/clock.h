@@ -13,6 +13,7 @@ int64_t clock_now_us(void);
 
 /* Microseconds since some moment in the past; never goes back. */
 uint64_t clock_monotonic_us(void);
+uint64_t clock_monotonic_ms(void);
 
 /* "2026-03-01T09:30:00.000000Z" */
 void clock_format(char out[CLOCK_TEXT_SIZE], int64_t us);

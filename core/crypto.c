@@ -123,3 +123,9 @@ bool crypto_is_uuid(const char *s, size_t n) {
 bool crypto_equal(const void *a, const void *b, size_t n) {
     return CRYPTO_memcmp(a, b, n) == 0;
 }
+
+void crypto_wipe(char *secret) {
+    if (secret != NULL)
+        OPENSSL_cleanse(secret, strlen(secret));
+    free(secret);
+}

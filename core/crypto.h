@@ -1,5 +1,5 @@
 /*
- * crypto.h - the only file that knows OpenSSL: hashes, random ids.
+ * crypto.h - the only file that knows OpenSSL: hashes, random ids, secrets.
  */
 #ifndef CRYPTO_H
 #define CRYPTO_H
@@ -29,5 +29,8 @@ bool crypto_is_uuid(const char *s, size_t n);
 
 /* In time that depends on n alone. */
 bool crypto_equal(const void *a, const void *b, size_t n);
+
+/* Overwrite a malloc'd string and free it; NULL-safe. */
+void crypto_wipe(char *secret);
 
 #endif

@@ -32,6 +32,7 @@ static void fill(struct err *e, enum err_code code, const char *field, const cha
         return;
     e->code = code;
     e->retry_after = 0;
+    e->reason[0] = '\0';
     snprintf(e->field, sizeof(e->field), "%s", field);
     trim_utf8(e->field, sizeof(e->field));
     vsnprintf(e->message, sizeof(e->message), fmt, ap);

@@ -58,6 +58,7 @@ struct err {
     enum err_code code;
     int retry_after;   /* seconds; 0: not known */
     char field[96];    /* the request field at fault, or "" */
+    char reason[64];   /* in the word of the API that refused: "notFound", "invalid_grant"; or "" */
     char message[512]; /* one sentence, UTF-8, nothing secret */
 };
 

@@ -11,14 +11,20 @@
 #include "buf.h"
 #include "encode.h"
 #include "env.h"
+#include "fetch_head.h"
 #include "fetch_multi.h"
 
 #define BODY_MAX           (8 * MIB)
-#define HEAD_MAX           (64 * KIB) /* of a reply; and a line of a request's */
-#define HEADERS_MAX        256
 #define BUFFER_BYTES       8192L /* of each transfer's receive buffer */
 #define CONNECT_TIMEOUT_MS 10000
 #define TIMEOUT_MAX_MS     (24 * 3600 * 1000)
+
+/*
+ * Larger bodies go over HTTP/1.1: curl 7.88 drops an answer that ends an upload early, unless it
+ * has the connection for itself.  What fits into a stream's first window (RFC 9113 §6.9.2) has
+ * left before there is an answer.
+ */
+#define HTTP2_BODY_MAX 65535
 
 struct fetch {
     struct fetch *next, **link; /* among all transfers */
@@ -29,10 +35,9 @@ struct fetch {
     fetch_done_fn *done;
     void *arg;
     bool tls;
+    enum fetch_lane lane;
     bool repeatable; /* RFC 9110 §9.2.2: the method is idempotent */
-    struct buf head; /* name NUL value NUL ..., of the response that is coming in */
-    size_t nheaders;
-    bool in_head; /* its status line has been seen, and not yet its end */
+    struct fetch_head head;
     struct buf body;
     char origin[300]; /* scheme://host[:port]: all of the URL that may be told */
     char refusal[96]; /* why it was ended from this side, or "" */
@@ -73,9 +78,11 @@ static void detach(struct fetch *f) {
 
 static void destroy(struct fetch *f) {
     curl_easy_cleanup(f->easy);
+    for (struct curl_slist *h = f->headers; h != NULL; h = h->next) /* some are secret */
+        explicit_bzero(h->data, strlen(h->data));
     curl_slist_free_all(f->headers);
     blob_unref(f->request_body);
-    buf_free(&f->head);
+    fetch_head_free(&f->head);
     buf_free(&f->body);
     free(f);
 }
@@ -90,18 +97,18 @@ static void release_answer(void *owner) {
 
 /* Head and body move from f into a; NULL when out of memory. */
 static struct answer *make_answer(struct fetch *f, size_t *body_len) {
-    struct answer *a = calloc(1, sizeof(*a) + f->nheaders * sizeof(a->headers[0]));
+    struct answer *a = calloc(1, sizeof(*a) + f->head.n * sizeof(a->headers[0]));
     char *at;
 
     if (a == NULL)
         return NULL;
-    if ((a->head = buf_take(&f->head, NULL)) == NULL ||
+    if ((a->head = buf_take(&f->head.text, NULL)) == NULL ||
         (a->body = buf_take(&f->body, body_len)) == NULL) {
         release_answer(a);
         return NULL;
     }
     at = a->head;
-    for (size_t i = 0; i < f->nheaders; i++) {
+    for (size_t i = 0; i < f->head.n; i++) {
         a->headers[i].name = at;
         a->headers[i].value = at + strlen(at) + 1;
         at += strlen(at) + 1;
@@ -124,11 +131,18 @@ static void fill_reply(struct fetch *f, struct fetch_reply *reply) {
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
     reply->status = (int)status;
     reply->headers = a->headers;
-    reply->nheaders = f->nheaders;
+    reply->nheaders = f->head.n;
+}
+
+/* An answer that on_header() or on_body() has refused, and a server that is not who it should be:
+ * the same again, however often one asks. */
+static bool is_lasting(CURLcode rc) {
+    return rc == CURLE_WRITE_ERROR || rc == CURLE_PEER_FAILED_VERIFICATION ||
+           rc == CURLE_SSL_CACERT_BADFILE;
 }
 
 /* curl's sentence names host, port and numbers; it may quote what the server sent. */
-static void fill_err(struct fetch *f, CURLcode rc, struct err *e) {
+static void fill_err(struct fetch *f, CURLcode rc, struct fetch_reply *reply) {
     const char *why = f->refusal[0] != '\0' ? f->refusal
                       : f->fault[0] != '\0' ? f->fault
                                             : curl_easy_strerror(rc);
@@ -136,8 +150,21 @@ static void fill_err(struct fetch *f, CURLcode rc, struct err *e) {
     for (char *s = f->fault; *s != '\0'; s++)
         if (*s < ' ' || *s > '~')
             *s = '?';
-    err_set(e, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_FETCH_ERROR,
+    err_set(&reply->err, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_FETCH_ERROR,
             "the exchange with %s failed: %s", f->origin, why);
+    reply->lasting = is_lasting(rc);
+    reply->http2 = rc == CURLE_HTTP2_STREAM || rc == CURLE_HTTP2;
+}
+
+/* Has a refusal come although its request could not be sent to the end? */
+static bool is_refused_early(const struct fetch *f) {
+    size_t len = f->request_body != NULL ? f->request_body->len : 0;
+    curl_off_t uploaded = 0;
+    long status = 0;
+
+    curl_easy_getinfo(f->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+    curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+    return status >= 400 && !f->head.open && f->refusal[0] == '\0' && (uint64_t)uploaded < len;
 }
 
 static void finish(struct fetch *f, CURLcode rc) {
@@ -147,12 +174,14 @@ static void finish(struct fetch *f, CURLcode rc) {
     detach(f);
     curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
     reply.sent = request_bytes > 0;
-    if (rc == CURLE_OK && f->in_head) { /* curl takes a connection's end for the head's */
+    if (rc != CURLE_OK && is_refused_early(f))
+        rc = CURLE_OK;
+    if (rc == CURLE_OK && f->head.open) { /* curl takes a connection's end for the head's */
         refuse(f, "the answer broke off in its head");
         rc = CURLE_PARTIAL_FILE;
     }
     if (rc != CURLE_OK)
-        fill_err(f, rc, &reply.err);
+        fill_err(f, rc, &reply);
     else
         fill_reply(f, &reply);
     f->done(&reply, f->arg);
@@ -169,52 +198,14 @@ static void on_end(CURL *easy, CURLcode rc) {
 
 /* --- one request ----------------------------------------------------------------------------- */
 
-/* Without the white space around it; control characters become spaces (RFC 9110 §5.5). */
-static void add_text(struct buf *b, const char *p, size_t n) {
-    while (n > 0 && strchr(" \t\r\n", p[n - 1]) != NULL)
-        n--;
-    while (n > 0 && strchr(" \t", *p) != NULL)
-        p++, n--;
-    for (size_t i = 0; i < n; i++)
-        buf_addc(b, (unsigned char)p[i] < ' ' || p[i] == 0x7F ? ' ' : p[i]);
-}
-
-static void add_field(struct fetch *f, const char *line, size_t n) {
-    const char *colon = memchr(line, ':', n);
-    size_t name = f->head.len;
-
-    if (colon == NULL || colon == line)
-        return;
-    add_text(&f->head, line, (size_t)(colon - line));
-    for (char *s = f->head.data + name; *s != '\0'; s++)
-        *s |= *s >= 'A' && *s <= 'Z' ? 0x20 : 0;
-    buf_addc(&f->head, '\0');
-    add_text(&f->head, colon + 1, n - (size_t)(colon + 1 - line));
-    buf_addc(&f->head, '\0');
-    f->nheaders++;
-}
-
-/* One line of a head or of the trailers. */
 static size_t on_header(char *line, size_t size, size_t n, void *arg) {
     struct fetch *f = arg;
 
-    (void)size;                                   /* always 1 */
-    if (n > 5 && memcmp(line, "HTTP/", 5) == 0) { /* the last response counts, not a 1xx */
-        buf_reset(&f->head);
-        f->nheaders = 0;
-        f->in_head = true;
-    } else if (f->in_head && (*line == '\r' || *line == '\n')) {
-        f->in_head = false;
-    } else if (f->in_head && (*line == ' ' || *line == '\t') && f->nheaders > 0) {
-        f->head.data[f->head.len - 1] = ' '; /* folded, RFC 9112 §5.2 */
-        add_text(&f->head, line, n);
-        buf_addc(&f->head, '\0');
-    } else if (f->in_head) {
-        add_field(f, line, n);
-    }
-    if (!buf_failed(&f->head) && f->nheaders <= HEADERS_MAX)
+    (void)size; /* always 1 */
+    if (fetch_head_add(&f->head, line, n))
         return n;
-    refuse(f, "the answer's head has more than %zu bytes or %d headers", HEAD_MAX, HEADERS_MAX);
+    refuse(f, "the answer's head has more than %zu bytes or %d headers", FETCH_HEAD_MAX,
+           FETCH_HEADERS_MAX);
     return 0;
 }
 
@@ -283,11 +274,11 @@ static int add_header(struct fetch *f, const struct fetch_header *h, struct err 
                        h->name);
     if (is_one_of(h->name, framing))
         return err_set(e, ERR_INTERNAL_ERROR, "header %s is not for callers to set", h->name);
-    buf_init(&line, HEAD_MAX);
+    buf_init(&line, FETCH_HEAD_MAX);
     buf_addf(&line, *h->value != '\0' ? "%s: %s" : "%s;", h->name, h->value);
     rc = buf_failed(&line) ? err_set(e, ERR_INTERNAL_ERROR, "header %.40s is too long", h->name)
                            : add_line(f, line.data, e);
-    buf_free(&line);
+    buf_wipe(&line);
     return rc;
 }
 
@@ -362,6 +353,7 @@ static int set_method(struct fetch *f, const struct fetch_request *rq, struct er
 
 /* What is the same for all.  Left as curl has it: no redirects, no decompression, no cookies. */
 static int set_options(struct fetch *f, uint64_t timeout_ms, struct err *e) {
+    bool http1 = f->lane == FETCH_TLS_HTTP1;
     CURL *easy = f->easy;
     unsigned bad = 0;
 
@@ -388,12 +380,20 @@ static int set_options(struct fetch *f, uint64_t timeout_ms, struct err *e) {
     bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     /* Cancelling must not wait for the resolver's thread. */
     bad |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
-    bad |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, f->tls ? 1L : 0L);
+    bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+                            (long)(http1 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
+    bad |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, f->lane == FETCH_TLS ? 1L : 0L);
     bad |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     /* A directory of authorities keeps curl from caching those in the file: 20 ms a connection. */
     bad |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
     return bad == 0 ? 0 : err_set(e, ERR_INTERNAL_ERROR, "libcurl lacks an option it should have");
+}
+
+static enum fetch_lane lane_of(const struct fetch *f, const struct fetch_request *rq) {
+    if (!f->tls)
+        return FETCH_PLAIN;
+    return rq->http1 || (rq->body != NULL && rq->body->len > HTTP2_BODY_MAX) ? FETCH_TLS_HTTP1
+                                                                             : FETCH_TLS;
 }
 
 struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, void *arg,
@@ -412,12 +412,13 @@ struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, v
     }
     f->done = done;
     f->arg = arg;
-    buf_init(&f->head, HEAD_MAX);
+    fetch_head_init(&f->head);
     buf_init(&f->body, rq->max_bytes > 0 ? rq->max_bytes : BODY_MAX);
-    if (set_url(f, rq->url, e) != 0 || set_method(f, rq, e) != 0 || set_headers(f, rq, e) != 0 ||
-        set_options(f, rq->timeout_ms, e) != 0)
+    if (set_url(f, rq->url, e) != 0 || set_method(f, rq, e) != 0 || set_headers(f, rq, e) != 0)
         goto fail;
-    if ((f->multi = fetch_multi_open(f->tls, on_end, e)) == NULL)
+    f->lane = lane_of(f, rq);
+    if (set_options(f, rq->timeout_ms, e) != 0 ||
+        (f->multi = fetch_multi_open(f->lane, on_end, e)) == NULL)
         goto fail;
     fetch_multi_watch(f->easy);
     if (curl_multi_add_handle(f->multi, f->easy) != CURLM_OK) {

@@ -3,6 +3,10 @@
  * decompression, no proxy.  A request whose method is not idempotent reaches the server once at
  * most; others are repeated by curl when a reused connection turns out to be dead.
  *
+ * With TLS it is HTTP/2 where the server speaks it, but for large bodies: those go over HTTP/1.1.
+ * A refusal (status >= 400) that ends an upload early is a reply like any other; what it says after
+ * its head may be cut short.
+ *
  * A transfer is owned by fetch.c from fetch_start() to its done() or fetch_cancel(); after either
  * the handle is gone.  done() is called from the loop, never from inside fetch_start().
  */
@@ -28,11 +32,14 @@ struct fetch_request {
     struct blob *body;   /* streamed, not copied; NULL: none.  A reference is held. */
     uint64_t timeout_ms; /* for the whole exchange; 0: UPSTREAM_TIMEOUT */
     size_t max_bytes;    /* of the reply's body; 0: 8 MiB */
+    bool http1;          /* no HTTP/2 */
 };
 
 struct fetch_reply {
     struct err err; /* ERR_TIMEOUT, ERR_FETCH_ERROR; code ERR_NONE: there is a status */
     bool sent;      /* with err: the request may have reached the server */
+    bool lasting;   /* with err: another attempt would end in the same way */
+    bool http2;     /* with err: HTTP/2 itself failed; without it there may be an answer */
     int status;
     const struct fetch_header *headers; /* the last response's; live as long as body */
     size_t nheaders;

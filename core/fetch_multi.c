@@ -13,12 +13,10 @@
 #define EVENTS_MAX   256
 
 /*
- * Hosts with TLS and hosts without are kept in two multis.  HTTP/2 needs a limit of connections
- * per host (without one, 1,000 requests open 900), and the same limit would hold back hosts that
- * speak HTTP/1 in the clear: emulators, the metadata server.
+ * Each lane has a multi of its own.  HTTP/2 needs a limit of connections per host (without one,
+ * 1,000 requests open 900), and the same limit would hold back hosts that speak HTTP/1 in the
+ * clear: emulators, the metadata server.  Nor may uploads over HTTP/1.1 use up what HTTP/2 needs.
  */
-enum lane_id { PLAIN, TLS, LANES };
-
 struct lane {
     CURLM *multi; /* NULL until the first transfer */
     fetch_multi_end_fn *on_end;
@@ -37,7 +35,7 @@ struct watch {
     bool sticky; /* a connection: on_close() hears of it before it is closed */
 };
 
-static struct lane lanes[LANES];
+static struct lane lanes[FETCH_LANES];
 static int set = -1;
 static uv_poll_t set_poll;
 static struct watch *watches; /* by descriptor */
@@ -146,7 +144,7 @@ static void on_set(uv_poll_t *h, int status, int flags) {
     (void)flags;
     for (int i = 0; i < n; i++)
         on_event(&events[i]);
-    for (size_t i = 0; i < LANES; i++)
+    for (size_t i = 0; i < FETCH_LANES; i++)
         if (lanes[i].multi != NULL)
             drain(&lanes[i]);
 }
@@ -186,8 +184,9 @@ static int open_set(void) {
     return 0;
 }
 
-CURLM *fetch_multi_open(bool tls, fetch_multi_end_fn *on_end, struct err *e) {
-    struct lane *lane = &lanes[tls ? TLS : PLAIN];
+CURLM *fetch_multi_open(enum fetch_lane id, fetch_multi_end_fn *on_end, struct err *e) {
+    struct lane *lane = &lanes[id];
+    bool tls = id != FETCH_PLAIN;
 
     if (lane->multi != NULL)
         return lane->multi;
@@ -206,7 +205,7 @@ CURLM *fetch_multi_open(bool tls, fetch_multi_end_fn *on_end, struct err *e) {
     /* curl's own default, four times what runs, reconnects under a varying load. */
     curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, tls ? IDLE_TLS : IDLE_PLAIN);
     curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING,
-                      tls ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
+                      id == FETCH_TLS ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
     curl_multi_setopt(lane->multi, CURLMOPT_MAX_HOST_CONNECTIONS, tls ? TLS_HOST_MAX : 0L);
     return lane->multi;
 }
@@ -224,7 +223,7 @@ void fetch_multi_hold(bool busy) {
 }
 
 void fetch_multi_close(void) {
-    for (size_t i = 0; i < LANES; i++) {
+    for (size_t i = 0; i < FETCH_LANES; i++) {
         if (lanes[i].multi == NULL)
             continue;
         curl_multi_cleanup(lanes[i].multi);

@@ -8,6 +8,7 @@
 #include "env.h"
 #include "gmail_api.h"
 #include "gmail_call.h"
+#include "gmail_reply.h"
 #include "gmail_text.h"
 #include "log.h"
 
@@ -15,7 +16,7 @@ static bool warned; /* that there are no drafts */
 
 /* --- calls ----------------------------------------------------------------------------------- */
 
-static void fail(struct mail_call *c, const struct err *e) {
+static void fail(struct gmail_call *c, const struct err *e) {
     c->reply.err = *e;
     gmail_call_end(c);
 }
@@ -23,14 +24,14 @@ static void fail(struct mail_call *c, const struct err *e) {
 /* --- answers --------------------------------------------------------------------------------- */
 
 /* Without both ids nobody knows what Gmail has done. */
-static int read_ids(struct mail_call *c, const json_t *message) {
+static int read_ids(struct gmail_call *c, const json_t *message) {
     if (gmail_read_text(c->reply.id, sizeof(c->reply.id), message, "id") &&
         gmail_read_text(c->reply.thread_id, sizeof(c->reply.thread_id), message, "threadId"))
         return 0;
     return err_set(&c->reply.err, ERR_GMAIL_ERROR, "Gmail said yes, but gave no id of the message");
 }
 
-static void take_err(struct mail_call *c, const struct google_reply *reply) {
+static void take_err(struct gmail_call *c, const struct google_reply *reply) {
     c->reply.err = reply->err;
     c->reply.unknown = reply->unknown;
     if (reply->status == 404 && c->verb == MAIL_DRAFT_SEND)
@@ -43,14 +44,14 @@ static void take_err(struct mail_call *c, const struct google_reply *reply) {
 
 /* Refused for the mailbox's rate, so surely not processed: true if the call waits for another turn,
  * when that is over. */
-static bool wait_out(struct mail_call *c, const struct google_reply *reply) {
+static bool wait_out(struct gmail_call *c, const struct google_reply *reply) {
     return reply->err.code == ERR_RATE_LIMITED && !reply->unknown &&
            gmail_line_block(&c->place, reply->err.retry_after) == 0;
 }
 
 /* messages.send, drafts.send */
 static void on_sent(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
 
     c->google = NULL;
     if (wait_out(c, reply))
@@ -62,7 +63,7 @@ static void on_sent(struct google_reply *reply, void *arg) {
     gmail_call_end(c);
 }
 
-static void do_without_drafts(struct mail_call *c) {
+static void do_without_drafts(struct gmail_call *c) {
     if (!warned)
         LOG(LOG_WARNING, NULL, "a send whose outcome is unknown cannot be settled",
             LOG_S("mailbox", c->mailbox),
@@ -74,12 +75,12 @@ static void do_without_drafts(struct mail_call *c) {
 }
 
 static void on_created(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
 
     c->google = NULL;
     if (wait_out(c, reply))
         return;
-    if (gmail_lacks_scope(reply->status, reply->reason)) {
+    if (gmail_lacks_scope(reply->status, reply->err.reason)) {
         do_without_drafts(c);
         return;
     }
@@ -93,7 +94,7 @@ static void on_created(struct google_reply *reply, void *arg) {
 }
 
 static void on_deleted(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
 
     c->google = NULL;
     c->reply.exists = reply->err.code == ERR_NONE;
@@ -104,7 +105,7 @@ static void on_deleted(struct google_reply *reply, void *arg) {
 }
 
 static void on_found(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
     const json_t *draft;
     size_t i;
 
@@ -121,7 +122,7 @@ static void on_found(struct google_reply *reply, void *arg) {
 
 /* What the draft became: in its thread, sent, and with its key.  A courtesy: nothing fails. */
 static void on_thread(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
     const json_t *message;
     const char *key;
     size_t i;
@@ -140,7 +141,7 @@ static void on_thread(struct google_reply *reply, void *arg) {
 }
 
 static void on_draft(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
 
     c->google = NULL;
     c->reply.exists = reply->err.code == ERR_NONE;
@@ -156,7 +157,7 @@ static void on_draft(struct google_reply *reply, void *arg) {
 }
 
 static void on_profile(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
 
     c->google = NULL;
     c->reply.err = reply->err;
@@ -170,7 +171,7 @@ static void on_profile(struct google_reply *reply, void *arg) {
 
 /* It is c's turn to send. */
 static void transmit(void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
 
     if (c->verb == MAIL_SEND)
         gmail_call_wait(c, gmail_api_send(c->mailbox, c->message, c->thread_id, on_sent, c));
@@ -181,7 +182,7 @@ static void transmit(void *arg) {
         gmail_call_wait(c, gmail_api_draft_send(c->mailbox, c->draft_id, on_sent, c));
 }
 
-static void get_in_line(struct mail_call *c) {
+static void get_in_line(struct gmail_call *c) {
     int now;
 
     c->place.turn = transmit;
@@ -194,7 +195,7 @@ static void get_in_line(struct mail_call *c) {
 }
 
 /* The mailbox is known. */
-static void proceed(struct mail_call *c) {
+static void proceed(struct gmail_call *c) {
     switch (c->verb) {
     case MAIL_SEND:
     case MAIL_DRAFT_SEND:
@@ -232,11 +233,11 @@ static void proceed(struct mail_call *c) {
 
 /* --- whose mailbox --------------------------------------------------------------------------- */
 
-static bool is_own(const struct mail_call *c) {
+static bool is_own(const struct gmail_call *c) {
     return strcasecmp(c->sender, c->mailbox) == 0;
 }
 
-static void refuse_sender(struct mail_call *c, const char *why) {
+static void refuse_sender(struct gmail_call *c, const char *why) {
     err_set_field(&c->reply.err, ERR_FORBIDDEN, "from",
                   "from: %s %s; add it in the settings of Gmail, under Accounts, \"Send mail as\", "
                   "and confirm it, or use another address",
@@ -244,24 +245,23 @@ static void refuse_sender(struct mail_call *c, const char *why) {
     gmail_call_end(c);
 }
 
-/* A mailbox that does not exist cannot be impersonated: then the sender was to be an identity.
- * Failures of the token's chain quote the server's word for that. */
-static void refuse_mailbox(struct mail_call *c, const struct err *e) {
+/* A mailbox that does not exist cannot be impersonated: then the sender was to be an identity. */
+static void refuse_mailbox(struct gmail_call *c, const struct err *e) {
     if (is_own(c) && strcasecmp(c->mailbox, env_sender()) != 0 && e->code == ERR_AUTH_ERROR &&
-        strstr(e->message, "invalid_grant") != NULL)
+        strcmp(e->reason, "invalid_grant") == 0)
         refuse_sender(c, "is neither a send-as identity of GMAIL_USER nor a mailbox of its own");
     else
         fail(c, e);
 }
 
-static void take_signature(struct mail_call *c, const struct gmail_identity *id) {
+static void take_signature(struct gmail_call *c, const struct gmail_identity *id) {
     if (c->verb == MAIL_SIGNATURE &&
         (c->reply.signature = strdup(id != NULL ? id->signature : "")) == NULL)
         err_set(&c->reply.err, ERR_INTERNAL_ERROR, "out of memory");
 }
 
 static void on_identities(const struct gmail_identities *ids, const struct err *e, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
     const struct gmail_identity *id = gmail_sendas_find(ids, c->sender);
 
     if (e->code != ERR_NONE) {
@@ -293,7 +293,7 @@ static int check(const struct mail_request *rq, struct err *e) {
 
 static struct mail_call *gmail_start(const struct mail_request *rq, mail_done_fn *done, void *arg) {
     struct mail_reply refusal = {0};
-    struct mail_call *c = NULL;
+    struct gmail_call *c = NULL;
 
     if (check(rq, &refusal.err) == 0 && (c = gmail_call_new(rq, done, arg)) == NULL)
         err_set(&refusal.err, ERR_INTERNAL_ERROR, "out of memory");
@@ -308,13 +308,14 @@ static struct mail_call *gmail_start(const struct mail_request *rq, mail_done_fn
         gmail_sendas_read(c->mailbox, &c->wait, on_identities, c);
     c->starting = false;
     if (!c->ended)
-        return c;
+        return &c->call;
     gmail_call_free(c);
     return NULL;
 }
 
 /* What waits for identities or in line has surely not left. */
-static bool gmail_cancel(struct mail_call *c) {
+static bool gmail_cancel(struct mail_call *call) {
+    struct gmail_call *c = CONTAINER_OF(call, struct gmail_call, call);
     bool may_leave = c->google != NULL && mail_acts(c->verb);
 
     google_cancel(&c->google);

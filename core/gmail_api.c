@@ -11,8 +11,8 @@
 #define USERS   "/gmail/v1/users/me/" /* me: whoever the token is for */
 #define JSON    "application/json; charset=UTF-8"
 #define METADATA                                                                                   \
-    "?format=metadata&metadataHeaders=Message-ID&metadataHeaders=References"                       \
-    "&metadataHeaders=X-Paraph-Id"
+    "?format=metadata&metadataHeaders=Message-ID&metadataHeaders=In-Reply-To"                      \
+    "&metadataHeaders=References&metadataHeaders=X-Paraph-Id"
 
 struct place {
     const char *before;

@@ -31,7 +31,7 @@ struct google_call *gmail_api_draft_find(const char *mailbox, const char *messag
 struct google_call *gmail_api_identities(const char *mailbox, google_done_fn *done, void *arg);
 struct google_call *gmail_api_profile(const char *mailbox, google_done_fn *done, void *arg);
 
-/* messages.get, threads.get: with Message-ID, References and X-Paraph-Id alone */
+/* messages.get, threads.get: of the headers, what threads hang together by, and X-Paraph-Id */
 struct google_call *gmail_api_message(const char *mailbox, const char *id, google_done_fn *done,
                                       void *arg);
 struct google_call *gmail_api_thread(const char *mailbox, const char *id, google_done_fn *done,

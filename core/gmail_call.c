@@ -10,17 +10,16 @@ static int copy(char **to, const char *s) {
     return s != NULL && (*to = strdup(s)) == NULL ? -1 : 0;
 }
 
-struct mail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *done, void *arg) {
-    struct mail_call *c = calloc(1, sizeof(*c));
+struct gmail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *done, void *arg) {
+    struct gmail_call *c = calloc(1, sizeof(*c));
     const char *mailbox = rq->mailbox != NULL        ? rq->mailbox
                           : rq->verb == MAIL_PROFILE ? rq->sender
                                                      : env_sender();
 
     if (c == NULL)
         return NULL;
+    c->call = (struct mail_call){.done = done, .arg = arg};
     c->verb = rq->verb;
-    c->done = done;
-    c->arg = arg;
     c->place.deadline_ms = rq->deadline_ms;
     if (rq->message != NULL)
         c->message = blob_ref(rq->message);
@@ -33,7 +32,7 @@ struct mail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *do
     return NULL;
 }
 
-void gmail_call_free(struct mail_call *c) {
+void gmail_call_free(struct gmail_call *c) {
     mail_reply_fini(&c->reply);
     blob_unref(c->message);
     free(c->sender);
@@ -45,17 +44,17 @@ void gmail_call_free(struct mail_call *c) {
     free(c);
 }
 
-void gmail_call_end(struct mail_call *c) {
+void gmail_call_end(struct gmail_call *c) {
     bool starting = c->starting;
 
     gmail_line_leave(&c->place);
     c->ended = true;
-    c->done(&c->reply, c->arg);
+    mail_end(&c->call, &c->reply);
     if (!starting)
         gmail_call_free(c);
 }
 
-void gmail_call_wait(struct mail_call *c, struct google_call *google) {
+void gmail_call_wait(struct gmail_call *c, struct google_call *google) {
     if (google != NULL)
         c->google = google;
 }

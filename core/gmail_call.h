@@ -11,10 +11,9 @@
 #include "google.h"
 #include "mail.h"
 
-struct mail_call {
+struct gmail_call {
+    struct mail_call call;
     enum mail_verb verb;
-    mail_done_fn *done;
-    void *arg;
     bool starting, ended; /* ended while starting: whoever started it frees it */
     struct gmail_sendas_wait wait;
     struct gmail_place place;
@@ -26,17 +25,13 @@ struct mail_call {
 };
 
 /* A copy of the request; NULL when out of memory. */
-struct mail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *done, void *arg);
-void gmail_call_free(struct mail_call *c);
+struct gmail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *done, void *arg);
+void gmail_call_free(struct gmail_call *c);
 
 /* done() is called; do not touch the call any more. */
-void gmail_call_end(struct mail_call *c);
+void gmail_call_end(struct gmail_call *c);
 
 /* What gmail_api_x() returned; NULL if the call has ended, or gone on, already. */
-void gmail_call_wait(struct mail_call *c, struct google_call *google);
-
-/* MAIL_REPLY, once the mailbox is known: fill in_reply_to, references, thread_id. */
-void gmail_reply_begin(struct mail_call *c);
-void gmail_reply_reset(void); /* forget what has been warned of */
+void gmail_call_wait(struct gmail_call *c, struct google_call *google);
 
 #endif

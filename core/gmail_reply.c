@@ -1,24 +1,17 @@
-/*
- * gmail_reply.c - what makes a message an answer in Gmail: its thread, and In-Reply-To and
- * References with real Message-IDs (RFC 5322 §3.6.4).
- *
- * The message that is answered is looked for where the request points: in the thread, if it names
- * one (the last message, unless in_reply_to says which); by Gmail's id; by its Message-ID.  A
- * Message-ID that the mailbox does not know, or that may not be looked for, is taken as it is.
- */
+#include "gmail_reply.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "env.h"
 #include "gmail_api.h"
-#include "gmail_call.h"
 #include "gmail_text.h"
 #include "log.h"
 #include "mime.h"
 
 static bool warned;
 
-static bool is_message_id(const struct mail_call *c) {
+static bool is_message_id(const struct gmail_call *c) {
     return mime_is_message_id(c->in_reply_to, strlen(c->in_reply_to));
 }
 
@@ -28,18 +21,18 @@ static bool is_gmail_id(const char *s) {
 
 /* --- ends ------------------------------------------------------------------------------------ */
 
-static void end_with(struct mail_call *c, char *in_reply_to, char *references) {
+static void end_with(struct gmail_call *c, char *in_reply_to, char *references) {
     c->reply.in_reply_to = in_reply_to;
     c->reply.references = references;
     gmail_call_end(c);
 }
 
-static void refuse(struct mail_call *c, const char *field, const char *why) {
+static void refuse(struct gmail_call *c, const char *field, const char *why) {
     err_set_field(&c->reply.err, ERR_INVALID_FIELD, field, "%s: %s %s", field, why, c->mailbox);
     gmail_call_end(c);
 }
 
-static void take_as_it_is(struct mail_call *c) {
+static void take_as_it_is(struct gmail_call *c) {
     char *in_reply_to = strdup(c->in_reply_to);
 
     if (in_reply_to == NULL)
@@ -48,7 +41,7 @@ static void take_as_it_is(struct mail_call *c) {
 }
 
 /* Answer this message.  One without Message-ID is answered by its thread alone. */
-static void answer(struct mail_call *c, const json_t *message) {
+static void answer(struct gmail_call *c, const json_t *message) {
     char *id = gmail_message_id(message), *references = NULL;
 
     gmail_read_text(c->reply.thread_id, sizeof(c->reply.thread_id), message, "threadId");
@@ -57,7 +50,7 @@ static void answer(struct mail_call *c, const json_t *message) {
     end_with(c, id, references);
 }
 
-static void do_without_reading(struct mail_call *c) {
+static void do_without_reading(struct gmail_call *c) {
     if (c->in_reply_to != NULL && is_message_id(c)) {
         take_as_it_is(c);
     } else if (c->in_reply_to != NULL) {
@@ -76,10 +69,10 @@ static void do_without_reading(struct mail_call *c) {
 }
 
 /* True: it failed, and the call has ended. */
-static bool has_failed(struct mail_call *c, const struct google_reply *reply, const char *field) {
+static bool has_failed(struct gmail_call *c, const struct google_reply *reply, const char *field) {
     if (reply->err.code == ERR_NONE)
         return false;
-    if (gmail_lacks_scope(reply->status, reply->reason)) {
+    if (gmail_lacks_scope(reply->status, reply->err.reason)) {
         do_without_reading(c);
     } else if (reply->status == 404 || reply->status == 400) {
         if (c->thread_id == NULL && is_message_id(c))
@@ -96,7 +89,7 @@ static bool has_failed(struct mail_call *c, const struct google_reply *reply, co
 /* --- in a thread ----------------------------------------------------------------------------- */
 
 /* Is it the one that in_reply_to names, in either way? */
-static bool is_named(const struct mail_call *c, const json_t *message) {
+static bool is_named(const struct gmail_call *c, const json_t *message) {
     const char *id = json_string_value(json_object_get(message, "id"));
     char *message_id = gmail_message_id(message);
     bool named = (id != NULL && strcmp(id, c->in_reply_to) == 0) ||
@@ -107,7 +100,7 @@ static bool is_named(const struct mail_call *c, const json_t *message) {
 }
 
 /* The last one, or the one that is named; drafts are not answered. */
-static const json_t *choose(const struct mail_call *c, const json_t *thread) {
+static const json_t *choose(const struct gmail_call *c, const json_t *thread) {
     const json_t *message, *chosen = NULL;
     size_t i;
 
@@ -119,7 +112,7 @@ static const json_t *choose(const struct mail_call *c, const json_t *thread) {
 }
 
 static void on_thread(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
     const json_t *message;
 
     c->google = NULL;
@@ -139,7 +132,7 @@ static void on_thread(struct google_reply *reply, void *arg) {
 /* --- by an id -------------------------------------------------------------------------------- */
 
 static void on_message(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
 
     c->google = NULL;
     if (has_failed(c, reply, "in_reply_to"))
@@ -151,7 +144,7 @@ static void on_message(struct google_reply *reply, void *arg) {
 }
 
 static void on_found(struct google_reply *reply, void *arg) {
-    struct mail_call *c = arg;
+    struct gmail_call *c = arg;
     const json_t *first = json_array_get(json_object_get(reply->json, "messages"), 0);
     char id[MAIL_ID_SIZE];
 
@@ -164,7 +157,7 @@ static void on_found(struct google_reply *reply, void *arg) {
         take_as_it_is(c);
 }
 
-void gmail_reply_begin(struct mail_call *c) {
+void gmail_reply_begin(struct gmail_call *c) {
     if (c->in_reply_to != NULL && !is_message_id(c) && !is_gmail_id(c->in_reply_to))
         refuse(c, "in_reply_to", "this is neither a Message-ID nor the id of a message of");
     else if (c->thread_id == NULL && c->in_reply_to == NULL)

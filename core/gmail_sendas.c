@@ -187,7 +187,7 @@ static void on_identities(struct google_reply *reply, void *arg) {
 
     b->call = NULL;
     b->reading = false;
-    if (gmail_lacks_scope(reply->status, reply->reason)) {
+    if (gmail_lacks_scope(reply->status, reply->err.reason)) {
         warn_unreadable(b->mailbox);
         e = none;
         learn(b, unreadable);

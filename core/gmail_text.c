@@ -185,15 +185,26 @@ char *gmail_message_id(const json_t *message) {
     return strndup(id, n);
 }
 
+static size_t count_ids(const char *header) {
+    size_t count = 0, n;
+
+    while (header != NULL && next_id(&header, &n) != NULL)
+        count++;
+    return count;
+}
+
+/* RFC 5322 §3.6.4 */
 char *gmail_references(const json_t *message, const char *message_id) {
     const char *header = gmail_header(message, "References"), *rest, *id;
-    size_t count = 0, i = 0, n;
+    size_t count = count_ids(header), i = 0, n;
     struct buf b;
     char *all;
 
+    if (count == 0) { /* of several that a message answers, none is the beginning of its thread */
+        header = gmail_header(message, "In-Reply-To");
+        count = count_ids(header) == 1 ? 1 : 0;
+    }
     buf_init(&b, REFERENCES_SIZE);
-    for (rest = header; header != NULL && next_id(&rest, &n) != NULL;)
-        count++;
     for (rest = header; i < count && (id = next_id(&rest, &n)) != NULL; i++)
         if (i == 0 || i + GMAIL_REFERENCES_MAX > count + 1)
             buf_addf(&b, "<%.*s> ", (int)n, id);

@@ -39,7 +39,7 @@ struct blob *gmail_related_body(const struct blob *message, const char *thread_i
 
 /* --- answers --------------------------------------------------------------------------------- */
 
-/* Is this refusal (of google_reply) one for want of a scope? */
+/* Is this refusal (of google_reply, and its err) one for want of a scope? */
 bool gmail_lacks_scope(int status, const char *reason);
 
 /* Copy a member that is a string; false, and "", if there is none or it does not fit. */
@@ -53,8 +53,8 @@ bool gmail_has_label(const json_t *message, const char *label);
 /* The Message-ID without <>, as mime_is_message_id() wants it; NULL if it has none. */
 char *gmail_message_id(const json_t *message);
 
-/* The References of an answer to the message whose id this is: its own, and then it.  A long
- * thread's keep the first and the latest. */
+/* The References of an answer to the message whose id this is: its own, or what alone it answers,
+ * and then it.  A long thread's keep the first and the latest. */
 #define GMAIL_REFERENCES_MAX 40
 char *gmail_references(const json_t *message, const char *message_id);
 

@@ -5,16 +5,19 @@
 #include <string.h>
 
 #include "auth.h"
-#include "auth_adc.h"
+#include "clock.h"
+#include "crypto.h"
 #include "env.h"
 #include "google_exchange.h"
 #include "loop.h"
+
+#define UPLOAD_BYTES_PER_MS 100 /* that a slow line takes */
 
 struct google_call {
     enum google_api api;
     google_done_fn *done;
     void *arg;
-    char *step, *mailbox, *scopes, *method, *url, *content_type;
+    char *step, *mailbox, *method, *url, *content_type;
     char *bearer, *authorization, *quota_project;
     struct google_exchange_request rq;
     struct auth_call *auth; /* one of the two is under way */
@@ -33,8 +36,8 @@ static bool is_emulated(const struct google_call *c) {
 }
 
 static void forget_token(struct google_call *c) {
-    auth_adc_wipe(c->bearer);
-    auth_adc_wipe(c->authorization);
+    crypto_wipe(c->bearer);
+    crypto_wipe(c->authorization);
     free(c->quota_project);
     c->bearer = c->authorization = c->quota_project = NULL;
     c->rq.nheaders = 0;
@@ -48,7 +51,6 @@ static void destroy(struct google_call *c) {
     blob_unref(c->rq.body);
     free(c->step);
     free(c->mailbox);
-    free(c->scopes);
     free(c->method);
     free(c->url);
     free(c->content_type);
@@ -86,14 +88,12 @@ static void on_answer(struct google_answer *a, void *arg) {
     if (a->status == 401 && !c->refused && !is_emulated(c)) {
         c->refused = true;
         c->unknown = a->unknown;
-        auth_refused(c->mailbox, c->scopes, c->bearer);
+        auth_refused(c->mailbox, env.gmail_scopes, c->bearer);
         if (start_token(c, &e) != 0)
             fail(c, &e);
         return;
     }
     a->json = NULL;
-    if (a->err.code != ERR_NONE)
-        snprintf(reply.reason, sizeof(reply.reason), "%s", google_error_reason(&a->error));
     finish(c, &reply);
 }
 
@@ -159,12 +159,12 @@ static void on_too_late(void *arg) {
 
 static int start_token(struct google_call *c, struct err *e) {
     static const struct auth_token emulators = {"owner", NULL};
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
 
     if (is_emulated(c))
         keep_token(c, &emulators);
     else
-        c->auth = auth_start(c->mailbox, c->scopes, on_token, c);
+        c->auth = auth_start(c->mailbox, env.gmail_scopes, on_token, c);
     if (c->auth == NULL)
         return start_exchange(c, e);
     c->timer =
@@ -172,9 +172,14 @@ static int start_token(struct google_call *c, struct err *e) {
     return 0;
 }
 
+static uint64_t time_for(const struct google_request *rq) {
+    size_t bytes = rq->body != NULL ? rq->body->len : 0;
+
+    return env.upstream_timeout * 1000ULL + bytes / UPLOAD_BYTES_PER_MS;
+}
+
 static struct google_call *make_call(const struct google_request *rq) {
     struct google_call *c = calloc(1, sizeof(*c));
-    uint64_t timeout_ms = rq->timeout_ms > 0 ? rq->timeout_ms : env.upstream_timeout * 1000ULL;
     bool gmail = rq->api == GOOGLE_GMAIL;
 
     if (c == NULL)
@@ -182,22 +187,20 @@ static struct google_call *make_call(const struct google_request *rq) {
     c->api = rq->api;
     c->step = copy(rq->step);
     c->mailbox = gmail ? copy(rq->mailbox) : NULL;
-    c->scopes = gmail ? copy(rq->scopes != NULL ? rq->scopes : env.gmail_scopes) : NULL;
     c->method = copy(rq->method);
     c->url = copy(rq->url);
     c->content_type = copy(rq->content_type);
     c->rq = (struct google_exchange_request){
         .peer = gmail ? GOOGLE_PEER_GMAIL : GOOGLE_PEER_FIRESTORE,
-        .names = {.step = c->step, .mailbox = c->mailbox, .scopes = c->scopes},
+        .names = {.step = c->step, .mailbox = c->mailbox, .scopes = env.gmail_scopes},
         .method = c->method,
         .url = c->url,
         .body = rq->body != NULL ? blob_ref(rq->body) : NULL,
         .repeatable = rq->repeatable,
-        .deadline_ms = google_exchange_now_ms() + timeout_ms,
+        .deadline_ms = clock_monotonic_ms() + time_for(rq),
         .max_bytes = rq->max_bytes};
     if (c->step != NULL && c->method != NULL && c->url != NULL &&
-        (c->content_type != NULL) == (rq->content_type != NULL) &&
-        (!gmail || (c->mailbox != NULL && c->scopes != NULL)))
+        (c->content_type != NULL) == (rq->content_type != NULL) && (!gmail || c->mailbox != NULL))
         return c;
     destroy(c);
     return NULL;

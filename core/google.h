@@ -4,7 +4,8 @@
  * Adds the token, refreshes it once on a 401, reads the three dialects of errors into the closed
  * list of codes with a sentence that names step and remedy, and repeats with full jitter inside
  * the deadline: only what is marked `repeatable`, and failures after which nothing can have been
- * processed.  Respects Retry-After, RetryInfo and the instant in Gmail's text.
+ * processed.  Respects Retry-After, RetryInfo and the instant in Gmail's text.  All of it has
+ * UPSTREAM_TIMEOUT, and what its body needs on a slow line.
  *
  * The request is borrowed until google_start() returns, but for `body`, of which a reference is
  * held.  done() is called exactly once, possibly before google_start() returns, unless
@@ -20,7 +21,7 @@
 #include "err.h"
 
 enum google_api {
-    GOOGLE_GMAIL,    /* token of `mailbox`; failures are ERR_GMAIL_ERROR */
+    GOOGLE_GMAIL,    /* token of `mailbox`, with all GMAIL_SCOPES; failures are ERR_GMAIL_ERROR */
     GOOGLE_FIRESTORE /* the service's token; failures are ERR_FIRESTORE_ERROR */
 };
 
@@ -28,22 +29,19 @@ struct google_request {
     enum google_api api;
     const char *step;    /* for sentences: "Gmail messages.send" */
     const char *mailbox; /* GMAIL: whose */
-    const char *scopes;  /* GMAIL: NULL is GMAIL_SCOPES */
     const char *method;
     const char *url; /* whole */
     const char *content_type;
-    struct blob *body;   /* or NULL */
-    bool repeatable;     /* harmless to repeat though it may have been processed */
-    uint64_t timeout_ms; /* for all attempts; 0: UPSTREAM_TIMEOUT */
-    size_t max_bytes;    /* of an answer; 0: 8 MiB */
+    struct blob *body; /* or NULL */
+    bool repeatable;   /* harmless to repeat though it may have been processed */
+    size_t max_bytes;  /* of an answer; 0: 8 MiB */
 };
 
 struct google_reply {
-    struct err err;  /* code ERR_NONE: a 2xx */
-    bool unknown;    /* it failed, but one of its attempts may have been processed */
-    int status;      /* HTTP; 0: no answer */
-    char reason[64]; /* of the API's error: "notFound", "FAILED_PRECONDITION", …; "" if none */
-    json_t *json;    /* the answer's body if it is JSON; done() may take it */
+    struct err err; /* code ERR_NONE: a 2xx */
+    bool unknown;   /* it failed, but one of its attempts may have been processed */
+    int status;     /* HTTP; 0: no answer */
+    json_t *json;   /* the answer's body if it is JSON; done() may take it */
 };
 
 struct google_call;

@@ -69,6 +69,15 @@ static bool read_seconds(const char *s, const char *end, int *out) {
     return true;
 }
 
+/* From now until an instant; one that has gone by says nothing, or that a clock is wrong. */
+static bool read_until(double at_s, int64_t now_us, int *out) {
+    double s = at_s - (double)now_us / 1e6;
+
+    if (s > 0)
+        *out = clamp_seconds(s);
+    return s > 0;
+}
+
 /* RFC 9110 §5.6.7, the obsolete forms too. */
 static bool read_http_date(const char *s, int64_t now_us, int *out) {
     static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
@@ -78,10 +87,8 @@ static bool read_http_date(const char *s, int64_t now_us, int *out) {
         struct tm tm = {0};
         const char *end = strptime(s, forms[i], &tm);
 
-        if (end != NULL && *end == '\0') {
-            *out = clamp_seconds((double)timegm(&tm) - (double)now_us / 1e6);
-            return true;
-        }
+        if (end != NULL && *end == '\0')
+            return read_until((double)timegm(&tm), now_us, out);
     }
     return false;
 }
@@ -98,10 +105,7 @@ static bool read_instant(const char *message, int64_t now_us, int *out) {
     n = strspn(at, "0123456789-:.+TZtz");
     while (n > 0 && at[n - 1] == '.')
         n--; /* of the sentence */
-    if (clock_parse(at, n, &us) != 0)
-        return false;
-    *out = clamp_seconds(((double)us - (double)now_us) / 1e6);
-    return true;
+    return clock_parse(at, n, &us) == 0 && read_until((double)us / 1e6, now_us, out);
 }
 
 /* --- the dialects ---------------------------------------------------------------------------- */

@@ -25,13 +25,10 @@ struct google_exchange {
     unsigned attempts;
     uint64_t attempt_us; /* when the last one began */
     bool unknown;        /* an earlier one may have been processed */
+    bool http1;          /* HTTP/2 has failed: not again */
 };
 
 static int attempt(struct google_exchange *x, struct err *e);
-
-uint64_t google_exchange_now_ms(void) {
-    return clock_monotonic_us() / 1000;
-}
 
 void google_exchange_wipe(json_t *tree) {
     const char *name;
@@ -88,6 +85,12 @@ static void log_attempt(const struct google_exchange *x, const struct google_ans
 
 /* --- judging an answer ----------------------------------------------------------------------- */
 
+/* A quota that is full again tomorrow. */
+static bool is_of_the_day(const struct google_error *ge) {
+    return strcasestr(ge->message, "per day") != NULL || strcasestr(ge->message, "daily") != NULL;
+}
+
+/* Gmail's rate limits are its callers' business: they hold back the whole mailbox. */
 static bool is_transient(const struct google_exchange_request *rq, const struct google_error *ge) {
     static const char *const words[] = {"ABORTED", "internal_failure", "server_error",
                                         "temporarily_unavailable"};
@@ -99,7 +102,7 @@ static bool is_transient(const struct google_exchange_request *rq, const struct 
     for (size_t i = 0; i < COUNT_OF(statuses); i++)
         if (ge->status == statuses[i])
             return true;
-    return ge->status == 429 && (rq->peer & TOKEN_PEERS) != 0;
+    return ge->status == 429 && rq->peer != GOOGLE_PEER_GMAIL && !is_of_the_day(ge);
 }
 
 static void judge_failure(const struct google_exchange_request *rq, const struct fetch_reply *reply,
@@ -111,7 +114,7 @@ static void judge_failure(const struct google_exchange_request *rq, const struct
     err_set(&a->err, reply->err.code == ERR_TIMEOUT ? ERR_TIMEOUT : google_remedy_code(rq->peer),
             "%s: %s", rq->names.step, why.data);
     buf_free(&why);
-    a->transient = true;
+    a->transient = !reply->lasting;
     a->unknown = reply->sent;
 }
 
@@ -120,7 +123,7 @@ static void judge_refusal(const struct google_exchange_request *rq, struct googl
     google_error_read(&a->error, status, a->headers, a->nheaders, a->json, clock_now_us());
     google_remedy_tell(&a->err, rq->peer, &a->error, &rq->names);
     a->transient = is_transient(rq, &a->error);
-    a->unknown = status >= 500 || status == 408;
+    a->unknown = status >= 499 || status == 408; /* 499: CANCELLED, halfway perhaps */
 }
 
 static void judge(const struct google_exchange_request *rq, const struct fetch_reply *reply,
@@ -192,7 +195,7 @@ static bool start_again(struct google_exchange *x, const struct google_answer *a
         return false;
     if (wait < asked)
         wait = asked;
-    if (google_exchange_now_ms() + wait >= x->rq->deadline_ms)
+    if (clock_monotonic_ms() + wait >= x->rq->deadline_ms)
         return false;
     x->unknown = x->unknown || a->unknown;
     x->timer = loop_timer_start(wait, on_timer, x);
@@ -204,6 +207,7 @@ static void on_reply(const struct fetch_reply *reply, void *arg) {
     struct google_answer a = {0};
 
     x->fetch = NULL;
+    x->http1 = x->http1 || reply->http2;
     judge(x->rq, reply, &a);
     log_attempt(x, &a);
     if (start_again(x, &a))
@@ -214,7 +218,7 @@ static void on_reply(const struct fetch_reply *reply, void *arg) {
 
 static int attempt(struct google_exchange *x, struct err *e) {
     const struct google_exchange_request *rq = x->rq;
-    uint64_t now = google_exchange_now_ms();
+    uint64_t now = clock_monotonic_ms();
     uint64_t left = now < rq->deadline_ms ? rq->deadline_ms - now : 1;
     struct fetch_request fetch = {.method = rq->method,
                                   .url = rq->url,
@@ -222,7 +226,8 @@ static int attempt(struct google_exchange *x, struct err *e) {
                                   .nheaders = rq->nheaders,
                                   .body = rq->body,
                                   .timeout_ms = left,
-                                  .max_bytes = rq->max_bytes};
+                                  .max_bytes = rq->max_bytes,
+                                  .http1 = x->http1};
     struct err why;
 
     if (rq->attempt_ms > 0 && rq->attempt_ms < left)

@@ -3,8 +3,9 @@
  *
  * Repeated, with full jitter and inside the deadline: failures after which nothing can have been
  * processed (no connection, no TLS), and transient ones of a request that is marked repeatable.
- * What a server asks to be given (RetryInfo, Retry-After) is waited for, or the failure told where
- * the deadline does not allow it.  Rate limits of Gmail and Firestore are never repeated here.
+ * Where HTTP/2 failed, the next attempt does without.  What a server asks to be given (RetryInfo,
+ * Retry-After) is waited for, or the failure told where the deadline does not allow it.  Rate
+ * limits of Gmail and quotas of a day are never repeated here.
  *
  * Every attempt is one debug event, with both bodies as google_mask.h lets them be told.
  *
@@ -37,7 +38,7 @@ struct google_exchange_request {
     bool repeatable;      /* harmless to repeat though it may have been processed */
     bool text;            /* the answer is no JSON */
     uint64_t attempt_ms;  /* for each attempt; 0: until the deadline */
-    uint64_t deadline_ms; /* of clock_monotonic_us() / 1000 */
+    uint64_t deadline_ms; /* of clock_monotonic_ms() */
     size_t max_bytes;     /* of an answer; 0: 8 MiB */
 };
 
@@ -61,9 +62,6 @@ struct google_exchange *google_exchange_start(const struct google_exchange_reque
                                               google_exchange_done_fn *done, void *arg,
                                               struct err *e);
 void google_exchange_cancel(struct google_exchange **xp); /* NULL-safe, sets *xp to NULL */
-
-/* The clock of deadlines. */
-uint64_t google_exchange_now_ms(void);
 
 /* Overwrite a tree's strings and let go of it; NULL-safe. */
 void google_exchange_wipe(json_t *tree);

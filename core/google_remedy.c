@@ -361,6 +361,7 @@ void google_remedy_tell(struct err *e, enum google_peer peer, const struct googl
         buf_addc(&b, ')');
     }
     err_set(e, s->wait > 0 ? ERR_RATE_LIMITED : google_remedy_code(peer), "%s", b.data);
+    snprintf(e->reason, sizeof(e->reason), "%s", reason);
     e->retry_after = s->wait > 0 && ge->retry_after == 0 ? s->wait : ge->retry_after;
     buf_free(&b);
 }

@@ -33,8 +33,8 @@ struct google_names {
 /* The code of a failure at `peer` for which there is no better one. */
 enum err_code google_remedy_code(enum google_peer peer);
 
-/* Fill *e: "<step>: <what is wrong and what to do> (<status> <reason>: <Google's words>)", at most
- * 500 bytes. */
+/* Fill *e, with its reason: "<step>: <what is wrong and what to do> (<status> <reason>: <Google's
+ * words>)", at most 500 bytes. */
 void google_remedy_tell(struct err *e, enum google_peer peer, const struct google_error *ge,
                         const struct google_names *names);
 

@@ -15,20 +15,43 @@ static const struct mail_backend *const backends[] = {
 };
 
 static const struct mail_backend *backend;
+static bool accepting;
+static struct mail_call *under_way; /* the latest first */
 
 int mail_init(struct err *e) {
-    const struct mail_backend *named = backends[env.backend];
-
-    if (named->init(e) != 0)
+    backend = backends[env.backend];
+    if (backend->init(e) != 0)
         return -1;
-    backend = named;
+    accepting = true;
     return 0;
 }
 
+static void unlink_call(struct mail_call *c) {
+    if (c->link == NULL)
+        return;
+    *c->link = c->next;
+    if (c->next != NULL)
+        c->next->link = c->link;
+    c->link = NULL;
+}
+
+/* The latest first: those who wait in line leave it before it is their turn. */
 void mail_fini(void) {
-    if (backend != NULL && backend->fini != NULL)
+    if (!accepting)
+        return;
+    accepting = false; /* what the last replies start is refused */
+    while (under_way != NULL) {
+        struct mail_call *c = under_way;
+        mail_done_fn *done = c->done;
+        struct mail_reply reply = {0};
+        void *arg = c->arg;
+
+        reply.unknown = mail_cancel(&c);
+        err_set(&reply.err, ERR_SHUTTING_DOWN, "the service is shutting down");
+        done(&reply, arg);
+    }
+    if (backend->fini != NULL)
         backend->fini();
-    backend = NULL;
 }
 
 /* --- who may be written for ------------------------------------------------------------------ */
@@ -87,7 +110,7 @@ bool mail_acts(enum mail_verb verb) {
 }
 
 static int check(const struct mail_request *rq, struct err *e) {
-    if (backend == NULL)
+    if (!accepting)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
     if (mail_acts(rq->verb) && env.no_send)
         return err_set(
@@ -98,18 +121,35 @@ static int check(const struct mail_request *rq, struct err *e) {
 
 struct mail_call *mail_start(const struct mail_request *rq, mail_done_fn *done, void *arg) {
     struct mail_reply refusal = {0};
+    struct mail_call *c;
 
-    if (check(rq, &refusal.err) == 0)
-        return backend->start(rq, done, arg);
-    done(&refusal, arg);
-    return NULL;
+    if (check(rq, &refusal.err) != 0) {
+        done(&refusal, arg);
+        return NULL;
+    }
+    if ((c = backend->start(rq, done, arg)) == NULL)
+        return NULL;
+    c->next = under_way;
+    c->link = &under_way;
+    if (c->next != NULL)
+        c->next->link = &c->next;
+    under_way = c;
+    return c;
 }
 
 bool mail_cancel(struct mail_call **cp) {
-    struct mail_call *call = *cp;
+    struct mail_call *c = *cp;
 
+    if (c == NULL)
+        return false;
     *cp = NULL;
-    return call != NULL && backend->cancel(call);
+    unlink_call(c);
+    return backend->cancel(c);
+}
+
+void mail_end(struct mail_call *c, struct mail_reply *reply) {
+    unlink_call(c);
+    c->done(reply, c->arg);
 }
 
 void mail_reply_fini(struct mail_reply *reply) {

@@ -73,9 +73,9 @@ struct mail_reply {
 typedef void mail_done_fn(struct mail_reply *reply, void *arg);
 
 int mail_init(struct err *e); /* makes ready the backend that env names */
-void mail_fini(void);
+void mail_fini(void);         /* fails what is still under way, with done() */
 
-struct mail_call; /* the backend's own */
+struct mail_call;
 
 /* NULL when the operation has ended already (done was called).  Whoever asks: under NO_SEND
  * nothing that lets mail out is started (ERR_NO_SEND), and nobody is written for or read of but
@@ -91,6 +91,15 @@ int mail_check_sender(const char *address, struct err *e);
 
 /* --- for the backends ------------------------------------------------------------------------ */
 
+/* What a call under way begins with, whatever the backend keeps behind it. */
+struct mail_call {
+    mail_done_fn *done;
+    void *arg;
+    struct mail_call *next, **link; /* mail.c's; NULL before its start has returned */
+};
+
+/* fini has no call to care for any more. */
+
 /* Is it one that lets a mail out, or puts one where it can leave from? */
 bool mail_acts(enum mail_verb verb);
 
@@ -100,6 +109,9 @@ struct mail_backend {
     struct mail_call *(*start)(const struct mail_request *rq, mail_done_fn *done, void *arg);
     bool (*cancel)(struct mail_call *call);
 };
+
+/* How a call ends that was not cancelled: done() is called. */
+void mail_end(struct mail_call *c, struct mail_reply *reply);
 
 /* Free what done() has left of a reply, but not the reply itself. */
 void mail_reply_fini(struct mail_reply *reply);

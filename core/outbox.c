@@ -22,11 +22,10 @@
 #define DRAFT     ".draft"
 #define NAME_SIZE (2 * CRYPTO_UUID_SIZE + sizeof(SUFFIX))
 
-struct mail_call {
+struct outbox_call {
+    struct mail_call call;
     enum mail_verb verb;
     struct loop_work *work;
-    mail_done_fn *done;
-    void *arg;
     struct blob *message;
     char tmp[NAME_SIZE];  /* in tmp/ */
     char name[NAME_SIZE]; /* in new/ */
@@ -153,7 +152,7 @@ static int write_all(int fd, const char *p, size_t n) {
     return fsync(fd);
 }
 
-static int write_tmp(const struct mail_call *c, int tmp) {
+static int write_tmp(const struct outbox_call *c, int tmp) {
     int fd = openat(tmp, c->tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     int rc, error;
 
@@ -172,7 +171,7 @@ static bool is_there(int dir, const char *name) {
 }
 
 /* Readers see it from here on, but it may not outlive a power failure at once. */
-static int deliver(struct mail_call *c, int tmp, int new) {
+static int deliver(struct outbox_call *c, int tmp, int new) {
     if (renameat(tmp, c->tmp, new, c->name) != 0)
         return -1;
     c->reply.unknown = true;
@@ -182,7 +181,7 @@ static int deliver(struct mail_call *c, int tmp, int new) {
     return 0;
 }
 
-static int deliver_draft(struct mail_call *c, int tmp, int new) {
+static int deliver_draft(struct outbox_call *c, int tmp, int new) {
     if (deliver(c, tmp, new) == 0)
         return 0;
     if (errno != ENOENT || is_there(tmp, c->tmp))
@@ -193,7 +192,7 @@ static int deliver_draft(struct mail_call *c, int tmp, int new) {
 
 /* Is the mail that the draft became still where mail programs keep it?  A reader may have taken it
  * away. */
-static bool is_delivered(const struct mail_call *c) {
+static bool is_delivered(const struct outbox_call *c) {
     static const char *const dirs[] = {"new", "cur"};
     char path[PATH_MAX];
     bool there = false;
@@ -210,7 +209,7 @@ static bool is_delivered(const struct mail_call *c) {
     return there;
 }
 
-static int look_for_draft(struct mail_call *c, int tmp) {
+static int look_for_draft(struct outbox_call *c, int tmp) {
     c->reply.exists = is_there(tmp, c->tmp);
     if (!c->reply.exists && errno != ENOENT)
         return -1;
@@ -219,13 +218,13 @@ static int look_for_draft(struct mail_call *c, int tmp) {
     return 0;
 }
 
-static int delete_draft(struct mail_call *c, int tmp) {
+static int delete_draft(struct outbox_call *c, int tmp) {
     c->reply.exists = unlinkat(tmp, c->tmp, 0) == 0;
     return c->reply.exists || errno == ENOENT ? 0 : -1;
 }
 
 /* All drafts of a key, c->tmp. */
-static int find_drafts(struct mail_call *c) {
+static int find_drafts(struct outbox_call *c) {
     char path[PATH_MAX];
     DIR *dir = opendir(dir_path(path, "tmp"));
     struct dirent *entry;
@@ -240,7 +239,7 @@ static int find_drafts(struct mail_call *c) {
     return 0;
 }
 
-static int carry_out(struct mail_call *c, int tmp, int new) {
+static int carry_out(struct outbox_call *c, int tmp, int new) {
     switch (c->verb) {
     case MAIL_SEND:
         return write_tmp(c, tmp) != 0 ? -1 : deliver(c, tmp, new);
@@ -258,7 +257,7 @@ static int carry_out(struct mail_call *c, int tmp, int new) {
 }
 
 static void work(void *arg) {
-    struct mail_call *c = arg;
+    struct outbox_call *c = arg;
     int tmp = dir_open("tmp"), new = tmp < 0 ? -1 : dir_open("new");
 
     if (new < 0 || carry_out(c, tmp, new) != 0) {
@@ -275,14 +274,14 @@ static void work(void *arg) {
 /* --- on the loop ----------------------------------------------------------------------------- */
 
 static void on_carried_out(void *arg) {
-    struct mail_call *c = arg;
+    struct outbox_call *c = arg;
 
     c->work = NULL;
-    c->done(&c->reply, c->arg);
+    mail_end(&c->call, &c->reply);
 }
 
 static void call_release(void *arg) {
-    struct mail_call *c = arg;
+    struct outbox_call *c = arg;
 
     works--;
     blob_unref(c->message);
@@ -327,7 +326,7 @@ static int name_key(char lower[CRYPTO_UUID_SIZE], const char *key, struct err *e
 }
 
 /* Each draft has a name of its own, so that whoever forgets his cannot hit another one's. */
-static int name_draft(struct mail_call *c, const char *key, const char *fresh, struct err *e) {
+static int name_draft(struct outbox_call *c, const char *key, const char *fresh, struct err *e) {
     char lower[CRYPTO_UUID_SIZE];
 
     if (name_key(lower, key, e) != 0)
@@ -337,7 +336,7 @@ static int name_draft(struct mail_call *c, const char *key, const char *fresh, s
     return 0;
 }
 
-static int find_draft(struct mail_call *c, const char *id, struct err *e) {
+static int find_draft(struct outbox_call *c, const char *id, struct err *e) {
     if (strlen(id) != 2 * CRYPTO_UUID_LEN + 1 || id[CRYPTO_UUID_LEN] != '.' ||
         !crypto_is_uuid(id, CRYPTO_UUID_LEN) ||
         !crypto_is_uuid(id + CRYPTO_UUID_SIZE, CRYPTO_UUID_LEN))
@@ -348,7 +347,7 @@ static int find_draft(struct mail_call *c, const char *id, struct err *e) {
     return 0;
 }
 
-static int name_files(struct mail_call *c, const struct mail_request *rq, struct err *e) {
+static int name_files(struct outbox_call *c, const struct mail_request *rq, struct err *e) {
     char fresh[CRYPTO_UUID_SIZE];
 
     crypto_uuid4(fresh);
@@ -364,17 +363,16 @@ static int name_files(struct mail_call *c, const struct mail_request *rq, struct
     return 0;
 }
 
-static struct mail_call *call_new(const struct mail_request *rq, mail_done_fn *done, void *arg,
-                                  struct err *e) {
-    struct mail_call *c = calloc(1, sizeof(*c));
+static struct outbox_call *call_new(const struct mail_request *rq, mail_done_fn *done, void *arg,
+                                    struct err *e) {
+    struct outbox_call *c = calloc(1, sizeof(*c));
 
     if (c == NULL) {
         err_set(e, ERR_INTERNAL_ERROR, "out of memory");
         return NULL;
     }
+    c->call = (struct mail_call){.done = done, .arg = arg};
     c->verb = rq->verb;
-    c->done = done;
-    c->arg = arg;
     if (name_files(c, rq, e) != 0) {
         free(c);
         return NULL;
@@ -391,9 +389,9 @@ static struct mail_call *call_new(const struct mail_request *rq, mail_done_fn *d
     return c;
 }
 
-static struct mail_call *work_start(const struct mail_request *rq, mail_done_fn *done, void *arg,
-                                    struct err *e) {
-    struct mail_call *c;
+static struct outbox_call *work_start(const struct mail_request *rq, mail_done_fn *done, void *arg,
+                                      struct err *e) {
+    struct outbox_call *c;
 
     if (rehearse_refusal(rq, e) != 0)
         return NULL;
@@ -436,19 +434,20 @@ static int answer(const struct mail_request *rq, struct mail_reply *reply) {
 static struct mail_call *outbox_start(const struct mail_request *rq, mail_done_fn *done,
                                       void *arg) {
     struct mail_reply reply = {0};
-    struct mail_call *c;
+    struct outbox_call *c;
 
     if (rq->verb == MAIL_SIGNATURE || rq->verb == MAIL_REPLY || rq->verb == MAIL_PROFILE)
         answer(rq, &reply);
     else if ((c = work_start(rq, done, arg, &reply.err)) != NULL)
-        return c;
+        return &c->call;
     done(&reply, arg);
     mail_reply_fini(&reply);
     return NULL;
 }
 
 /* A thread may be at it. */
-static bool outbox_cancel(struct mail_call *c) {
+static bool outbox_cancel(struct mail_call *call) {
+    struct outbox_call *c = CONTAINER_OF(call, struct outbox_call, call);
     bool may_leave = mail_acts(c->verb);
 
     loop_work_detach(&c->work);

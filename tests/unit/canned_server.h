@@ -73,7 +73,15 @@ static void put_answer(int fd, const char *body) {
     puts_to(fd, body);
 }
 
-/* One whole request into c->data; false at the end of the connection. */
+static bool is(const struct conn *c, const char *path) {
+    const char *at = strchr(c->data, ' ');
+    size_t n = strlen(path);
+
+    return at != NULL && strncmp(at + 1, path, n) == 0 && strchr(" ?", at[1 + n]) != NULL;
+}
+
+/* One whole request into c->data, but the body of one to /early; false at the end of the
+ * connection. */
 static bool read_request(struct conn *c) {
     char *end = NULL, *length;
     ssize_t n;
@@ -88,16 +96,11 @@ static bool read_request(struct conn *c) {
             c->head_len = (size_t)(end + 4 - c->data);
             length = strcasestr(c->data, "\r\ncontent-length:");
             c->body_len = length != NULL && length < end ? strtoul(length + 17, NULL, 10) : 0;
+            if (is(c, "/early"))
+                return true;
         }
     }
     return true;
-}
-
-static bool is(const struct conn *c, const char *path) {
-    const char *at = strchr(c->data, ' ');
-    size_t n = strlen(path);
-
-    return at != NULL && strncmp(at + 1, path, n) == 0 && strchr(" ?", at[1 + n]) != NULL;
 }
 
 /* Wait until the client leaves. */
@@ -106,6 +109,14 @@ static void hold(struct conn *c) {
 
     count(&server.waiting, 1);
     while (recv(c->fd, &byte, 1, 0) > 0)
+        continue;
+}
+
+/* Refuse while the body is coming in, and break off in the answer. */
+static void refuse_early(struct conn *c) {
+    puts_to(c->fd, "HTTP/1.1 413 Too Large\r\nContent-Length: 50\r\nX-Early: yes\r\n\r\ntoo");
+    shutdown(c->fd, SHUT_WR);
+    while (recv(c->fd, c->data, REQUEST_MAX, 0) > 0)
         continue;
 }
 
@@ -194,6 +205,9 @@ static bool answer(struct conn *c) {
     } else if (is(c, "/half")) {
         puts_to(c->fd, "HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf");
         hold(c);
+        return false;
+    } else if (is(c, "/early")) {
+        refuse_early(c);
         return false;
     } else if (is(c, "/after-never")) { /* answered when a request to /never has arrived */
         await(&server.waiting, 1);

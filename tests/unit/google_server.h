@@ -219,7 +219,7 @@ static void *serve(void *arg) {
 
 /* --- the test's side ------------------------------------------------------------------------- */
 
-static void line_up(enum endpoint at, const struct answer *answers, unsigned n) {
+static inline void line_up(enum endpoint at, const struct answer *answers, unsigned n) {
     pthread_mutex_lock(&google.lock);
     google.at[at].nanswers = n;
     for (unsigned i = 0; i < n; i++)
@@ -241,7 +241,7 @@ static unsigned calls(enum endpoint at) {
     return n;
 }
 
-static const char *last(enum endpoint at) {
+static inline const char *last(enum endpoint at) {
     return google.at[at].last;
 }
 
@@ -252,12 +252,12 @@ static void gate(bool closed) {
     pthread_mutex_unlock(&google.lock);
 }
 
-static void assert_contains(const char *text, const char *part) {
+static inline void assert_contains(const char *text, const char *part) {
     if (strcasestr(text, part) == NULL)
         fail_msg("'%s' does not contain '%s'", text, part);
 }
 
-static void assert_lacks(const char *text, const char *part) {
+static inline void assert_lacks(const char *text, const char *part) {
     if (strcasestr(text, part) != NULL)
         fail_msg("'%s' contains '%s'", text, part);
 }

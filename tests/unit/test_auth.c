@@ -668,6 +668,7 @@ static void test_huge_answers(void **state) {
     ANSWERS(SIGN, {200, large, ""});
     o = get_mailbox();
     assert_fails(&o, ERR_AUTH_ERROR, "more than 262144 bytes");
+    assert_int_equal(calls(SIGN), 1);
 }
 
 /* --- symptoms, end to end -------------------------------------------------------------------- */

@@ -15,14 +15,16 @@
 #define USER_MEMBERS                                                                               \
     "\"type\":\"authorized_user\",\"client_id\":\"id.apps\",\"client_secret\":\"GOCSPX-s+&\","     \
     "\"refresh_token\":\"1//re=fresh\""
-#define IMPERSONATION_URL                                                                          \
-    "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/"                         \
-    "robot@p.iam.gserviceaccount.com:generateAccessToken"
-#define USER "{" USER_MEMBERS ",\"quota_project_id\":\"quota\"}"
-#define IMPERSONATED                                                                               \
+#define URL_OF(name)                                                                               \
+    "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" name                    \
+    "@p.iam.gserviceaccount.com:generateAccessToken"
+#define IMPERSONATION_URL URL_OF("robot")
+#define USER              "{" USER_MEMBERS ",\"quota_project_id\":\"quota\"}"
+#define IMPERSONATED_AS(name)                                                                      \
     "{\"type\":\"impersonated_service_account\",\"service_account_impersonation_"                  \
-    "url\":\"" IMPERSONATION_URL "\",\"delegates\":[\"projects/-/serviceAccounts/"                 \
-    "x@y\"],\"source_credentials\":{" USER_MEMBERS "}}"
+    "url\":\"" URL_OF(name) "\",\"delegates\":[\"projects/-/serviceAccounts/"                      \
+                            "x@y\"],\"source_credentials\":{" USER_MEMBERS "}}"
+#define IMPERSONATED IMPERSONATED_AS("robot")
 
 /* --- a laptop: a directory of its own, no Cloud Run ------------------------------------------ */
 
@@ -372,10 +374,10 @@ static void test_person_names(void **state) {
     assert_fails(&o, "set GOOGLE_CLOUD_PROJECT");
     auth_fini();
     assert_int_equal(auth_init(NULL), 0);
-    use_file(USER);
+    use_file(USER); /* a quota project is no project for data */
     auth_project(on_value, &o);
     loop_run();
-    assert_string_equal(o.value, "quota");
+    assert_fails(&o, "set GOOGLE_CLOUD_PROJECT");
 }
 
 static void test_impersonated(void **state) {
@@ -448,6 +450,27 @@ static void test_failures(void **state) {
     }
 }
 
+/* What is said of the person's sign-in is not said of the mailbox. */
+static void test_reasons(void **state) {
+    static const struct {
+        enum endpoint at;
+        const char *reason;
+    } cases[] = {{EXCHANGE, "invalid_grant"}, {REFRESH, ""}};
+
+    (void)state;
+    use_file(IMPERSONATED);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct outcome o;
+
+        auth_fini();
+        assert_int_equal(auth_init(NULL), 0);
+        ANSWERS(cases[i].at, {400, "{\"error\":\"invalid_grant\"}", ""});
+        o = get("ann@example.org");
+        assert_fails(&o, "invalid_grant");
+        assert_string_equal(o.err.reason, cases[i].reason);
+    }
+}
+
 /* A new sign-in works without a restart. */
 static void test_new_file(void **state) {
     struct outcome o;
@@ -462,13 +485,38 @@ static void test_new_file(void **state) {
     assert_own("ya29.person", "quota");
 }
 
+/* Nor does one as another account; tokens that are good stay in use. */
+static void test_new_account(void **state) {
+    struct outcome o;
+
+    (void)state;
+    ANSWERS(IMPERSONATE,
+            {200, "{\"accessToken\":\"ya29.robot\",\"expireTime\":\"2999-01-01T00:00:00Z\"}", ""},
+            {200, "{\"accessToken\":\"ya29.droid\",\"expireTime\":\"2999-01-01T00:00:00Z\"}", ""});
+    use_file(IMPERSONATED);
+    o = get("ann@example.org");
+    assert_string_equal(o.value, "ya29.mailbox");
+    assert_contains(last(SIGN), "/robot@p.iam.gserviceaccount.com:signJwt ");
+    assert_contains(last(SIGN), "\r\nAuthorization: Bearer ya29.robot\r\n");
+    use_file(IMPERSONATED_AS("droid"));
+    o = get("ann@example.org");
+    assert_int_equal(calls(SIGN), 1);
+    o = get("bob@example.org");
+    assert_string_equal(o.value, "ya29.mailbox");
+    assert_contains(last(SIGN), "/droid@p.iam.gserviceaccount.com:signJwt ");
+    assert_contains(last(SIGN), "\r\nAuthorization: Bearer ya29.droid\r\n");
+    o = get("joe@example.org");
+    assert_int_equal(calls(IMPERSONATE), 2);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_laptop, tear_down_laptop)
     const struct CMUnitTest tests[] = {
         TEST(test_order),         TEST(test_quota_project),    TEST(test_forms),
         TEST(test_refused_files), TEST(test_unreadable_files), TEST(test_accounts),
         TEST(test_person),        TEST(test_person_names),     TEST(test_impersonated),
-        TEST(test_failures),      TEST(test_new_file),
+        TEST(test_failures),      TEST(test_reasons),          TEST(test_new_file),
+        TEST(test_new_account),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

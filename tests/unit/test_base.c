@@ -16,12 +16,14 @@
 /* --- err ------------------------------------------------------------------------------------- */
 
 static void err_fills_and_names(void **state) {
-    struct err e;
+    struct err e = {.retry_after = 7, .reason = "notFound"};
 
     (void)state;
     assert_int_equal(err_set_field(&e, ERR_INVALID_RECIPIENT, "to", "'%s' is wrong", "bob@"), -1);
     assert_string_equal(e.message, "'bob@' is wrong");
     assert_string_equal(e.field, "to");
+    assert_string_equal(e.reason, "");
+    assert_int_equal(e.retry_after, 0);
     assert_string_equal(err_word(e.code), "invalid_recipient");
     assert_int_equal(err_status(e.code), 400);
     assert_int_equal(err_from_word("invalid_recipient"), ERR_INVALID_RECIPIENT);

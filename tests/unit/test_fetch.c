@@ -8,19 +8,18 @@
 #include <cmocka.h>
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <netdb.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include <curl/curl.h>
 
 #include "canned_server.h"
 #include "crypto.h"
 #include "env.h"
 #include "fetch.h"
 #include "loop.h"
+#include "tls_server.h"
 
 /* --- each test ------------------------------------------------------------------------------- */
 
@@ -59,7 +58,7 @@ static int tear_down(void **state) {
 struct outcome {
     unsigned calls;
     struct err err;
-    bool sent;
+    bool sent, lasting;
     int status;
     const struct fetch_header *headers;
     size_t nheaders;
@@ -72,6 +71,7 @@ static void on_done(const struct fetch_reply *reply, void *arg) {
     o->calls++;
     o->err = reply->err;
     o->sent = reply->sent;
+    o->lasting = reply->lasting;
     o->status = reply->status;
     o->headers = reply->headers;
     o->nheaders = reply->nheaders;
@@ -168,16 +168,17 @@ static void test_answers(void **state) {
 static void test_failures(void **state) {
     static const struct {
         const char *path, *says;
+        bool lasting;
     } cases[] = {
-        {"/truncated", "41 bytes remaining"},
-        {"/truncated-chunk", ""},
-        {"/truncated-head", "in its head"},
-        {"/bad-chunk", ""},
-        {"/garbage", ""},
-        {"/silent", "Empty reply"},
-        {"/reset", "reset"},
-        {"/too-many-headers", "the answer's head has more than 65536 bytes"},
-        {"/large", "8388608 bytes"},
+        {"/truncated", "41 bytes remaining", false},
+        {"/truncated-chunk", "", false},
+        {"/truncated-head", "in its head", false},
+        {"/bad-chunk", "", false},
+        {"/garbage", "", false},
+        {"/silent", "Empty reply", false},
+        {"/reset", "reset", false},
+        {"/too-many-headers", "the answer's head has more than 65536 bytes", true},
+        {"/large", "8388608 bytes", true},
     };
     struct outcome o;
     char origin[64];
@@ -190,6 +191,7 @@ static void test_failures(void **state) {
         snprintf(origin, sizeof(origin), "http://127.0.0.1:%u failed", server.port);
         assert_contains(o.err.message, origin);
         assert_true(o.sent);
+        assert_int_equal(o.lasting, cases[i].lasting);
         assert_int_equal(o.status, 0);
         assert_null(o.body);
     }
@@ -261,6 +263,35 @@ static void test_request_head(void **state) {
         free(head);
         forget(&o);
     }
+}
+
+/* What curl is given of a request's head, as it is when it is freed: --wrap puts this in place of
+ * curl's. */
+static unsigned lines_freed, lines_readable;
+
+void __real_curl_slist_free_all(struct curl_slist *list);
+void __wrap_curl_slist_free_all(struct curl_slist *list);
+
+void __wrap_curl_slist_free_all(struct curl_slist *list) {
+    for (const struct curl_slist *line = list; line != NULL; line = line->next) {
+        lines_freed++;
+        lines_readable += line->data[0] != '\0';
+    }
+    __real_curl_slist_free_all(list);
+}
+
+static void test_request_head_is_wiped(void **state) {
+    static const struct fetch_header headers[] = {{"Authorization", "Bearer secret"}};
+    struct outcome o = {0};
+
+    (void)state;
+    lines_freed = lines_readable = 0;
+    start((struct fetch_request){.headers = headers, .nheaders = 1}, "/echo-head", on_done, &o);
+    loop_run();
+    assert_non_null(memmem(o.body->data, o.body->len, "Bearer secret", 13));
+    assert_true(lines_freed > 0);
+    assert_int_equal(lines_readable, 0);
+    forget(&o);
 }
 
 static void test_head(void **state) {
@@ -361,6 +392,7 @@ static void test_nothing_sent(void **state) {
         assert_int_equal(o.calls, 1);
         assert_true(o.err.code == ERR_FETCH_ERROR || o.err.code == ERR_TIMEOUT);
         assert_false(o.sent);
+        assert_false(o.lasting);
         assert_lacks(o.err.message, "topsecret");
         assert_contains(o.err.message, i == 2 ? "http://name.invalid:" : "http://127.0.0.1:");
         forget(&o);
@@ -501,6 +533,23 @@ static void test_large_body(void **state) {
     blob_unref(body);
 }
 
+/* More than all the buffers on the way hold, so that it cannot be sent to the end. */
+static void test_early_refusal(void **state) {
+    const size_t size = 64 * MIB;
+    struct blob *body = blob_own(calloc(1, size), size);
+    struct outcome o = {0};
+
+    (void)state;
+    start((struct fetch_request){.method = "POST", .body = body}, "/early", on_done, &o);
+    blob_unref(body);
+    loop_run();
+    assert_int_equal(o.calls, 1);
+    assert_body(&o, "too");
+    assert_int_equal(o.status, 413);
+    assert_string_equal(header(&o, "x-early"), "yes");
+    forget(&o);
+}
+
 /* --- cancelling, starting from done, ending -------------------------------------------------- */
 
 struct chain {
@@ -636,101 +685,25 @@ static void test_get_is_repeated(void **state) {
 
 /* --- TLS ------------------------------------------------------------------------------------- */
 
-struct tls_server {
-    pid_t pid;
-    unsigned port;
-    char dir[32];
-};
-
-static int run_openssl(char *const argv[], int out) {
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(out, STDOUT_FILENO);
-        if (freopen("/dev/null", "w", stderr) != NULL)
-            execvp(argv[0], argv);
-        _exit(127);
-    }
-    return pid;
-}
-
-/* OpenSSL's own test server, with a certificate that nobody vouches for; false if there is no
- * openssl program. */
-static bool start_tls(struct tls_server *s) {
-    char key[64], cert[64], line[256];
-    char *const make[] = {(char[]){"openssl"},
-                          (char[]){"req"},
-                          (char[]){"-x509"},
-                          (char[]){"-newkey"},
-                          (char[]){"ec"},
-                          (char[]){"-pkeyopt"},
-                          (char[]){"ec_paramgen_curve:P-256"},
-                          (char[]){"-nodes"},
-                          (char[]){"-subj"},
-                          (char[]){"/CN=127.0.0.1"},
-                          (char[]){"-addext"},
-                          (char[]){"subjectAltName=IP:127.0.0.1"},
-                          (char[]){"-keyout"},
-                          key,
-                          (char[]){"-out"},
-                          cert,
-                          NULL};
-    char *const serve_it[] = {(char[]){"openssl"},
-                              (char[]){"s_server"},
-                              (char[]){"-accept"},
-                              (char[]){"127.0.0.1:0"},
-                              (char[]){"-www"},
-                              (char[]){"-key"},
-                              key,
-                              (char[]){"-cert"},
-                              cert,
-                              NULL};
-    int out[2], status;
-    FILE *lines;
-
-    strcpy(s->dir, "/tmp/test_fetch.XXXXXX");
-    assert_non_null(mkdtemp(s->dir));
-    snprintf(key, sizeof(key), "%s/key", s->dir);
-    snprintf(cert, sizeof(cert), "%s/cert", s->dir);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    waitpid(run_openssl(make, out[1]), &status, 0);
-    s->pid = status == 0 ? run_openssl(serve_it, out[1]) : -1;
-    close(out[1]);
-    lines = fdopen(out[0], "r");
-    s->port = 0;
-    while (s->pid > 0 && s->port == 0 && fgets(line, sizeof(line), lines) != NULL)
-        sscanf(line, "ACCEPT 127.0.0.1:%u", &s->port);
-    fclose(lines);
-    return s->pid > 0;
-}
-
-static void stop_tls(struct tls_server *s) {
-    char path[64];
-
-    if (s->pid > 0) {
-        kill(s->pid, SIGKILL);
-        waitpid(s->pid, NULL, 0);
-    }
-    snprintf(path, sizeof(path), "%s/key", s->dir);
-    unlink(path);
-    snprintf(path, sizeof(path), "%s/cert", s->dir);
-    unlink(path);
-    rmdir(s->dir);
-}
-
 static void test_unknown_certificate(void **state) {
-    struct tls_server s;
+    struct tls_server s; /* OpenSSL's own, for tests */
+    char *const argv[] = {(char[]){"openssl"},
+                          (char[]){"s_server"},
+                          (char[]){"-accept"},
+                          (char[]){"127.0.0.1:0"},
+                          (char[]){"-www"},
+                          (char[]){"-key"},
+                          s.key,
+                          (char[]){"-cert"},
+                          s.cert,
+                          NULL};
     struct outcome o = {0};
     struct err e;
     char url[64];
 
     (void)state;
-    if (!start_tls(&s)) {
-        stop_tls(&s);
-        skip();
-    }
-    assert_true(s.port > 0);
+    make_certificate(&s);
+    start_tls(&s, argv, "ACCEPT 127.0.0.1:%u");
     snprintf(url, sizeof(url), "https://127.0.0.1:%u/?key=topsecret", s.port);
     assert_non_null(fetch_start(&(struct fetch_request){.url = url}, on_done, &o, &e));
     loop_run();
@@ -740,6 +713,7 @@ static void test_unknown_certificate(void **state) {
     assert_contains(o.err.message, "https://127.0.0.1:");
     assert_lacks(o.err.message, "topsecret");
     assert_false(o.sent);
+    assert_true(o.lasting);
 }
 
 /* A server that does not speak TLS at all. */
@@ -766,6 +740,7 @@ int main(void) {
         TEST(test_failures),
         TEST(test_reply_headers),
         TEST(test_request_head),
+        TEST(test_request_head_is_wiped),
         TEST(test_head),
         TEST(test_content_type_is_the_callers),
         TEST(test_malformed_requests),
@@ -777,6 +752,7 @@ int main(void) {
         TEST(test_idle_connection_is_closed),
         TEST(test_parallel),
         TEST(test_large_body),
+        TEST(test_early_refusal),
         TEST(test_cancel_in_flight),
         TEST(test_cancel_before_the_first_turn),
         TEST(test_start_from_done),

@@ -26,8 +26,8 @@
 #define SENDAS "Gmail sendAs.list"
 #define SEND   "Gmail messages.send"
 #define HEADERS                                                                                    \
-    "?format=metadata&metadataHeaders=Message-ID&metadataHeaders=References"                       \
-    "&metadataHeaders=X-Paraph-Id"
+    "?format=metadata&metadataHeaders=Message-ID&metadataHeaders=In-Reply-To"                      \
+    "&metadataHeaders=References&metadataHeaders=X-Paraph-Id"
 
 /* --- Google, played by the test: --wrap puts these in place of google.c and of the clock ----- */
 
@@ -61,7 +61,6 @@ struct google_call *__wrap_google_start(const struct google_request *rq, google_
 
     assert_true(nasked <= COUNT_OF(asked));
     assert_int_equal(rq->api, GOOGLE_GMAIL);
-    assert_null(rq->scopes);
     *a = (struct google_call){.repeatable = rq->repeatable, .done = done, .arg = arg};
     put(a->step, sizeof(a->step), rq->step);
     put(a->mailbox, sizeof(a->mailbox), rq->mailbox);
@@ -146,7 +145,7 @@ static void refuse(struct google_call *a, int status, const char *reason, bool u
     struct google_reply reply = {.status = status, .unknown = unknown};
 
     err_set(&reply.err, status == 0 ? ERR_TIMEOUT : ERR_GMAIL_ERROR, "Gmail says no");
-    snprintf(reply.reason, sizeof(reply.reason), "%s", reason);
+    put(reply.err.reason, sizeof(reply.err.reason), reason);
     end(a);
     a->done(&reply, a->arg);
 }
@@ -467,7 +466,8 @@ static void test_no_mailbox_of_its_own(void **state) {
 
     assert_non_null(start_send(&o, "gone@example.org", NULL));
     a = latest(SENDAS);
-    err_set(&reply.err, ERR_AUTH_ERROR, "token: no (400 invalid_grant: Invalid email)");
+    err_set(&reply.err, ERR_AUTH_ERROR, "there is no such mailbox");
+    put(reply.err.reason, sizeof(reply.err.reason), "invalid_grant");
     end(a);
     a->done(&reply, a->arg);
     assert_int_equal(o.reply.err.code, ERR_FORBIDDEN);
@@ -479,6 +479,14 @@ static void test_no_mailbox_of_its_own(void **state) {
     assert_non_null(start_send(&o, "gone@example.org", NULL));
     refuse(latest(SENDAS), 503, "backendError", false);
     assert_int_equal(o.reply.err.code, ERR_GMAIL_ERROR);
+
+    now_ms += GMAIL_SENDAS_RETRY_S * 1000;
+    assert_non_null(start_send(&o, "gone@example.org", NULL));
+    a = latest(SENDAS); /* the sentence alone says nothing */
+    err_set(&reply.err, ERR_AUTH_ERROR, "the sign-in has expired (400 invalid_grant)");
+    end(a);
+    a->done(&reply, a->arg);
+    assert_int_equal(o.reply.err.code, ERR_AUTH_ERROR);
 }
 
 /* Gmail would send as somebody else. */
@@ -785,6 +793,27 @@ static void test_cancelled_while_blocked(void **state) {
     pass(20000);
     assert_int_equal(nasked, 2);
     assert_int_equal(o.calls, 0);
+}
+
+/* One is under way, one waits in line, one for identities: the first alone may have left. */
+static void test_end(void **state) {
+    static const char *const senders[] = {ME, ME, "boss@example.com"};
+    struct outcome o[COUNT_OF(senders)];
+    unsigned before;
+
+    (void)state;
+    warm_up();
+    env.gmail_concurrency = 1;
+    for (size_t i = 0; i < COUNT_OF(senders); i++)
+        assert_non_null(start_send(&o[i], senders[i], NULL));
+    before = nasked;
+    mail_fini();
+    assert_int_equal(nasked, before);
+    for (size_t i = 0; i < COUNT_OF(senders); i++) {
+        assert_int_equal(o[i].calls, 1);
+        assert_int_equal(o[i].reply.err.code, ERR_SHUTTING_DOWN);
+        assert_int_equal(o[i].reply.unknown, i == 0);
+    }
 }
 
 /* --- drafts ---------------------------------------------------------------------------------- */
@@ -1127,6 +1156,7 @@ int main(void) {
         TEST(test_who_would_wait_too_long_is_told_when_to_come_again),
         TEST(test_a_line_longer_than_the_deadline_refuses),
         TEST(test_cancelled_while_blocked),
+        TEST(test_end),
         TEST(test_draft_create),
         TEST(test_no_drafts),
         TEST(test_draft_send),

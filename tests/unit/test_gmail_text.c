@@ -245,6 +245,35 @@ static void test_references(void **state) {
     }
 }
 
+/* Where the message has no References of its own. */
+static void test_references_by_in_reply_to(void **state) {
+    static const struct {
+        const char *references, *in_reply_to, *all;
+    } cases[] = {
+        {NULL, "<1@x>", "<1@x> <2@x>"},    {NULL, "<1@x> (Ann's)", "<1@x> <2@x>"},
+        {NULL, "<0@x> <1@x>", "<2@x>"},    {NULL, "your mail", "<2@x>"},
+        {"", "<1@x>", "<1@x> <2@x>"},      {"<0@x>", "<1@x>", "<0@x> <2@x>"},
+        {"<0@x>", "<0@x>", "<0@x> <2@x>"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        json_t *tree =
+            message_with("<2@x>", cases[i].references != NULL ? cases[i].references : "");
+        json_t *headers = json_object_get(json_object_get(tree, "payload"), "headers");
+        char *all;
+
+        if (cases[i].references == NULL)
+            json_array_remove(headers, 1);
+        json_array_append_new(
+            headers, json_pack("{s:s,s:s}", "name", "In-Reply-To", "value", cases[i].in_reply_to));
+        all = gmail_references(tree, "2@x");
+        assert_string_equal(all, cases[i].all);
+        free(all);
+        json_decref(tree);
+    }
+}
+
 /* The thread's beginning and its end stay. */
 static void test_many_references(void **state) {
     char header[8 * KIB] = "", *all;
@@ -301,6 +330,7 @@ int main(void) {
         cmocka_unit_test(test_read_text),
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_references),
+        cmocka_unit_test(test_references_by_in_reply_to),
         cmocka_unit_test(test_many_references),
         cmocka_unit_test(test_signature),
     };

@@ -79,13 +79,11 @@ static void test_gmail(void **state) {
     assert_lacks(last(API), "x-goog-user-project");
     assert_contains(last(SIGN), "https://mail.google.com/"); /* GMAIL_SCOPES */
     rq = request(GOOGLE_GMAIL);
-    rq.scopes = "https://www.googleapis.com/auth/gmail.send";
     rq.method = "GET";
     o = run(rq);
     assert_ok(&o);
     assert_contains(last(API), "GET /api HTTP");
     assert_lacks(last(API), "content-type");
-    assert_contains(last(SIGN), "gmail.send");
 }
 
 static void test_firestore(void **state) {
@@ -156,7 +154,9 @@ static void test_answers(void **state) {
     forget(&o);
     ANSWERS(API, {200, "{\"large\":\"0123456789\"}", ""});
     rq.max_bytes = 8;
+    rq.repeatable = true; /* to no purpose */
     o = run(rq);
+    assert_int_equal(calls(API), 1);
     assert_int_equal(o.reply.err.code, ERR_FIRESTORE_ERROR);
     assert_contains(o.reply.err.message, "more than 8 bytes");
 }
@@ -189,7 +189,7 @@ static void test_401_twice(void **state) {
     o = run(request(GOOGLE_GMAIL));
     assert_int_equal(o.reply.err.code, ERR_GMAIL_ERROR);
     assert_int_equal(o.reply.status, 401);
-    assert_string_equal(o.reply.reason, "UNAUTHENTICATED");
+    assert_string_equal(o.reply.err.reason, "UNAUTHENTICATED");
     assert_false(o.reply.unknown);
     assert_contains(o.reply.err.message, "Gmail messages.send: Gmail refused the token");
     assert_int_equal(calls(API), 2);
@@ -237,6 +237,9 @@ static void test_no_token(void **state) {
 
 #define ERROR(code, status) "{\"error\":{\"code\":" code ",\"status\":\"" status "\"}}"
 
+#define EXHAUSTED(message)                                                                         \
+    "{\"error\":{\"code\":429,\"status\":\"RESOURCE_EXHAUSTED\",\"message\":\"" message "\"}}"
+
 static void test_repetition(void **state) {
     static const struct {
         enum google_api api;
@@ -264,7 +267,25 @@ static void test_repetition(void **state) {
          200,
          false,
          ""},
+        {GOOGLE_FIRESTORE,
+         true,
+         {429, EXHAUSTED("Quota exceeded."), ""},
+         {200, "{}", ""},
+         2,
+         ERR_NONE,
+         200,
+         false,
+         ""},
         /* and for ever */
+        {GOOGLE_FIRESTORE,
+         true,
+         {429, EXHAUSTED("Quota exceeded."), ""},
+         {429, EXHAUSTED("Quota exceeded."), ""},
+         5,
+         ERR_RATE_LIMITED,
+         429,
+         false,
+         "RESOURCE_EXHAUSTED"},
         {GOOGLE_GMAIL, true, {503, "", ""}, {503, "", ""}, 5, ERR_GMAIL_ERROR, 503, true, ""},
         {GOOGLE_FIRESTORE,
          true,
@@ -329,14 +350,32 @@ static void test_repetition(void **state) {
         {GOOGLE_GMAIL, true, {429, "", ""}, {200, "{}", ""}, 1, ERR_RATE_LIMITED, 429, false, ""},
         {GOOGLE_FIRESTORE,
          true,
-         {429, ERROR("429", "RESOURCE_EXHAUSTED"), ""},
+         {429, EXHAUSTED("limit 'Free daily reads per project' of service"), ""},
          {200, "{}", ""},
          1,
          ERR_RATE_LIMITED,
          429,
          false,
          "RESOURCE_EXHAUSTED"},
+        {GOOGLE_FIRESTORE,
+         false,
+         {499, ERROR("499", "CANCELLED"), ""},
+         {200, "{}", ""},
+         1,
+         ERR_FIRESTORE_ERROR,
+         499,
+         true,
+         "CANCELLED"},
         /* more than the deadline allows */
+        {GOOGLE_FIRESTORE,
+         true,
+         {429, EXHAUSTED("Quota exceeded."), "Retry-After: 30\r\n"},
+         {200, "{}", ""},
+         1,
+         ERR_RATE_LIMITED,
+         429,
+         false,
+         "RESOURCE_EXHAUSTED"},
         {GOOGLE_GMAIL,
          true,
          {503, "", "Retry-After: 30\r\n"},
@@ -386,9 +425,9 @@ static void test_repetition(void **state) {
         o = run(rq);
         if (calls(API) != cases[i].calls || o.reply.err.code != cases[i].code ||
             o.reply.status != cases[i].status || o.reply.unknown != cases[i].unknown ||
-            strcmp(o.reply.reason, cases[i].reason) != 0)
+            strcmp(o.reply.err.reason, cases[i].reason) != 0)
             fail_msg("case %zu: %u calls, %s, status %d, unknown %d, reason %s", i, calls(API),
-                     err_word(o.reply.err.code), o.reply.status, o.reply.unknown, o.reply.reason);
+                     err_word(o.reply.err.code), o.reply.status, o.reply.unknown, o.reply.err.reason);
         if (cases[i].code != ERR_NONE)
             assert_contains(o.reply.err.message, "Gmail messages.send: ");
         forget(&o);
@@ -451,12 +490,47 @@ static void test_no_connection(void **state) {
     assert_contains(o.reply.err.message, "Gmail messages.send: the URL is not");
 }
 
+static uint64_t fetch_timeout_ms; /* of the last exchange; --wrap puts this before fetch.c's */
+
+struct fetch *__real_fetch_start(const struct fetch_request *rq, fetch_done_fn *done, void *arg,
+                                 struct err *e);
+struct fetch *__wrap_fetch_start(const struct fetch_request *rq, fetch_done_fn *done, void *arg,
+                                 struct err *e);
+
+struct fetch *__wrap_fetch_start(const struct fetch_request *rq, fetch_done_fn *done, void *arg,
+                                 struct err *e) {
+    fetch_timeout_ms = rq->timeout_ms;
+    return __real_fetch_start(rq, done, arg, e);
+}
+
+/* The token takes some of the time, but surely not all that is added for 200,000 bytes. */
+static void test_uploads_have_more_time(void **state) {
+    struct google_request rq = request(GOOGLE_GMAIL);
+    struct outcome o;
+
+    (void)state;
+    o = run(rq);
+    assert_ok(&o);
+    assert_true(fetch_timeout_ms <= 5000);
+    rq.body = blob_own(calloc(1, 200000), 200000);
+    o = run(rq);
+    assert_ok(&o);
+    assert_true(fetch_timeout_ms > 5000 && fetch_timeout_ms <= 7000);
+    blob_unref(rq.body);
+}
+
+static void on_token_ignored(const struct err *e, const struct auth_token *token, void *arg) {
+    (void)e;
+    (void)token;
+    (void)arg;
+}
+
 static void test_time_out(void **state) {
     struct google_request rq = request(GOOGLE_GMAIL);
     struct outcome o;
 
     (void)state;
-    rq.timeout_ms = 200;
+    env.upstream_timeout = 1;
     ANSWERS(API, {-1, "", ""});
     o = run(rq);
     assert_int_equal(o.reply.err.code, ERR_TIMEOUT);
@@ -465,7 +539,9 @@ static void test_time_out(void **state) {
     assert_int_equal(calls(API), 1);
     rq.mailbox = "bob@example.org";
     ANSWERS(EXCHANGE, {-1, "", ""});
-    env.upstream_timeout = 1; /* of the token's flight, which goes on */
+    env.upstream_timeout = 2; /* of the token's flight, which goes on */
+    auth_start(rq.mailbox, env.gmail_scopes, on_token_ignored, NULL);
+    env.upstream_timeout = 1;
     o = run(rq);
     assert_int_equal(o.reply.err.code, ERR_TIMEOUT);
     assert_contains(o.reply.err.message, "Gmail messages.send: there was no access token in time");
@@ -522,11 +598,22 @@ static void test_cancel_between_attempts(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_gmail),      TEST(test_firestore),    TEST(test_quota_project),
-        TEST(test_emulator),   TEST(test_answers),      TEST(test_401_once),
-        TEST(test_401_twice),  TEST(test_401_for_many), TEST(test_no_token),
-        TEST(test_repetition), TEST(test_rate_limits),  TEST(test_no_connection),
-        TEST(test_time_out),   TEST(test_cancel),       TEST(test_cancel_between_attempts),
+        TEST(test_gmail),
+        TEST(test_firestore),
+        TEST(test_quota_project),
+        TEST(test_emulator),
+        TEST(test_answers),
+        TEST(test_401_once),
+        TEST(test_401_twice),
+        TEST(test_401_for_many),
+        TEST(test_no_token),
+        TEST(test_repetition),
+        TEST(test_rate_limits),
+        TEST(test_no_connection),
+        TEST(test_uploads_have_more_time),
+        TEST(test_time_out),
+        TEST(test_cancel),
+        TEST(test_cancel_between_attempts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

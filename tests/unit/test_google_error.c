@@ -146,7 +146,8 @@ static void test_retry_after(void **state) {
         {"Tue, 10 Mar 2026 17:00:30 GMT", "", 30},
         {"Tuesday, 10-Mar-26 17:00:30 GMT", "", 30},
         {"Tue Mar 10 17:00:30 2026", "", 30},
-        {"Tue, 10 Mar 2026 16:00:00 GMT", "", 1}, /* gone by */
+        {"Tue, 10 Mar 2026 16:00:00 GMT", "", 0}, /* gone by */
+        {"Tue, 10 Mar 2026 17:00:00 GMT", "", 0},
         {"Tue, 10 Mar 2027 17:00:00 GMT", "", 86400},
         {"Tue, 10 Mar 2026 17:00:30 GMT and more", "", 0},
         {NULL, DELAY("3.5s"), 4},
@@ -163,7 +164,8 @@ static void test_retry_after(void **state) {
          SAYS("User-rate limit exceeded.  Retry after 2026-03-10T17:15:45.544Z (Mail sending)"),
          946},
         {NULL, SAYS("retry after 2026-03-10T17:15:45Z."), 945},
-        {NULL, SAYS("Retry after 2026-03-10T16:59:59.000Z"), 1},
+        {NULL, SAYS("Retry after 2026-03-10T16:59:59.000Z"), 0}, /* gone by */
+        {NULL, SAYS("Retry after 2026-03-10T17:00:00.001Z"), 1},
         {NULL, SAYS("Retry after 2999-03-10T16:59:59.000Z"), 86400},
         {NULL, SAYS("Retry after lunch"), 0},
         {NULL, SAYS("Retry after "), 0},

@@ -142,9 +142,17 @@ static void test_send_goes_to_the_outbox(void **state) {
     assert_int_equal(unlink(path), 0);
 }
 
+/* What a message that may be there, or not, has left. */
+static void clean_outbox(void) {
+    char command[256];
+
+    loop_run();
+    snprintf(command, sizeof(command), "rm -f %s/outbox/new/*", data_dir);
+    assert_int_equal(system(command), 0);
+}
+
 static void test_cancel(void **state) {
     struct mail_call *c = NULL;
-    char command[256];
 
     (void)state;
     assert_false(mail_cancel(&c));
@@ -153,10 +161,34 @@ static void test_cancel(void **state) {
     assert_non_null(c);
     assert_true(mail_cancel(&c));
     assert_null(c);
-    loop_run();
+    clean_outbox();
     assert_int_equal(calls, 0);
-    snprintf(command, sizeof(command), "rm -f %s/outbox/new/*", data_dir); /* it may be there */
-    assert_int_equal(system(command), 0);
+}
+
+static void on_done_again(struct mail_reply *reply, void *arg) {
+    const struct mail_request rq = {.verb = MAIL_SIGNATURE, .sender = "me@example.org"};
+
+    on_done(reply, arg);
+    if (calls == 1)
+        assert_null(mail_start(&rq, on_done_again, arg));
+}
+
+/* All that is under way at the end is told so, and what it starts then. */
+static void test_end_of_what_is_under_way(void **state) {
+    struct blob *message = blob_copy("x", 1);
+    const struct mail_request rq = {
+        .verb = MAIL_SEND, .sender = "me@example.org", .message = message};
+
+    (void)state;
+    assert_int_equal(mail_init(NULL), 0);
+    calls = 0;
+    assert_non_null(mail_start(&rq, on_done_again, &last));
+    blob_unref(message);
+    mail_fini();
+    assert_int_equal(calls, 2);
+    assert_int_equal(last.err.code, ERR_SHUTTING_DOWN);
+    clean_outbox();
+    assert_int_equal(calls, 2);
 }
 
 static void test_after_the_end(void **state) {
@@ -178,6 +210,7 @@ int main(void) {
         TEST(test_brake_leaves_signatures),
         TEST(test_send_goes_to_the_outbox),
         TEST(test_cancel),
+        TEST(test_end_of_what_is_under_way),
         TEST(test_after_the_end),
     };
 
