@@ -427,7 +427,8 @@ static void test_repetition(void **state) {
             o.reply.status != cases[i].status || o.reply.unknown != cases[i].unknown ||
             strcmp(o.reply.err.reason, cases[i].reason) != 0)
             fail_msg("case %zu: %u calls, %s, status %d, unknown %d, reason %s", i, calls(API),
-                     err_word(o.reply.err.code), o.reply.status, o.reply.unknown, o.reply.err.reason);
+                     err_word(o.reply.err.code), o.reply.status, o.reply.unknown,
+                     o.reply.err.reason);
         if (cases[i].code != ERR_NONE)
             assert_contains(o.reply.err.message, "Gmail messages.send: ");
         forget(&o);
