@@ -78,6 +78,11 @@ static void next_page(struct firestore_op *op);
 static void on_page(struct firestore_op *op, struct google_reply *r) {
     int rows;
 
+    if (r->status == 200 && r->json == NULL && op->asked > 1) { /* it has more than can be read */
+        op->most = op->asked / 2;
+        next_page(op);
+        return;
+    }
     if (!firestore_op_answered(op, r)) {
         if (op->rq.status != NULL)
             (void)firestore_wire_index_err(r->json, op->rq.collection, &op->reply.err);
@@ -95,15 +100,42 @@ static void on_page(struct firestore_op *op, struct google_reply *r) {
 static void next_page(struct firestore_op *op) {
     size_t left = op->rq.limit - op->reply.ndocs + 1;
 
-    op->asked = left < PAGE_DOCUMENTS ? (unsigned)left : PAGE_DOCUMENTS;
+    op->asked = left < op->most ? (unsigned)left : op->most;
     firestore_op_ask(op, FIRESTORE_QUERY,
                      firestore_wire_newest(op->rq.collection, op->rq.status, op->cursor, op->asked),
                      on_page);
 }
 
+/* The document that the page begins behind, as it is now. */
+static void on_place(struct firestore_op *op, struct google_reply *r) {
+    const char *name = firestore_wire_cursor_lacks(op->cursor);
+    const json_t *document = NULL;
+    json_t *cursor = NULL;
+
+    if (firestore_op_answered(op, r) &&
+        firestore_wire_find(r->json, name, &document, &op->reply.err) >= 0 &&
+        (document == NULL || (cursor = firestore_wire_cursor(document, &op->reply.err)) == NULL))
+        err_set_field(&op->reply.err, ERR_INVALID_FIELD, "page_token",
+                      "page_token: the document that this page begins behind is gone; begin again");
+    json_decref(op->cursor);
+    op->cursor = cursor;
+    if (cursor == NULL)
+        firestore_op_end(op);
+    else
+        next_page(op);
+}
+
+static void ask_place(struct firestore_op *op, const char *name) {
+    json_t *names = json_pack("[s]", name);
+
+    firestore_op_ask(op, FIRESTORE_GET, firestore_wire_get(names, "created_at"), on_place);
+    json_decref(names);
+}
+
 static void query(struct firestore_op *op) {
     const char *token = op->rq.page_token;
 
+    op->most = PAGE_DOCUMENTS;
     op->reply.docs = calloc(op->rq.limit, sizeof(*op->reply.docs));
     if (op->reply.docs == NULL)
         (void)out_of_memory(&op->reply.err);
@@ -111,6 +143,8 @@ static void query(struct firestore_op *op) {
         op->cursor = firestore_wire_token_read(token, op->name, &op->reply.err);
     if (op->reply.err.code != ERR_NONE)
         firestore_op_end(op);
+    else if (firestore_wire_cursor_lacks(op->cursor) != NULL)
+        ask_place(op, firestore_wire_cursor_lacks(op->cursor));
     else
         next_page(op);
 }

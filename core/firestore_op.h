@@ -39,7 +39,8 @@ struct firestore_op {
     json_t *below;  /* names of documents below it that are to go */
     json_t *cursor; /* QUERY: the last document taken */
     size_t bytes;   /* QUERY: of the documents taken */
-    unsigned asked; /* QUERY: documents of one answer */
+    unsigned most;  /* QUERY: documents to ask for at once */
+    unsigned asked; /* QUERY: documents asked for last */
     struct firestore_parts parts;
     size_t slice; /* the next one */
     bool keep;    /* the slices that were written may be in use */

@@ -15,6 +15,7 @@
 #define YEAR_1_US       (INT64_C(-62135596800) * 1000000)
 #define READ_DEPTH_MAX  64 /* Firestore has no deeper ones; this only protects the C stack */
 #define INT64_TEXT_SIZE 24
+#define BOX             "[]" /* the only member of a map that stands for an array in an array */
 
 static json_t *out_of_memory(struct err *e) {
     err_set(e, ERR_STORE_ERROR, "out of memory");
@@ -23,6 +24,25 @@ static json_t *out_of_memory(struct err *e) {
 
 static bool is_reserved(const char *name, size_t n) {
     return n >= 4 && memcmp(name, "__", 2) == 0 && memcmp(name + n - 2, "__", 2) == 0;
+}
+
+/* The name of the only member, or "". */
+static const char *only_name(const json_t *object) {
+    void *only = json_object_size(object) == 1 ? json_object_iter((json_t *)object) : NULL;
+
+    return only == NULL ? "" : json_object_iter_key(only);
+}
+
+/* BOX, or what BOX becomes where it is a name of its own: each time with one more "]". */
+static bool is_box(const char *name) {
+    return name[0] == '[' && name[1] == ']' && name[1 + strspn(name + 1, "]")] == '\0';
+}
+
+static int rename_member(json_t *object, const char *from, const char *to, size_t len) {
+    json_t *value = json_incref(json_object_get(object, from));
+
+    (void)json_object_del(object, from);
+    return json_object_setn_new_nocheck(object, to, len, value);
 }
 
 /* --- to Firestore ---------------------------------------------------------------------------- */
@@ -109,6 +129,41 @@ fail:
     return NULL;
 }
 
+/* {"[]": …} goes out as {"[]]": …}, so that it does not come back as an array. */
+static json_t *encode_box(const json_t *object, const struct json_text_path *path, unsigned depth,
+                          struct err *e) {
+    json_t *typed = encode(object, path, depth, e);
+    json_t *fields = json_object_get(json_object_get(typed, "mapValue"), "fields");
+    const char *name = only_name(object);
+    char *longer;
+
+    if (typed == NULL)
+        return NULL;
+    if (asprintf(&longer, "%s]", name) >= 0) {
+        if (rename_member(fields, name, longer, strlen(longer)) == 0) {
+            free(longer);
+            return typed;
+        }
+        free(longer);
+    }
+    json_decref(typed);
+    return out_of_memory(e);
+}
+
+static json_t *encode_element(const json_t *element, const struct json_text_path *path,
+                              unsigned depth, struct err *e) {
+    json_t *inside, *typed;
+
+    if (is_box(only_name(element)))
+        return encode_box(element, path, depth, e);
+    if (!json_is_array(element))
+        return encode(element, path, depth, e);
+    if ((inside = encode(element, path, depth + 1, e)) == NULL)
+        return NULL;
+    typed = json_pack("{s:{s:{s:o}}}", "mapValue", "fields", BOX, inside);
+    return typed == NULL ? out_of_memory(e) : typed;
+}
+
 static json_t *encode_elements(const json_t *array, const struct json_text_path *up, unsigned depth,
                                struct err *e) {
     json_t *values = json_array();
@@ -116,15 +171,10 @@ static json_t *encode_elements(const json_t *array, const struct json_text_path 
     if (values == NULL)
         return out_of_memory(e);
     for (size_t i = 0; i < json_array_size(array); i++) {
-        const json_t *element = json_array_get(array, i);
         struct json_text_path path = {.up = up, .index = i};
-        json_t *typed;
+        json_t *typed = encode_element(json_array_get(array, i), &path, depth, e);
 
-        if (json_is_array(element)) {
-            json_text_err(e, &path, "Firestore has no arrays directly in arrays");
-            goto fail;
-        }
-        if ((typed = encode(element, &path, depth, e)) == NULL)
+        if (typed == NULL)
             goto fail;
         if (json_array_append_new(values, typed) < 0) {
             (void)out_of_memory(e);
@@ -164,7 +214,7 @@ static json_t *encode(const json_t *value, const struct json_text_path *path, un
         typed = encode_scalar(value);
         return typed == NULL ? out_of_memory(e) : typed;
     }
-    if (depth == DEPTH_MAX) {
+    if (depth >= DEPTH_MAX) {
         json_text_err(e, path, "Firestore has at most %d levels of objects and arrays", DEPTH_MAX);
         return NULL;
     }
@@ -214,13 +264,31 @@ fail:
     return NULL;
 }
 
+static json_t *decode_element(const json_t *typed, unsigned depth, struct err *e) {
+    const json_t *fields = json_object_get(json_object_get(typed, "mapValue"), "fields");
+    const char *name = only_name(fields);
+    const json_t *value = json_object_get(fields, name);
+    size_t n = strlen(name);
+    json_t *plain;
+
+    if (strcmp(name, BOX) == 0 && json_object_get(value, "arrayValue") != NULL)
+        return decode(value, depth + 1, e);
+    plain = decode(typed, depth, e);
+    if (plain != NULL && is_box(name) && n > strlen(BOX) &&
+        rename_member(plain, name, name, n - 1) < 0) {
+        json_decref(plain);
+        plain = out_of_memory(e);
+    }
+    return plain;
+}
+
 static json_t *decode_elements(const json_t *values, unsigned depth, struct err *e) {
     json_t *array = json_array();
 
     if (array == NULL)
         return out_of_memory(e);
     for (size_t i = 0; i < json_array_size(values); i++) {
-        json_t *value = decode(json_array_get(values, i), depth, e);
+        json_t *value = decode_element(json_array_get(values, i), depth, e);
 
         if (value == NULL)
             goto fail;

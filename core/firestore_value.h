@@ -10,8 +10,11 @@
  * the name it refers to, a point is {"latitude", "longitude"}.  These read as plain JSON and are
  * not turned back when written.
  *
- * What Firestore cannot hold is ERR_INVALID_FIELD with its path: an array directly in an array,
- * more than 20 levels, a member's name that is empty, too long or reserved (__x__).
+ * Firestore has no arrays directly in arrays: such a one is kept as {"[]": array}, and what would
+ * then be taken for one as {"[]]": …} and so on.
+ *
+ * What Firestore cannot hold is ERR_INVALID_FIELD with its path: more than 20 levels, a member's
+ * name that is empty, too long or reserved (__x__).
  *
  * Pure functions.
  */

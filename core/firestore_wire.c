@@ -8,9 +8,8 @@
 #include "encode.h"
 #include "firestore_value.h"
 
-#define TOKEN_MAX       (16 * KIB)
-#define TOKEN_DEPTH_MAX 8
-#define PATH_MAX_BYTES  (8 * KIB)
+#define TOKEN_MAX      (16 * KIB)
+#define PATH_MAX_BYTES (8 * KIB)
 
 static int unreadable(struct err *e) {
     return err_set(e, ERR_FIRESTORE_ERROR, "Firestore's answer is not of the form it should have");
@@ -172,26 +171,29 @@ bool firestore_wire_is_refusal(const json_t *answer) {
     return false;
 }
 
-/* The message has a link that makes the index; it is of no use unless it is whole. */
+/* The message has a link, to where the index is made, or is being built; it is of no use unless it
+ * is whole. */
 bool firestore_wire_index_err(const json_t *answer, const char *collection, struct err *e) {
-    static const char lacks[] = "Firestore has no index of %s on status and created_at "
-                                "(descending); ";
+    static const char name[] = "index of %s on status and created_at (descending)";
     const char *message = json_string_value(json_object_get(error_of(answer), "message"));
     const char *link = message == NULL ? NULL : strstr(message, "https://");
     size_t len = link == NULL ? 0 : strcspn(link, " \t\r\n");
+    bool building = message != NULL && strstr(message, "currently building") != NULL;
     struct buf text;
 
     if (message == NULL || strstr(message, "requires an index") == NULL)
         return false;
     buf_init(&text, sizeof(e->message) - 1);
-    buf_addf(&text, lacks, collection);
-    buf_adds(&text, "create it at ");
+    buf_adds(&text, building ? "Firestore is still building its " : "Firestore has no ");
+    buf_addf(&text, name, collection);
+    buf_adds(&text, building ? "; see " : "; create it at ");
     buf_add(&text, link, len);
     if (len == 0 || buf_failed(&text)) {
         buf_reset(&text);
-        buf_addf(&text, lacks, collection);
+        buf_adds(&text, "Firestore has no ");
+        buf_addf(&text, name, collection);
         buf_addf(&text,
-                 "create it with `gcloud firestore indexes composite create"
+                 "; create it with `gcloud firestore indexes composite create"
                  " --collection-group=%s --field-config=field-path=status,order=ascending"
                  " --field-config=field-path=created_at,order=descending`",
                  collection);
@@ -213,56 +215,73 @@ json_t *firestore_wire_cursor(const json_t *document, struct err *e) {
     return cursor;
 }
 
+/* The time and the id, with a NUL between them. */
 char *firestore_wire_token(const json_t *cursor, const char *prefix, struct err *e) {
     const json_t *values = json_object_get(cursor, "values");
+    const char *time =
+        json_string_value(json_object_get(json_array_get(values, 0), "timestampValue"));
     const char *name =
         json_string_value(json_object_get(json_array_get(values, 1), "referenceValue"));
-    json_t *place = json_pack("[O,s]", json_array_get(values, 0), name + strlen(prefix));
-    char *plain = json_dumps(place, JSON_COMPACT), *text = NULL;
-    struct buf token;
+    struct buf plain, token;
+    char *text = NULL;
 
+    buf_init(&plain, TOKEN_MAX);
     buf_init(&token, TOKEN_MAX);
-    if (plain != NULL) {
-        encode_base64url(&token, plain, strlen(plain));
+    buf_adds(&plain, time == NULL ? "" : time);
+    buf_addc(&plain, '\0');
+    buf_adds(&plain, name + strlen(prefix));
+    if (!buf_failed(&plain)) {
+        encode_base64url(&token, plain.data, plain.len);
         text = buf_take(&token, NULL);
     }
     if (text == NULL)
-        err_set(e, ERR_FIRESTORE_ERROR, "the created_at of %s is too long to go on behind it",
-                name);
+        err_set(e, ERR_STORE_ERROR, "out of memory");
     buf_free(&token);
-    free(plain);
-    json_decref(place);
+    buf_free(&plain);
     return text;
 }
 
-static json_t *token_parse(const char *token) {
-    json_t *place = NULL;
-    struct buf plain;
+/* The time, or "", and the id, both in *plain; false if it is no token. */
+static bool token_parse(const char *token, struct buf *plain, const char **time, const char **id) {
+    int64_t us;
 
-    buf_init(&plain, TOKEN_MAX);
-    if (encode_base64_decode(&plain, token, strlen(token), NULL) == 0 && !buf_failed(&plain))
-        place = json_text_parse(plain.data, plain.len, TOKEN_DEPTH_MAX, NULL);
-    buf_free(&plain);
-    return place;
+    if (encode_base64_decode(plain, token, strlen(token), NULL) < 0 || buf_failed(plain))
+        return false;
+    *time = plain->data;
+    if (strlen(*time) >= plain->len)
+        return false;
+    *id = *time + strlen(*time) + 1;
+    return *id + strlen(*id) == plain->data + plain->len && firestore_value_is_id(*id) &&
+           (**time == '\0' || clock_parse(*time, strlen(*time), &us) == 0);
 }
 
 json_t *firestore_wire_token_read(const char *token, const char *prefix, struct err *e) {
-    json_t *place = token_parse(token), *cursor = NULL;
-    json_t *value = firestore_value_decode_one(json_array_get(place, 0), NULL);
-    const char *id = json_string_value(json_array_get(place, 1));
-    struct buf name;
+    struct buf plain, name;
+    const char *time, *id;
+    json_t *cursor = NULL;
 
+    buf_init(&plain, TOKEN_MAX);
     buf_init(&name, TOKEN_MAX);
-    if (value != NULL && json_array_size(place) == 2 && id != NULL && firestore_value_is_id(id)) {
+    if (token_parse(token, &plain, &time, &id)) {
+        json_t *created_at =
+            *time == '\0' ? json_null() : json_pack("{s:s}", "timestampValue", time);
+
         buf_addf(&name, "%s%s", prefix, id);
-        cursor = json_pack("{s:[O,{s:s}],s:b}", "values", json_array_get(place, 0),
-                           "referenceValue", name.data, "before", 0);
+        cursor = json_pack("{s:[o,{s:s}],s:b}", "values", created_at, "referenceValue", name.data,
+                           "before", 0);
     }
     if (cursor == NULL)
         err_set_field(e, ERR_INVALID_FIELD, "page_token",
                       "page_token: this is not a token that a listing gave");
     buf_free(&name);
-    json_decref(value);
-    json_decref(place);
+    buf_free(&plain);
     return cursor;
+}
+
+const char *firestore_wire_cursor_lacks(const json_t *cursor) {
+    const json_t *values = json_object_get(cursor, "values");
+
+    if (!json_is_null(json_array_get(values, 0)))
+        return NULL;
+    return json_string_value(json_object_get(json_array_get(values, 1), "referenceValue"));
 }

@@ -73,7 +73,7 @@ int firestore_wire_written(const json_t *answer, char version[STORE_VERSION_SIZE
 bool firestore_wire_is_refusal(const json_t *answer);
 
 /* If a listing by status was refused for want of an index: true, and *e names the index and how to
- * make it. */
+ * make it, or where to see how far it is. */
 bool firestore_wire_index_err(const json_t *answer, const char *collection, struct err *e);
 
 /* --- page tokens ----------------------------------------------------------------------------- */
@@ -85,5 +85,9 @@ json_t *firestore_wire_cursor(const json_t *document, struct err *e);
  * such text is ERR_INVALID_FIELD. */
 char *firestore_wire_token(const json_t *cursor, const char *prefix, struct err *e);
 json_t *firestore_wire_token_read(const char *token, const char *prefix, struct err *e);
+
+/* A created_at that is no time may be of any size, and is not in the text.  The name of the
+ * document that a cursor lacks it of; NULL: it is whole. */
+const char *firestore_wire_cursor_lacks(const json_t *cursor);
 
 #endif

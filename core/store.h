@@ -28,11 +28,11 @@
 #define STORE_PARTS_MAX    64
 
 enum store_verb {
-    STORE_GET,       /* a document */
-    STORE_CREATE,    /* a new document: ERR_ALREADY_EXISTS if there is one */
-    STORE_UPDATE,    /* some members: ERR_CONFLICT if the version is another */
-    STORE_DELETE,    /* the document and its parts; gone already is success */
-    STORE_QUERY,     /* newest first by created_at, then by id */
+    STORE_GET,    /* a document */
+    STORE_CREATE, /* a new document: ERR_ALREADY_EXISTS if there is one */
+    STORE_UPDATE, /* some members: ERR_CONFLICT if the version is another */
+    STORE_DELETE, /* the document and its parts; gone already is success */
+    STORE_QUERY,  /* newest first by created_at, then by id; Firestore leaves out what has none */
     STORE_INCREMENT, /* count an occurrence */
     STORE_PARTS      /* the parts of a document */
 };

@@ -19,7 +19,7 @@ local list_query = {
   properties = {
     status = { type = "string", enum = drafts.statuses },
     limit = { type = "integer", minimum = 1, maximum = 200 },
-    page_token = { type = "string", minLength = 1, maxLength = 1000 },
+    page_token = { type = "string", minLength = 1, maxLength = 4096 },
   },
 }
 

@@ -16,8 +16,10 @@ local drafts = {}
 
 drafts.statuses = { "pending", "sending", "sent", "rejected" }
 
-local DOCUMENT_MAX = 900000 -- bytes as JSON: what fits into a Firestore document with its indexes
-local ATTEMPTS = 20         -- of a change that others get in the way of: so many at once all get in
+-- What fits into a Firestore document with its indexes: bytes as JSON, and so many more for each
+-- value, which costs there up to 32 bytes besides its text, and 2 of 40,000 entries in indexes.
+local DOCUMENT_MAX, VALUE_BYTES = 900000, 45
+local ATTEMPTS = 20 -- of a change that others get in the way of: so many at once all get in
 
 local function not_found()
   return fail("draft_not_found", "there is no draft with this id")
@@ -30,10 +32,20 @@ local function without_nulls(document)
   return document
 end
 
+local function count_values(value)
+  local n = 1
+  if type(value) == "table" then
+    for _, inner in pairs(value) do n = n + count_values(inner) end
+  end
+  return n
+end
+
 local function check_size(document)
-  if #json.encode(document) <= DOCUMENT_MAX then return true end
+  local bytes = #json.encode(document) + VALUE_BYTES * count_values(document)
+  if bytes <= DOCUMENT_MAX then return true end
   return fail("payload_too_large",
-    ("a draft can hold %d bytes besides its attachments"):format(DOCUMENT_MAX))
+    ("a draft can hold %d bytes besides its attachments, where each value counts as %d more; this "
+      .. "one has %d"):format(DOCUMENT_MAX, VALUE_BYTES, bytes))
 end
 
 ---@async
@@ -96,7 +108,7 @@ function drafts.contents(draft)
   local contents, err = store.parts(config.draft_collection, draft.id)
   if not contents then return nil, err or select(2, not_found()) end
   if #contents ~= #attachments then
-    return fail("internal_error", "the store has lost attachments of this draft")
+    return fail("conflict", "the store does not hold what this draft says it has attached")
   end
   return contents
 end

@@ -136,11 +136,15 @@ local function check_body(fields)
   return true
 end
 
---- The message that a document holds, whoever wrote it, under the names of requests.
+--- The message that a document holds, whoever wrote it, under the names of requests. What it
+--- answers was fixed by the claim, be it nothing: the thread it is in may be that of the sent mail.
 local function fields_of(document)
   local fields = {}
   for name in pairs(stored.properties) do fields[name] = document[name] end
   fields.message = document.body
+  if document.status == "sending" or document.status == "sent" then
+    fields.reply_headers = fields.reply_headers or {}
+  end
   local ok, err = schema.check(stored, fields)
   if ok then ok, err = check_recipients(fields) end
   if ok then ok, err = check_body(fields) end

@@ -91,7 +91,8 @@ function store.delete(collection, id, options) end
 ---@field documents { id: string, version: string, document: paraph.document }[]
 ---@field next_page_token? string
 
---- Newest first (by created_at, then id). Tokens stay right while documents are added.
+--- Newest first (by created_at, then id). Tokens stay right while documents are added. In
+--- Firestore, a document without a created_at is in no listing.
 ---@async
 ---@param collection string
 ---@param query? paraph.store.query

@@ -1,9 +1,10 @@
-// Drafts: made, read, listed, edited, rejected (CONTRACT §3, §4).
+// Drafts: made, read, listed, edited, rejected (CONTRACT §3, §4); on each backend.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { test } from "node:test";
-import { assertRefused, file, start, UUID } from "./lib/service.mjs";
+import { start } from "./lib/backends.mjs";
+import { assertRefused, file, UUID } from "./lib/service.mjs";
 
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 const letter = { to: "ann@example.com", subject: "Hello", message: "Hi Ann!" };
@@ -60,7 +61,7 @@ test("ids are UUIDs in any case", async () => {
 test("the optional members come back by their own names", async () => {
   const more = {
     cc: "bob@example.com", bcc: ["eve@example.com"], reply_to: "Desk <desk@example.com>",
-    format: "markdown", from_name: "Zoë", thread_id: "t-1", in_reply_to: "<x@example.com>",
+    format: "markdown", from_name: "Zoë", ...await service.world.thread(),
     tracking: false, metadata: { order: { id: "9007199254740993", tags: ["a", null, {}, []] } },
   };
   const draft = await service.document(await service.draft(more));
@@ -298,7 +299,7 @@ test("drafts survive a restart", async (t) => {
   const id = await first.draft({ attachments: [{ filename: "a.bin", content: "AAEC" }] });
   const kept = await first.document(id);
   await first.stop();
-  const second = await start(t, { DATA_DIR: first.dataDir });
+  const second = await start(t, {}, { at: first.world });
   assert.deepEqual(await second.document(id), kept);
   assert.ok((await second.get(`/drafts/${id}/message`)).text.includes("AAEC"));
 });

@@ -1,23 +1,17 @@
-// GET /pixel: an image whatever happens, and a count of what was sent (CONTRACT §3, §4).
+// GET /pixel: an image whatever happens, and a count of what was sent (CONTRACT §3, §4); on each
+// backend.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { join } from "node:path";
 import { test } from "node:test";
-import { promisify } from "node:util";
-import { file, start } from "./lib/service.mjs";
+import { start } from "./lib/backends.mjs";
+import { file, patientPixel } from "./lib/service.mjs";
 
-const service = await start(file);
+const service = await start(file, { SCRIPTS_DIR: await patientPixel(file) });
 const letter = { to: "ann@example.com", subject: "Hello", message: "Hi", mode: "send" };
 
 // The contract has no request for a pixel's document; it is read where it is stored.
-async function document(id, { dataDir } = service) {
-  const { stdout } = await promisify(execFile)("sqlite3",
-    ["-readonly", join(dataDir, "paraph.db"), "-cmd", ".timeout 5000",
-      `SELECT body FROM document WHERE collection = 'email_opens' AND id = '${id}'`]);
-  return stdout.trim() === "" ? undefined : JSON.parse(stdout);
-}
+const document = (id, { world } = service) => world.stored("email_opens", id);
 
 function assertImage(reply) {
   assert.equal(reply.status, 200);
@@ -91,7 +85,7 @@ test("a tracker serves the pixel and health alone", async (t) => {
   assert.equal((await gateway.get(`/pixel?id=${id}`)).status, 404);
   assert.equal((await gateway.get("/health")).status, 200);
 
-  const tracker = await start(t, { ROLE: "tracker", DATA_DIR: gateway.dataDir });
+  const tracker = await start(t, { ROLE: "tracker" }, { at: gateway.world });
   assertImage(await tracker.get(`/pixel?id=${id}`));
   assert.equal((await document(id, gateway)).open_count, 1);
   assert.equal((await tracker.get("/health")).status, 200);

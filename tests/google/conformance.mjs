@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 
 const PROJECT = "test-project";
 const TIMEOUT_MS = 20_000;
-const ROOT = `projects/${PROJECT}/databases/(default)/documents`;
+export const ROOT = `projects/${PROJECT}/databases/(default)/documents`;
 
 const int = (value) => ({ integerValue: String(value) });
 const text = (stringValue) => ({ stringValue });
@@ -92,7 +92,9 @@ export const scenes = {
     const fields = {
       z: none, t: { booleanValue: true }, i: { integerValue: 5 }, d: { doubleValue: 2.5 },
       nan: { doubleValue: "NaN" }, inf: { doubleValue: "-Infinity" }, s: text("hé 🦊"),
-      at: { timestampValue: "2026-10-06T12:34:56.123456789+02:00" }, b: { bytesValue: "aGk_" },
+      at: { timestampValue: "2026-10-06T12:34:56.123456789+02:00" },
+      first: { timestampValue: "0001-01-01T00:00:00Z" },
+      last: { timestampValue: "9999-12-31T23:59:59.999999999Z" }, b: { bytesValue: "aGk_" },
       r: ref("c/x"), g: { geoPointValue: { latitude: 0, longitude: 1.5 } }, e: list(), m: map({}),
       l: list(int(1), map({ k: list(none) })), "a b": map({ "x.y": int(1) }),
     };

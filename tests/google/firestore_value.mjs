@@ -19,13 +19,23 @@ export function parseTime(text) {
   return Date.parse(seconds + zone) * 1000 + micros;
 }
 
+function timeText(seconds, micros) {
+  const digits = micros.replace(/^000000$|000$/, "");
+  return `${new Date(seconds * 1000).toISOString().slice(0, 19)}${digits && "."}${digits}Z`;
+}
+
 export function formatTime(micros) {
   const seconds = Math.floor(micros / 1_000_000);
-  const rest = micros - seconds * 1_000_000;
-  const digits = String(rest).padStart(6, "0").replace(/^000000$|000$/, "");
-  const text = new Date(seconds * 1000).toISOString().slice(0, 19);
-  return `${text}${digits && "."}${digits}Z`;
+  return timeText(seconds, String(micros - seconds * 1_000_000).padStart(6, "0"));
 }
+
+// Of any year, where a number of microseconds would not be exact.
+function storedTime(text) {
+  const [, whole, fraction = "", zone] = /^(.{19})(?:\.(\d+))?(.*)$/.exec(text);
+  return timeText(Date.parse(whole + zone) / 1000, fraction.padEnd(6, "0").slice(0, 6));
+}
+
+const sortable = (text) => text.slice(0, -1).padEnd(20, ".").padEnd(26, "0");
 
 // --- validity and stored form ---------------------------------------------------------------------
 
@@ -34,7 +44,7 @@ const KINDS = {
   booleanValue: (value) => value,
   integerValue: (value) => String(BigInt(value)),
   doubleValue: (value) => (Number.isFinite(Number(value)) ? Number(value) : String(value)),
-  timestampValue: (value) => formatTime(parseTime(value)),
+  timestampValue: storedTime,
   stringValue: (value, at) => limited(value, bytesOf(value), at),
   bytesValue(value, at) {
     const bytes = Buffer.from(value, "base64");
@@ -135,7 +145,7 @@ const COMPARE = [
   () => 0,
   (a, b) => order(a.booleanValue, b.booleanValue),
   compareNumbers,
-  (a, b) => order(parseTime(a.timestampValue), parseTime(b.timestampValue)),
+  (a, b) => bytewise(sortable(a.timestampValue), sortable(b.timestampValue)),
   (a, b) => bytewise(a.stringValue, b.stringValue),
   (a, b) => Buffer.compare(Buffer.from(a.bytesValue, "base64"), Buffer.from(b.bytesValue, "base64")),
   (a, b) => compareNames(a.referenceValue, b.referenceValue),

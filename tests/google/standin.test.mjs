@@ -1,5 +1,5 @@
-// The stand-in for Google, judged by Google's own clients, by Google's own Firestore emulator where
-// it is installed, and by what is known of the real answers.
+// The stand-in for Google, judged by Google's own clients and by what is known of the real answers.
+// conformance.test.mjs lets Google's Firestore emulator judge it.
 
 import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync, sign } from "node:crypto";
@@ -8,8 +8,6 @@ import { after, before, describe, test } from "node:test";
 import {
   call, claimsFor, delegate, exchange, mailboxToken, metadata, serviceToken, signJwt,
 } from "./client.mjs";
-import { comparable, scenes, Stage } from "./conformance.mjs";
-import { startEmulator } from "./emulator.mjs";
 import { startGoogle } from "./server.mjs";
 import { SYMPTOMS } from "./symptoms.mjs";
 
@@ -566,29 +564,6 @@ describe("Firestore", () => {
   });
 });
 
-describe("Firestore, beside Google's emulator", async () => {
-  const emulator = await startEmulator();
-  if (emulator.missing) {
-    console.error(`\n*** NOT COMPARED WITH GOOGLE'S FIRESTORE EMULATOR: there is no ${emulator.missing}.` +
-      "\n*** The stand-in for Firestore is its own only judge here.\n");
-  } else {
-    after(emulator.stop);
-  }
-  for (const [name, scene] of Object.entries(scenes)) {
-    test(name, async (t) => {
-      const started = Date.now();
-      const ours = new Stage(FIRESTORE_URL, await serviceToken(google));
-      await scene(ours);
-      if (emulator.missing) return t.diagnostic(`not compared: there is no ${emulator.missing}`);
-      const theirs = new Stage(`http://${emulator.address}`, "owner");
-      await scene(theirs);
-      const [mine, judge] = [ours, theirs].map((one) => comparable(one.transcript, started));
-      judge.forEach((answer, i) => assert.deepEqual(mine[i], answer));
-      assert.equal(mine.length, judge.length);
-    });
-  }
-});
-
 // --- faults ---------------------------------------------------------------------------------------------
 
 describe("faults", () => {
@@ -787,22 +762,22 @@ test("what its readers do not agree on is a problem, and nothing else is", async
   google.reset();
 });
 
-test("1,000 calls at once", { timeout: 60_000 }, async () => {
+test("1,000 calls at once", async () => {
   google.reset();
   const token = await mailboxToken(google);
-  google.fault({ method: "gmail.users.getProfile", kind: "delay", ms: 300, count: Infinity });
-  const all = await Promise.all(Array.from({ length: 1000 }, () =>
-    call(`${USERS}/me/profile`, { token })));
-  assert.ok(all.every(({ status }) => status === 200));
-  const peak = Math.max(...google.log.map(({ concurrent }) => concurrent));
-  assert.ok(peak > 900, `only ${peak} were under way at once`);
+  const all = (options) => Promise.allSettled(Array.from({ length: 1000 }, async () =>
+    (await fetch(`${USERS}/me/profile`, { headers: bearer(token), ...options })).status));
+  const fault = google.fault({ method: "gmail.users.getProfile", kind: "hang", count: 1000 });
+  const controller = new AbortController();
+  const hanging = all({ signal: controller.signal });
+  await google.until(() => fault.hits === 1000);
+  controller.abort();
+  assert.ok((await hanging).every(({ status }) => status === "rejected"));
+  assert.ok((await all({})).every(({ value }) => value === 200));
 });
 
-test("it starts fast, and its ports are free again when it has stopped", async (t) => {
-  const from = performance.now();
+test("its ports are free again when it has stopped", async () => {
   const other = await startGoogle({ mailboxes: { "x@example.com": {} } });
-  t.diagnostic(`started in ${Math.round(performance.now() - from)} ms`);
-  assert.ok(performance.now() - from < 300);
   assert.equal((await delegate(other)).status, 200);
   assert.equal(other.mailbox, "x@example.com");
   const url = other.env().GMAIL_URL;

@@ -111,6 +111,7 @@ local refused = {
   { { in_reply_to = "x\ny" }, "invalid_field", "in_reply_to" },
   { { metadata = "x" }, "invalid_field", "metadata" },
   { { metadata = { x = ("x"):rep(900000) } }, "payload_too_large" },
+  { { metadata = { x = { ("x"):rep(20000):byte(1, -1) } } }, "payload_too_large" },
   { { attachments = { { filename = "a.txt" } } }, "invalid_field", "attachments[0].content" },
   { { attachments = { { content = "QQ==" } } }, "invalid_field", "attachments[0].filename" },
   { { attachments = { { filename = "a", content = "QQ==" }, { filename = "b", content = "?" } } },

@@ -19,6 +19,7 @@ return {
     local document = {
       text = "Zoë\0", whole = 1 << 60, real = 0.1, none = json.null,
       list = { 1, { a = {} } }, empty = json.empty_array,
+      grid = { { 1, { 2 } }, json.empty_array, { ["[]"] = { 3 } } },
     }
     local version = assert(store.create("things", "whole", document))
     local got, current = store.get("things", "whole")

@@ -854,9 +854,12 @@ static void test_a_missing_index(void **state) {
         "\"FAILED_PRECONDITION\"}}]",
         "[{\"error\":{\"code\":400,\"message\":\"The query requires an index.\",\"status\":"
         "\"FAILED_PRECONDITION\"}}]",
+        "[{\"error\":{\"code\":400,\"message\":\"The query requires an index. That index is "
+        "currently building and cannot be used yet. See its status here: "
+        "https://console.example.com/indexes\",\"status\":\"FAILED_PRECONDITION\"}}]",
     };
     static const char *const told[] = {"https://console.example.com/indexes?create_composite=Abc",
-                                       "--collection-group=drafts"};
+                                       "--collection-group=drafts", "still building"};
     struct call c = {
         .rq = {.verb = STORE_QUERY, .collection = "drafts", .status = "pending", .limit = 1}};
 
@@ -868,6 +871,39 @@ static void test_a_missing_index(void **state) {
         assert_int_equal(finish(&c), ERR_FIRESTORE_ERROR);
         assert_non_null(strstr(c.reply.err.message, told[i]));
         assert_non_null(strstr(c.reply.err.message, "drafts on status and created_at"));
+    }
+}
+
+/* More values than a JSON text may have: ask for fewer documents at once. */
+static void test_an_answer_that_is_too_much(void **state) {
+    static const struct act acts[] = {
+        {"\"limit\":25", ANSWER, 200, "["},
+        {"\"limit\":12", ANSWER, 200, "["},
+        {"\"limit\":6", ANSWER, 200, "[{\"readTime\":\"" TIME "\"}]"},
+    };
+    struct call c = {.rq = {.verb = STORE_QUERY, .collection = "drafts", .limit = 100}};
+
+    (void)state;
+    set_acts(acts, COUNT_OF(acts));
+    assert_int_equal(finish(&c), ERR_NONE);
+    assert_int_equal(acts_left(), 0);
+    store_reply_fini(&c.reply);
+}
+
+/* A token has just the id where created_at is no time. */
+static void test_a_page_behind_what_is_gone(void **state) {
+    static const char *const bodies[] = {MISSING, FOUND("")};
+    struct call c = {
+        .rq = {.verb = STORE_QUERY, .collection = "drafts", .limit = 1, .page_token = "AGE"}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        const struct act act = {GET, ANSWER, 200, bodies[i]};
+
+        set_acts(&act, 1);
+        assert_int_equal(finish(&c), ERR_INVALID_FIELD);
+        assert_string_equal(c.reply.err.field, "page_token");
+        assert_int_equal(acts_left(), 0);
     }
 }
 
@@ -886,8 +922,8 @@ static void test_what_is_refused_here(void **state) {
          NULL,
          "page_token"},
         {{.verb = STORE_CREATE, .collection = "drafts", .id = "a"},
-         "{\"metadata\":{\"a\":[[1]]}}",
-         "metadata.a[0]"},
+         "{\"metadata\":{\"a\":[{\"__b__\":1}]}}",
+         "metadata.a[0].__b__"},
         {{.verb = STORE_UPDATE, .collection = "drafts", .id = "a"}, "{\"_paraph\":{}}", "_paraph"},
         {{.verb = STORE_UPDATE, .collection = "drafts", .id = "a", .remove = own, .nremove = 1},
          "{}",
@@ -1051,6 +1087,8 @@ int main(void) {
         OPEN(test_a_refused_write),
         OPEN(test_a_counter_that_others_change),
         OPEN(test_a_missing_index),
+        OPEN(test_an_answer_that_is_too_much),
+        OPEN(test_a_page_behind_what_is_gone),
         OPEN(test_what_is_refused_here),
         OPEN(test_project_of_the_metadata_server),
         OPEN(test_no_project),
