@@ -40,6 +40,7 @@ local SWEEP_PAGE = 50
 ---@field draft draft                as it was when it was claimed
 ---@field held paraph.claim
 ---@field pixel_id? string
+---@field pixel_version? string      as this claim wrote it
 ---@field staged? paraph.mail.draft  waits in the mailbox
 
 --- What is written down between the claim and its end, besides what the claim itself writes.
@@ -101,7 +102,7 @@ local function release(claim, err)
     { remove = removed })
   if ok then
     err.held = held
-    pixels.close(claim.pixel_id)
+    pixels.close(claim.pixel_id, claim.pixel_version)
   elseif failure and failure.code ~= "conflict" then
     log.error("draft left in sending: it is taken up again when its claim has run out",
       { draft_id = claim.draft.id, error = failure.message })
@@ -116,26 +117,34 @@ local function leave_open(claim, err)
   note(claim, { error = err.message })
 end
 
---- The mail is out, so this is tried hard, and whoever holds the claim by now: the mailbox let it
---- out only once. If it fails for good, taking over the claim will find the mail sent.
-local function mark_sent(claim, sent)
+local function write_sent(claim, sent)
   local members = {
-    status = "sent",
     message_id = sent.id,
     thread_id = sent.thread_id,
     pixel_id = claim.pixel_id,
     sent_at = time.now(),
   }
+  local options = { remove = { "sending_since", "error", "gmail_mailbox", "gmail_thread_id",
+    "withdrawing", "unsettled" } }
+  if sent.presumed then return claim.held:finish("sent", members, options) end
+  members.status = "sent"
+  return store.update(config.draft_collection, claim.draft.id, members, options)
+end
+
+--- The mail is out, so this is tried hard, and whoever holds the claim by now: the mailbox let it
+--- out only once. But what is only gone was sent only if the claim is still held: whoever took it
+--- over may have deleted it. If it fails for good, taking over the claim will find the mail sent.
+local function mark_sent(claim, sent)
   local ok, err
   for attempt = 1, MARK_ATTEMPTS do
-    ok, err = store.update(config.draft_collection, claim.draft.id, members,
-      { remove = { "sending_since", "error", "gmail_mailbox", "gmail_thread_id", "withdrawing",
-        "unsettled" } })
-    if ok or not err then return end
+    ok, err = write_sent(claim, sent)
+    if ok or not err then return true end
+    if err.code == "conflict" then return lost(err) end
     if attempt < MARK_ATTEMPTS then task.sleep(MARK_PAUSE_MS << (attempt - 1)) end
   end
   log.error("sent draft not marked: that is made good when its claim has run out",
     { draft_id = claim.draft.id, error = err.message })
+  return true
 end
 
 -- --- strays --------------------------------------------------------------------------------------
@@ -154,16 +163,24 @@ end
 local function expect_strays(id, sender)
   local members = { sender = sender, created_at = time.now() }
   local ok, err = store.create(STRAYS, id, members)
-  if not ok and err.code == "already_exists" then ok, err = store.update(STRAYS, id, members) end
-  if ok or not err then return true end
+  if not ok and err.code == "already_exists" then
+    ok, err = store.update(STRAYS, id, members)
+    if not ok and not err then ok, err = store.create(STRAYS, id, members) end -- swept just now
+  end
+  if ok then return true end
   return unknown(err)
 end
 
---- Only while nobody else can be about to write one down: with a claim on the draft, or when it
---- cannot be claimed any more.
-local function remove_strays(id, sender)
+--- Only with a claim on the draft, or when it cannot be claimed any more: who made one cannot write
+--- it down then. But whoever has taken that claim over makes a draft of his own: the write before
+--- the deletes proves that nobody had, when these were found.
+local function remove_strays(id, sender, claim)
   local strays, err = mail.drafts_of(id, sender)
   if not strays then return unknown(err) end
+  if claim and #strays > 0 then
+    local ok, failure = note(claim, { sending_since = time.now() })
+    if not ok then return unknown(failure) end
+  end
   for _, stray in ipairs(strays) do
     local deleted
     deleted, err = mail.draft_delete(stray)
@@ -215,6 +232,11 @@ local function stage(claim, built)
   return ok, err
 end
 
+--- What is gone was sent, unless somebody took it back.
+local function gone(sent)
+  return { id = sent.id, thread_id = sent.thread_id, presumed = not sent.sent }
+end
+
 --- Send what is staged. The mailbox sends it only once, so where there was no answer the draft
 --- tells: gone is sent, there is not sent, and sending it again is safe. Nothing else is, from then
 --- on: the attempt without an answer may still be under way.
@@ -226,7 +248,7 @@ local function send_staged(claim)
     local refused = not err.unknown and err.code ~= "not_found"
     if refused and attempt == 1 then return nil, err end
     there, sent = mail.draft_exists(claim.staged)
-    if there == false then return sent end
+    if there == false then return gone(sent) end
   end
   return unknown(err)
 end
@@ -254,8 +276,8 @@ local function withdraw(claim, err)
   there, sent = mail.draft_exists(claim.staged)
   if there ~= false then return unknown(err) end
   if sent.sent == false then return nil, err end
-  -- Nobody else takes anything back without writing it down.
-  if sent.sent or not claim.draft.document.withdrawing then return sent end
+  -- Nobody else takes anything back without taking the claim over, and writing that down.
+  if sent.sent or not claim.draft.document.withdrawing then return gone(sent) end
   return nobody_knows()
 end
 
@@ -279,8 +301,9 @@ end
 
 --- From the message to the mailbox.
 local function let_out(claim, built)
-  local ok, err = pixels.open(claim.pixel_id, claim.draft.document, claim.draft.id)
-  if not ok then return nil, err end
+  local ok, err
+  claim.pixel_version, err = pixels.open(claim.pixel_id, claim.draft.document, claim.draft.id)
+  if not claim.pixel_version then return nil, err end
   ok, err = stage(claim, built)
   if not ok then return nil, err end
   if not claim.staged then return send_unsettled(claim, built) end
@@ -300,7 +323,7 @@ local function continue(claim)
   local built, ok, err
   built, err = build(claim.draft, claim.pixel_id)
   if not built then return nil, err end
-  ok, err = remove_strays(claim.draft.id, built:sender())
+  ok, err = remove_strays(claim.draft.id, built:sender(), claim)
   if not ok then return nil, err end
   if document.reviewed_etag and document.reviewed_etag ~= built:etag() then
     return fail("changed_since_review", "the message is no longer the one that was approved")
@@ -312,7 +335,8 @@ end
 local function conclude(claim, sent, err)
   if not sent and claim.staged and not err.unknown then sent, err = withdraw(claim, err) end
   if sent then
-    mark_sent(claim, sent)
+    local ok, failure = mark_sent(claim, sent)
+    if not ok then return unknown(failure) end
     return { id = sent.id, thread_id = sent.thread_id, pixel_id = claim.pixel_id }
   end
   if err.unknown then
@@ -424,12 +448,14 @@ local function finish_abandoned(row)
     { draft_id = draft.id, message_id = sent and sent.id, error = err and err.message })
 end
 
---- Remove strays under a claim, which leaves the draft as it was.
+--- Remove strays under a claim, which leaves the draft as it was. Nobody has asked to send it: who
+--- takes this claim over finds it withdrawn.
 local function remove_claimed(draft, sender)
-  local held, err = store.claim(config.draft_collection, draft.id, draft.version, {})
+  local held, err = store.claim(config.draft_collection, draft.id, draft.version,
+    { withdrawing = true })
   if not held then return lost(err) end
-  local ok, failure = remove_strays(draft.id, sender)
-  held:finish("pending", {}, { remove = { "sending_since" } })
+  local ok, failure = remove_strays(draft.id, sender, { held = held })
+  held:finish("pending", {}, { remove = { "sending_since", "withdrawing" } })
   return ok, failure
 end
 
@@ -485,7 +511,7 @@ function delivery.send_now(built, document, pixel_id)
   local sent, kept = results[1][1], results[2][1]
   err = results[1][2]
   if not sent then
-    if not err.unknown then pixels.close(pixel_id) end
+    if not err.unknown then pixels.close(pixel_id, kept) end
     return nil, err
   end
   if not kept then pixel_id = reopen_pixel(pixel_id, document) end

@@ -1,6 +1,7 @@
 --- The stored documents of pixels: what counts the opens of a mail.
 
 local config = require "paraph.config"
+local fail = require "lib.fail"
 local json = require "paraph.json"
 local log = require "paraph.log"
 local store = require "paraph.store"
@@ -8,35 +9,47 @@ local time = require "paraph.time"
 
 local pixels = {}
 
---- A pixel is known before it can be asked for. One that is there already is of an earlier attempt.
+local ATTEMPTS = 2
+
+--- A pixel is known before it can be asked for. One that is there already is of an earlier attempt,
+--- which may be about to take it away: written anew, it has another version.
 ---@async
 ---@param pixel_id? string          nil: not tracked, nothing to do
 ---@param document paraph.document  of the mail
 ---@param draft_id? string
----@return true? ok
+---@return string? version          "" if there was nothing to do
 ---@return paraph.err? err
 function pixels.open(pixel_id, document, draft_id)
-  if not pixel_id then return true end
-  local ok, err = store.create(config.pixel_collection, pixel_id, {
-    to = document.to,
-    subject = document.subject,
-    open_count = 0,
-    created_at = time.now(),
-    first_opened_at = json.null,
-    last_opened_at = json.null,
-    draft_id = draft_id,
-  })
-  if ok or err.code == "already_exists" then return true end
-  return nil, err
+  if not pixel_id then return "" end
+  local version, err
+  for _ = 1, ATTEMPTS do
+    version, err = store.create(config.pixel_collection, pixel_id, {
+      to = document.to,
+      subject = document.subject,
+      open_count = 0,
+      created_at = time.now(),
+      first_opened_at = json.null,
+      last_opened_at = json.null,
+      draft_id = draft_id,
+    })
+    if version or err.code ~= "already_exists" then return version, err end
+    version, err = store.update(config.pixel_collection, pixel_id,
+      { to = document.to, subject = document.subject })
+    if version or err then return version, err end
+  end
+  return fail("conflict", "others are sending this draft just now; try again")
 end
 
---- Nobody will open what has not left.
+--- Nobody will open what has not left. What somebody else has written since is his.
 ---@async
 ---@param pixel_id? string
-function pixels.close(pixel_id)
-  if not pixel_id then return end
-  local ok, err = store.delete(config.pixel_collection, pixel_id)
-  if not ok then log.warning("pixel left behind", { pixel_id = pixel_id, error = err.message }) end
+---@param version? string           as open() gave it; nil: it did not
+function pixels.close(pixel_id, version)
+  if not pixel_id or not version then return end
+  local ok, err = store.delete(config.pixel_collection, pixel_id, { version = version })
+  if not ok and err.code ~= "conflict" then
+    log.warning("pixel left behind", { pixel_id = pixel_id, error = err.message })
+  end
 end
 
 return pixels

@@ -240,6 +240,36 @@ tests["what is gone was sent, though nobody knows as what"] = function()
   expect.equal({ document(id).status, document(id).message_id }, { "sent", nil })
 end
 
+--- Somebody takes the claim on a draft over, and withdraws it.
+local function take_over(id)
+  assert(store.claim(config.draft_collection, id, assert(drafts.load(id)).version,
+    { withdrawing = true }))
+end
+
+for name, functions in pairs {
+  sent = function(id)
+    return {
+      draft_send = failing { code = "not_found", message = "there is no such draft" },
+      draft_exists = function() take_over(id) return false, {} end,
+    }
+  end,
+  withdrawn = function(id)
+    return {
+      draft_send = failing { code = "gmail_error", message = "no" },
+      draft_delete = function() take_over(id) return false end,
+      draft_exists = function() return false, {} end,
+    }
+  end,
+} do
+  tests["what is gone does not count as sent once the claim is lost: " .. name] = function()
+    local id = new_draft()
+    with_mail(functions(id), function()
+      assert(expect.refused("in_progress", nil, send(id)).unknown)
+    end)
+    expect.equal({ document(id).status, document(id).withdrawing }, { "sending", true })
+  end
+end
+
 tests["what is still there is sent again"] = function()
   local id = new_draft()
   local draft_send, calls = mail.draft_send, 0
@@ -365,6 +395,26 @@ tests["a message that nobody wrote down is removed by whoever takes the claim ov
   expect.equal(mail.drafts_of(id), {})
 end
 
+tests["who has lost his claim leaves the strays that he found alone"] = function()
+  local id = new_draft()
+  with_mail({}, function()
+    with_claims(failing { code = "store_error", message = "down" }, function()
+      expect.refused("store_error", nil, send(id))
+    end)
+  end)
+  outlive(id)
+  local drafts_of = mail.drafts_of
+  with_mail({
+    drafts_of = function(...)
+      local found = assert(drafts_of(...))
+      assert(store.update(config.draft_collection, id, { attempt = 9 }))
+      return found
+    end,
+    draft_delete = never, draft_create = never,
+  }, function() expect.refused("in_progress", nil, send(id)) end)
+  expect.equal({ document(id).status, document(id).attempt }, { "sending", 9 })
+end
+
 --- mail.draft_create that makes a draft, and has no answer the first `times`.
 local function answerless(times)
   local draft_create = mail.draft_create
@@ -407,6 +457,34 @@ tests["without any answer the draft waits for review again, and the sweep remove
       { "pending", {} })
     assert(send(id))
   end
+
+tests["a draft that the sweep came to its end over is not sent, but given back"] = function()
+  local id = new_draft()
+  with_mail({ draft_create = answerless(2) }, function()
+    expect.refused("timeout", nil, send(id))
+  end)
+  with_claims(function(step)
+    if step == "pending" then return nil, { code = "store_error", message = "down" } end
+  end, sweep_later)
+  expect.equal({ document(id).status, mail.drafts_of(id) }, { "sending", {} })
+  outlive(id)
+  with_mail({ draft_create = never, draft_send = never, send = never }, delivery.sweep)
+  expect.equal({ document(id).status, document(id).withdrawing }, { "pending" })
+end
+
+tests["strays are expected anew while the sweep forgets earlier ones"] = function()
+  local id = new_draft()
+  local update = store.update
+  assert(store.create(STRAYS, id, { created_at = "2020-01-01T00:00:00Z" }))
+  expect.while_replaced(store, "update", function(collection, ...)
+    if collection == STRAYS then assert(store.delete(STRAYS, id)) end
+    return update(collection, ...)
+  end, function()
+    with_mail({ draft_create = answerless(1) }, function() assert(send(id)) end)
+  end)
+  sweep_later()
+  expect.equal(mail.drafts_of(id), {})
+end
 
 tests["strays are left alone while somebody may write one down"] = function()
   local id = new_draft()
@@ -607,6 +685,43 @@ tests["a pixel that cannot be kept stops the send"] = function()
     end)
   end)
   expect.equal({ document(id).status, document(id).error }, { "pending", "the disk is full" })
+end
+
+tests["a pixel that a later attempt has opened is not taken away by an earlier one"] = function()
+  local id = new_draft()
+  local delete, again = store.delete, false
+  with_mail({}, function()
+    expect.while_replaced(store, "delete", function(collection, ...)
+      if collection == config.pixel_collection and not again then
+        again = true
+        assert(send(id))
+      end
+      return delete(collection, ...)
+    end, function()
+      local draft_create = mail.draft_create
+      expect.while_replaced(mail, "draft_create", function(...)
+        if again then return draft_create(...) end
+        return nil, { code = "gmail_error", message = "no" }
+      end, function() expect.refused("gmail_error", nil, send(id)) end)
+    end)
+  end)
+  expect.equal({ document(id).status, again, keeps_pixel(id) }, { "sent", true, true })
+end
+
+tests["a pixel that is taken away while it is written anew is made again"] = function()
+  local id = new_draft()
+  local pixel_id = crypto.uuid5(id, "pixel")
+  local update = store.update
+  assert(store.create(config.pixel_collection, pixel_id, { to = "old" }))
+  with_mail({}, function()
+    expect.while_replaced(store, "update", function(collection, ...)
+      if collection == config.pixel_collection then
+        assert(store.delete(collection, pixel_id))
+      end
+      return update(collection, ...)
+    end, function() assert(send(id)) end)
+  end)
+  expect.equal(store.get(config.pixel_collection, pixel_id).to, "ann@example.com")
 end
 
 tests["marking is tried again"] = function()
