@@ -225,7 +225,8 @@ async function laptop(t, google, file) {
   await writeFile(path, JSON.stringify(file));
   const { GCE_METADATA_HOST, ...env } = settings(google);
   assert.ok(GCE_METADATA_HOST);
-  return { ...env, GOOGLE_APPLICATION_CREDENTIALS: path, GOOGLE_SERVICE_ACCOUNT_EMAIL: ACCOUNT };
+  return { ...env, GOOGLE_APPLICATION_CREDENTIALS: path, GOOGLE_SERVICE_ACCOUNT_EMAIL: ACCOUNT,
+    GOOGLE_CLOUD_PROJECT: google.settings.project };
 }
 
 test("a person's credentials on a laptop", async (t) => {
@@ -247,6 +248,13 @@ test("a person's credentials on a laptop", async (t) => {
   assert.equal(unnamed.code, 1);
   assert.match(steps(unnamed.stdout).account.join(" "),
     /^failed .*GOOGLE_SERVICE_ACCOUNT_EMAIL/);
+
+  // who pays for the person's requests need not have the database
+  const { GOOGLE_CLOUD_PROJECT, ...homeless } = env;
+  assert.equal(GOOGLE_CLOUD_PROJECT, google.adc().quota_project_id);
+  const unplaced = await run(t, ["check", "--live"], homeless);
+  assert.equal(unplaced.code, 1);
+  assert.match(steps(unplaced.stdout).project.join(" "), /^failed .*set GOOGLE_CLOUD_PROJECT/);
 });
 
 test("a person who impersonates the service account", async (t) => {
