@@ -280,8 +280,8 @@ let_go:
   fi;
   goto done;
 
-stage: /* pixels.open(), create(), stage().  The sweep is told of what may lie in the mailbox, and is
-   * not written down, before the draft is sent, or given back. */
+stage: /* pixels.open(), create(), stage().  The sweep is told of what may lie in the mailbox and is
+   * written down nowhere, before the draft is sent or given back. */
   atomic { ask(open_pixel, 0); if :: answer == lost -> goto give_back :: else fi };
 create:
   atomic {
