@@ -19,6 +19,7 @@
 
 #define POOL_BYTES     ((size_t)16 * KIB) /* MHD's memory for the head of a request */
 #define HEADERS_MAX    100
+#define BODIES_MAX     16    /* times max_body: all bodies together */
 #define IDLE_SECONDS   30u   /* of silence, then MHD closes the connection */
 #define HEAD_MS        40000 /* from the last answer to the next complete head */
 #define BODY_MS        60000 /* from the head to the end of the body */
@@ -40,12 +41,14 @@ struct request {
     char *target;
     char *data; /* body while it arrives */
     size_t len, cap;
-    bool begun, in_handler, suspended, replied, too_large;
+    bool begun, in_handler, suspended, replied;
+    enum err_code refusal; /* of the body, which is not kept then */
 };
 
 static struct MHD_Daemon *mhd;
 static const struct http_handler *handler;
 static size_t max_body;
+static size_t bodies; /* bytes of those that requests under way hold */
 static int listen_fd = -1, gone_fd = -1;
 static uv_poll_t mhd_watch, gone_watch;
 static uv_timer_t mhd_timer, sweep_timer;
@@ -218,7 +221,7 @@ static int check_head(struct request *r, const char *version, struct err *e) {
     if (r->target[0] != '/' && strcmp(r->target, "*") != 0)
         return err_set(e, ERR_MALFORMED_REQUEST, "the request's target does not begin with '/'");
     if (length != NULL && (strlen(length) > 15 || strtoull(length, NULL, 10) > max_body))
-        r->too_large = true;
+        r->refusal = ERR_PAYLOAD_TOO_LARGE;
     return 0;
 }
 
@@ -240,12 +243,32 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *m) {
     return r;
 }
 
-static void refuse_too_large(struct request *r) {
+static void refuse(struct request *r) {
     struct err e;
 
-    err_set(&e, ERR_PAYLOAD_TOO_LARGE, "the request's body is over the limit of %zu bytes",
-            max_body);
+    if (r->refusal == ERR_PAYLOAD_TOO_LARGE)
+        err_set(&e, r->refusal, "the request's body is over the limit of %zu bytes", max_body);
+    else
+        err_set(&e, r->refusal, "the requests under way hold too many bytes already; try again");
     handler->on_refused(&r->pub, &e);
+}
+
+static void let_go(struct request *r) {
+    free(r->data);
+    r->data = NULL;
+    bodies -= r->len;
+    r->len = r->cap = 0;
+}
+
+/* May the body grow by n bytes?  One that may not is read to its end, and dropped. */
+static bool may_grow(struct request *r, size_t n) {
+    if (n > max_body - r->len)
+        r->refusal = ERR_PAYLOAD_TOO_LARGE;
+    else if (n > BODIES_MAX * max_body - bodies)
+        r->refusal = ERR_OVERLOADED;
+    if (r->refusal != ERR_NONE)
+        let_go(r);
+    return r->refusal == ERR_NONE;
 }
 
 static void on_head(struct request *r, const char *method, const char *version) {
@@ -257,8 +280,8 @@ static void on_head(struct request *r, const char *method, const char *version) 
         r->conn->deadline = loop_now_ms() + BODY_MS;
     if (check_head(r, version, &e) != 0)
         handler->on_refused(&r->pub, &e);
-    else if (r->too_large && http_header(&r->pub, "Expect") != NULL)
-        refuse_too_large(r); /* who does not ask first reads the answer only after his body */
+    else if (r->refusal != ERR_NONE && http_header(&r->pub, "Expect") != NULL)
+        refuse(r); /* who does not ask first reads the answer only after his body */
 }
 
 static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
@@ -266,12 +289,8 @@ static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
     size_t want;
     char *grown;
 
-    if (r->too_large)
+    if (r->refusal != ERR_NONE || !may_grow(r, n))
         return MHD_YES; /* swallowed: MHD takes no answer in the middle of a body */
-    if (n > max_body - r->len) {
-        r->too_large = true;
-        return MHD_YES;
-    }
     if (r->len + n > r->cap) {
         length = http_header(&r->pub, "Content-Length");
         want = r->cap == 0 && length != NULL ? strtoul(length, NULL, 10) : r->cap * 2;
@@ -284,6 +303,7 @@ static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
     }
     memcpy(r->data + r->len, data, n);
     r->len += n;
+    bodies += n;
     return MHD_YES;
 }
 
@@ -296,8 +316,8 @@ static enum MHD_Result on_complete(struct request *r) {
         r->data = NULL;
     }
     r->in_handler = true;
-    if (r->too_large)
-        refuse_too_large(r);
+    if (r->refusal != ERR_NONE)
+        refuse(r);
     else
         handler->on_request(&r->pub);
     r->in_handler = false;
@@ -351,7 +371,7 @@ static void on_completed(void *cls, struct MHD_Connection *m, void **state,
     if (r->begun)
         handler->on_end(&r->pub);
     blob_unref(r->pub.body);
-    free(r->data);
+    let_go(r);
     free(r->target);
     free(r);
 }

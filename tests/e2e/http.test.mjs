@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
 import { test } from "node:test";
-import { start } from "./lib/service.mjs";
+import { assertRefused, start } from "./lib/service.mjs";
 
 const statuses = (text) => [...text.matchAll(/HTTP\/1\.[01] (\d{3}) /g)].map((m) => Number(m[1]));
 
@@ -147,3 +147,29 @@ test("200 connections at once are all served", async (t) => {
   });
   assert.deepEqual(new Set(await Promise.all(answers)), new Set([200]));
 });
+
+test("bodies that arrive hold only so many bytes together; the pixel is answered all the same",
+  async (t) => {
+    const MAX = 65536;
+    const service = await start(t, { MAX_BODY_BYTES: String(MAX) });
+    const sockets = [];
+    for (let i = 0; i < 16; i++) { // as much as there is room for, and a byte short of their end
+      const socket = net.connect(service.port, "127.0.0.1");
+      socket.on("error", () => {});
+      sockets.push(socket);
+      await once(socket, "connect");
+      socket.write(post(`Content-Length: ${MAX}\r\n`, " ".repeat(MAX - 1)));
+    }
+    let refused;
+    do refused = await service.post("/", JSON.parse(DRAFT)); while (refused.status === 200);
+    assertRefused(refused, 503, "overloaded");
+    assert.ok(Number(refused.headers.get("retry-after")) > 0);
+    const pixel = await service.get("/pixel?id=6ba7b810-9dad-41d1-80b4-00c04fd430c8");
+    assert.equal(pixel.headers.get("content-type"), "image/gif");
+    assert.equal((await service.get("/health")).status, 200);
+
+    for (const socket of sockets) socket.destroy();
+    let taken;
+    do taken = await service.post("/", JSON.parse(DRAFT)); while (taken.status === 503);
+    assert.equal(taken.status, 200, taken.text);
+  });
