@@ -17,6 +17,8 @@ local mail = require "paraph.mail"
 local message = require "lib.message"
 local pixels = require "lib.pixels"
 local store = require "paraph.store"
+local strays = require "lib.strays"
+local sweep = require "lib.sweep"
 local task = require "paraph.task"
 local time = require "paraph.time"
 
@@ -26,7 +28,6 @@ local STAGE_ATTEMPTS = 2
 local SEND_ATTEMPTS = 2
 local MARK_ATTEMPTS = 5
 local MARK_PAUSE_MS = 50 -- after the first attempt; doubled after each
-local SWEEP_PAGE = 50
 
 ---@class delivered
 ---@field id? string         of the message in the mailbox; nil: settled, but not known
@@ -147,49 +148,11 @@ local function mark_sent(claim, sent)
   return true
 end
 
--- --- strays --------------------------------------------------------------------------------------
-
---- Drafts in a mailbox that no document names: whoever made one came to his end before he wrote it
---- down, or never had an answer. Nobody sends them.
-
-local STRAYS = config.draft_collection .. "_strays"
+-- --- the draft in the mailbox --------------------------------------------------------------------
 
 local function unknown(err)
   return nil, drafts.merged(err, { unknown = true }, {})
 end
-
---- There may be strays of this draft, now or in a moment: the sweep looks for them when a request
---- that is still under way has surely ended.
-local function expect_strays(id, sender)
-  local members = { sender = sender, created_at = time.now() }
-  local ok, err = store.create(STRAYS, id, members)
-  if not ok and err.code == "already_exists" then
-    ok, err = store.update(STRAYS, id, members)
-    if not ok and not err then ok, err = store.create(STRAYS, id, members) end -- swept just now
-  end
-  if ok then return true end
-  return unknown(err)
-end
-
---- Only with a claim on the draft, or when it cannot be claimed any more: who made one cannot write
---- it down then. But whoever has taken that claim over makes a draft of his own: the write before
---- the deletes proves that nobody had, when these were found.
-local function remove_strays(id, sender, claim)
-  local strays, err = mail.drafts_of(id, sender)
-  if not strays then return unknown(err) end
-  if claim and #strays > 0 then
-    local ok, failure = note(claim, { sending_since = time.now() })
-    if not ok then return unknown(failure) end
-  end
-  for _, stray in ipairs(strays) do
-    local deleted
-    deleted, err = mail.draft_delete(stray)
-    if deleted == nil then return unknown(err) end
-  end
-  return true
-end
-
--- --- the draft in the mailbox --------------------------------------------------------------------
 
 --- Put the message into the mailbox. Where there was no answer it was surely not sent.
 ---@return paraph.mail.draft? staged  nil alone: the mailbox keeps no drafts for us
@@ -199,8 +162,8 @@ local function create(claim, built)
   for _ = 1, STAGE_ATTEMPTS do
     staged, err = mail.draft_create(claim.held, built)
     if not err or not err.unknown then return staged, err end
-    ok, failure = expect_strays(claim.draft.id, built:sender())
-    if not ok then return nil, failure end
+    ok, failure = strays.expect(claim.draft.id, built:sender())
+    if not ok then return unknown(failure) end
   end
   return nil, drafts.merged(err, {}, { "unknown" })
 end
@@ -227,7 +190,7 @@ local function stage(claim, built)
     -- Unless it is written down all the same, and the answer to that was lost.
     local draft = drafts.load(claim.draft.id)
     if draft and draft.document.gmail_draft_id == staged.id then return ok, err end
-    if not mail.draft_delete(staged) then expect_strays(claim.draft.id, built:sender()) end
+    if not mail.draft_delete(staged) then strays.expect(claim.draft.id, built:sender()) end
   end
   return ok, err
 end
@@ -323,8 +286,8 @@ local function continue(claim)
   local built, ok, err
   built, err = build(claim.draft, claim.pixel_id)
   if not built then return nil, err end
-  ok, err = remove_strays(claim.draft.id, built:sender(), claim)
-  if not ok then return nil, err end
+  ok, err = strays.remove(claim.draft.id, built:sender(), claim.held)
+  if not ok then return unknown(select(2, lost(err))) end
   if document.reviewed_etag and document.reviewed_etag ~= built:etag() then
     return fail("changed_since_review", "the message is no longer the one that was approved")
   end
@@ -420,25 +383,6 @@ end
 
 -- --- the sweep -----------------------------------------------------------------------------------
 
---- Call `visit` for all that a query finds.
-local function each(collection, query, visit)
-  repeat
-    local page, err = store.query(collection, query)
-    if not page then
-      log.warning("the sweep was cut short", { collection = collection, error = err.message })
-      return
-    end
-    for _, row in ipairs(page.documents) do
-      local ok, why = pcall(visit, row)
-      if not ok then
-        log.error("the sweep passes over a document",
-          { collection = collection, id = row.id, error = tostring(why) })
-      end
-    end
-    query.page_token = page.next_page_token
-  until not query.page_token
-end
-
 local function finish_abandoned(row)
   if not is_abandoned(row.document) then return end
   local draft = drafts.load(row.id)
@@ -448,39 +392,12 @@ local function finish_abandoned(row)
     { draft_id = draft.id, message_id = sent and sent.id, error = err and err.message })
 end
 
---- Remove strays under a claim, which leaves the draft as it was. Nobody has asked to send it: who
---- takes this claim over finds it withdrawn.
-local function remove_claimed(draft, sender)
-  local held, err = store.claim(config.draft_collection, draft.id, draft.version,
-    { withdrawing = true })
-  if not held then return lost(err) end
-  local ok, failure = remove_strays(draft.id, sender, { held = held })
-  held:finish("pending", {}, { remove = { "sending_since", "withdrawing" } })
-  return ok, failure
-end
-
-local function finish_strays(row)
-  if not lease.is_over(row.document.created_at) then return end
-  local draft, err = drafts.load(row.id)
-  if not draft and err.code ~= "draft_not_found" then return end
-  local status = draft and draft.document.status
-  local ok
-  if status == "sending" then
-    return -- whoever is sending it may be about to write his own one down
-  elseif status == "pending" then
-    ok = remove_claimed(draft, row.document.sender)
-  else
-    ok = remove_strays(row.id, row.document.sender)
-  end
-  if ok then store.delete(STRAYS, row.id, { version = row.version }) end
-end
-
 --- Finish, or give back to review, what was being sent when its sender came to his end: crashed,
 --- cut off, or without an answer; and remove what such ends have left in mailboxes.
 ---@async
 function delivery.sweep()
-  each(config.draft_collection, { status = "sending", limit = SWEEP_PAGE }, finish_abandoned)
-  each(STRAYS, { limit = SWEEP_PAGE }, finish_strays)
+  sweep(config.draft_collection, "sending", finish_abandoned)
+  strays.sweep()
 end
 
 -- --- direct sends --------------------------------------------------------------------------------

@@ -207,7 +207,7 @@ end:
   :: atomic { status == pending && requests > 0 -> requests--; read_document(claim) }
   :: atomic { status == sending && lease_is_over -> read_document(take_over) }
   :: atomic {
-       expected && due && status != sending -> /* finish_strays() */
+       expected && due && status != sending -> /* strays.sweep() */
        read_document(hold); entry_current = WITH(entry_current, _pid);
        if
        :: status == pending
