@@ -1,6 +1,5 @@
 // The stand-in for Google: metadata server, IAM Credentials, token endpoint, Gmail and Firestore, on
-// loopback, each on a port of its own, so that a call to the wrong host is seen. README.md here
-// says how to use it.
+// loopback, each on a port of its own, so that a call to the wrong host is seen.
 //
 //   const google = await startGoogle();
 //   spawn(paraph, { env: { ...google.env(), GMAIL_USER: google.mailbox } });
