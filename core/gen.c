@@ -34,7 +34,7 @@ struct gen {
 };
 
 static struct gen *live;
-static unsigned alive, numbers;
+static unsigned numbers;
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
@@ -54,10 +54,6 @@ static void *gen_alloc(void *ud, void *ptr, size_t old, size_t size) {
     if ((p = realloc(ptr, size)) != NULL)
         g->bytes += size - old;
     return p;
-}
-
-size_t gen_bytes(const struct gen *g) {
-    return g->bytes;
 }
 
 void gen_allow(struct gen *g, size_t growth) {
@@ -363,7 +359,6 @@ static void gen_close(struct gen *g) {
         free((void *)(uintptr_t)g->jobs[i].name);
     free(g->jobs);
     free(g);
-    alive--;
 }
 
 static int l_boot(lua_State *L) {
@@ -409,7 +404,6 @@ static struct gen *load(const lua_CFunction *steps, size_t n, struct err *e) {
         err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
         return NULL;
     }
-    alive++;
     g->number = ++numbers;
     for (size_t i = 0; i < n; i++) {
         lua_pushcfunction(g->L, steps[i]);
@@ -478,8 +472,4 @@ void gen_hold(struct gen *g) {
 void gen_release(struct gen *g) {
     if (--g->holders == 0 && g->replaced)
         gen_close(g);
-}
-
-unsigned gen_count(void) {
-    return alive;
 }

@@ -67,13 +67,9 @@ int gen_roles(struct gen *g, const char *method, const char *name, unsigned *bit
 void gen_hold(struct gen *g);
 void gen_release(struct gen *g);
 
-/* Generations alive. */
-unsigned gen_count(void);
-
-/* Memory held by the state, and by how much it may grow from now on before an allocation is
- * refused (at most GEN_BYTES_MAX in all).  The task machine sets the latter for each slice. */
+/* By how much the memory of its state may grow from now on before an allocation is refused, at most
+ * to GEN_BYTES_MAX in all.  The task machine sets it for each slice. */
 #define GEN_BYTES_MAX (512 * MIB)
-size_t gen_bytes(const struct gen *g);
 void gen_allow(struct gen *g, size_t growth);
 
 /* Find a file in the overlay, then in the shipped directory; its path in `path`, or -1.  `name`

@@ -17,12 +17,12 @@ static enum log_level threshold = LOG_INFO;
 static bool as_json;
 
 static const struct {
-    const char *word, *severity, *text;
+    const char *severity, *text;
 } levels[] = {
-    [LOG_DEBUG] = {"debug", "DEBUG", "debug"},
-    [LOG_INFO] = {"info", "INFO", "info "},
-    [LOG_WARNING] = {"warning", "WARNING", "WARN "},
-    [LOG_ERROR] = {"error", "ERROR", "ERROR"},
+    [LOG_DEBUG] = {"DEBUG", "debug"},
+    [LOG_INFO] = {"INFO", "info "},
+    [LOG_WARNING] = {"WARNING", "WARN "},
+    [LOG_ERROR] = {"ERROR", "ERROR"},
 };
 
 void log_init(enum log_level level, bool json) {
@@ -32,13 +32,6 @@ void log_init(enum log_level level, bool json) {
 
 bool log_on(enum log_level level) {
     return level >= threshold;
-}
-
-int log_level_from(const char *word) {
-    for (size_t i = 0; i < COUNT_OF(levels); i++)
-        if (strcmp(levels[i].word, word) == 0)
-            return (int)i;
-    return -1;
 }
 
 /*

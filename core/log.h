@@ -46,7 +46,4 @@ void log_event(enum log_level level, const char *request_id, const char *message
 /* The fields of an err. */
 #define LOG_E(e) LOG_S("code", err_word((e)->code)), LOG_S("error", (e)->message)
 
-/* "debug", "info", "warning", "error"; -1 for anything else. */
-int log_level_from(const char *word);
-
 #endif
