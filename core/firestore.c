@@ -180,16 +180,17 @@ static json_t *event_write(const struct firestore_op *op) {
 /* `version`: the document's while its `first` was not set yet; NULL: leave it alone. */
 static json_t *count_write(struct firestore_op *op, const char *version) {
     const char *const names[] = {op->rq.last, version == NULL ? NULL : op->rq.first};
-    json_t *plain = json_object(), *mask = json_array(), *fields, *write;
+    json_t *plain = op->fields == NULL ? json_object() : json_copy(op->fields);
+    json_t *mask = json_array(), *fields, *write, *value;
+    const char *name;
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (names[i] != NULL) {
+        if (names[i] != NULL)
             (void)json_object_set_new(plain, names[i], json_string(op->rq.now));
-            (void)firestore_wire_mask_add(mask, names[i], NULL);
-        }
+    json_object_foreach(plain, name, value)(void) firestore_wire_mask_add(mask, name, NULL);
     fields = firestore_value_encode(plain, &op->reply.err);
     write = firestore_wire_update(op->name, fields, mask, version);
-    if (firestore_wire_count(write, op->rq.counter) < 0) {
+    if (firestore_wire_count(write, op->rq.counter, op->rq.also) < 0) {
         json_decref(write);
         write = NULL;
     }
@@ -249,8 +250,8 @@ static void count(struct firestore_op *op) {
     json_t *names = json_pack("[s]", op->name);
     char *event = event_name(op);
 
-    if (op->rq.first == NULL && op->tries == 0) {
-        commit_count(op, NULL);
+    if (op->tries == 0 && (op->rq.first == NULL || op->rq.version != NULL)) {
+        commit_count(op, op->rq.first == NULL ? NULL : op->rq.version);
     } else {
         if (op->tries > 0)
             (void)json_array_append_new(names, json_string(event));
@@ -344,6 +345,7 @@ static int prepare(struct firestore_op *op, const struct store_request *rq, stru
                              "id: Firestore has no ids like ., .. and __x__");
     if (rq->verb == STORE_CREATE || rq->verb == STORE_UPDATE)
         return firestore_write_prepare(op, rq, e);
+    op->fields = json_incref(rq->fields);
     return 0;
 }
 

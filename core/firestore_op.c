@@ -58,8 +58,8 @@ int firestore_op_init(struct err *e) {
 
 static void release(struct firestore_op *op) {
     const char *texts[] = {op->rq.collection, op->rq.id,         op->rq.version, op->rq.status,
-                           op->rq.before,     op->rq.page_token, op->rq.counter, op->rq.first,
-                           op->rq.last,       op->rq.now};
+                           op->rq.before,     op->rq.page_token, op->rq.counter, op->rq.also,
+                           op->rq.first,      op->rq.last,       op->rq.now};
 
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         free((char *)texts[i]);
@@ -140,8 +140,9 @@ static bool copy_request(struct store_request *to, const struct store_request *r
     return copy_text(&to->collection, rq->collection) && copy_text(&to->id, rq->id) &&
            copy_text(&to->version, rq->version) && copy_text(&to->status, rq->status) &&
            copy_text(&to->before, rq->before) && copy_text(&to->page_token, rq->page_token) &&
-           copy_text(&to->counter, rq->counter) && copy_text(&to->first, rq->first) &&
-           copy_text(&to->last, rq->last) && copy_text(&to->now, rq->now);
+           copy_text(&to->counter, rq->counter) && copy_text(&to->also, rq->also) &&
+           copy_text(&to->first, rq->first) && copy_text(&to->last, rq->last) &&
+           copy_text(&to->now, rq->now);
 }
 
 struct firestore_op *firestore_op_new(const struct store_request *rq, store_done_fn *done,

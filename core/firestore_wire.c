@@ -61,11 +61,18 @@ int firestore_wire_mask_add(json_t *mask, const char *name, const char *sub) {
     return json_array_append_new(mask, path_new(name, sub));
 }
 
-int firestore_wire_count(json_t *update, const char *member) {
-    json_t *transform = json_pack("[{s:o,s:{s:s}}]", "fieldPath", path_new(member, NULL),
-                                  "increment", "integerValue", "1");
+static json_t *add_one(const char *member) {
+    return json_pack("{s:o,s:{s:s}}", "fieldPath", path_new(member, NULL), "increment",
+                     "integerValue", "1");
+}
 
-    return json_object_set_new(update, "updateTransforms", transform);
+int firestore_wire_count(json_t *update, const char *member, const char *also) {
+    json_t *transforms = json_array();
+    int rc = json_array_append_new(transforms, add_one(member));
+
+    if (also != NULL)
+        rc |= json_array_append_new(transforms, add_one(also));
+    return rc | json_object_set_new(update, "updateTransforms", transforms);
 }
 
 json_t *firestore_wire_get(json_t *names, const char *only) {

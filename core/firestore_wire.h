@@ -32,8 +32,8 @@ json_t *firestore_wire_delete(const char *name, const char *version); /* version
  * the document exists. */
 json_t *firestore_wire_touch(const char *name);
 
-/* Let a write of an update also add one to a member. */
-int firestore_wire_count(json_t *update, const char *member);
+/* Let a write of an update also add one to a member, and to another (or NULL). */
+int firestore_wire_count(json_t *update, const char *member, const char *also);
 
 /* batchGet: whole documents, or of each just the member `only`. */
 json_t *firestore_wire_get(json_t *names, const char *only);

@@ -385,15 +385,23 @@ static int l_load_jobs(lua_State *L) {
     return load_table(L, "jobs", l_read_jobs);
 }
 
-/* Every template compiles, or this raises. */
-static int l_check_templates(lua_State *L) {
+/* What a module's function `check` finds wrong, it raises. */
+static int check_module(lua_State *L, const char *name) {
     lua_settop(L, 0);
     lua_getglobal(L, "require");
-    lua_pushliteral(L, "lib.templates");
+    lua_pushstring(L, name);
     lua_call(L, 1, 1);
     lua_getfield(L, -1, "check");
     lua_call(L, 0, 0);
     return 0;
+}
+
+static int l_check_hooks(lua_State *L) {
+    return check_module(L, "lib.hooks");
+}
+
+static int l_check_templates(lua_State *L) {
+    return check_module(L, "lib.templates");
 }
 
 static struct gen *load(const lua_CFunction *steps, size_t n, struct err *e) {
@@ -419,8 +427,8 @@ fail:
 }
 
 struct gen *gen_load(struct err *e) {
-    static const lua_CFunction steps[] = {l_boot, l_load_routes, l_load_jobs, l_load_access,
-                                          l_check_templates};
+    static const lua_CFunction steps[] = {l_boot,      l_check_hooks, l_load_routes,
+                                          l_load_jobs, l_load_access, l_check_templates};
 
     return load(steps, COUNT_OF(steps), e);
 }

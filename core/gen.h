@@ -38,9 +38,9 @@ struct gen_job {
 
 struct gen;
 
-/* Build a generation from the directories that env names: run routes.lua and jobs.lua, check
- * every route and job, load access.lua, compile every template.  NULL and a sentence with file and
- * line on failure. */
+/* Build a generation from the directories that env names: find every hook, run routes.lua and
+ * jobs.lua, check every route and job, load access.lua, compile every template.  NULL and a
+ * sentence with file and line on failure. */
 struct gen *gen_load(struct err *e);
 
 /* A generation without routes, for tests and the prompt: bindings, sandbox, scripts to require. */

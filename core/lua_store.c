@@ -311,19 +311,22 @@ static int l_query(lua_State *L) {
 }
 
 static int l_increment(lua_State *L) {
-    static const char *const options[] = {"counter", "first", "last", NULL};
+    static const char *const options[] = {"counter", "also",    "first", "last",
+                                          "set",     "version", NULL};
     struct store_request rq = {.verb = STORE_INCREMENT};
     char now[CLOCK_TEXT_SIZE];
 
     check_name(L, &rq);
     lua_store_check_options(L, 3, options);
     rq.counter = text_option(L, 3, "counter");
+    rq.also = text_option(L, 3, "also");
     rq.first = text_option(L, 3, "first");
     rq.last = text_option(L, 3, "last");
+    rq.version = text_option(L, 3, "version");
     luaL_argcheck(L, rq.counter != NULL, 3, "option 'counter' is missing");
     clock_format(now, clock_now_us());
     rq.now = now;
-    return wait_for(L, &rq, 0);
+    return wait_for(L, &rq, push_option(L, 3, "set", LUA_TTABLE) ? lua_gettop(L) : 0);
 }
 
 static int l_parts(lua_State *L) {

@@ -1,7 +1,8 @@
 /*
- * lua_time.c - paraph.time: now, parse, format, monotonic.
+ * lua_time.c - paraph.time: now, date, parse, format, monotonic.
  */
 #include <math.h>
+#include <time.h>
 
 #include <lauxlib.h>
 
@@ -18,6 +19,35 @@ static int push_text(lua_State *L, int64_t us) {
 
 static int l_now(lua_State *L) {
     return push_text(L, clock_now_us());
+}
+
+static void set_integer(lua_State *L, const char *name, int value) {
+    lua_pushinteger(L, value);
+    lua_setfield(L, -2, name);
+}
+
+/* In local time, which is what the variable TZ says. */
+static int l_date(lua_State *L) {
+    lua_Number seconds = luaL_optnumber(L, 1, (lua_Number)clock_now_us() / 1e6);
+    struct tm tm;
+    time_t whole;
+
+    luaL_argcheck(L, seconds > -62e9 && seconds < 253e9, 1, "seconds within the years 1 to 9999");
+    whole = (time_t)floor(seconds);
+    if (localtime_r(&whole, &tm) == NULL)
+        return luaL_error(L, "there is no such local time");
+    lua_createtable(L, 0, 8);
+    set_integer(L, "year", tm.tm_year + 1900);
+    set_integer(L, "month", tm.tm_mon + 1);
+    set_integer(L, "day", tm.tm_mday);
+    set_integer(L, "hour", tm.tm_hour);
+    set_integer(L, "minute", tm.tm_min);
+    set_integer(L, "weekday", tm.tm_wday == 0 ? 7 : tm.tm_wday);
+    lua_pushstring(L, tm.tm_zone);
+    lua_setfield(L, -2, "zone");
+    (void)push_text(L, llround(seconds * 1e6));
+    lua_setfield(L, -2, "utc");
+    return 1;
 }
 
 static int l_parse(lua_State *L) {
@@ -44,11 +74,9 @@ static int l_monotonic(lua_State *L) {
 }
 
 int lua_time_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"now", l_now},
-                                         {"parse", l_parse},
-                                         {"format", l_format},
-                                         {"monotonic", l_monotonic},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"now", l_now},       {"date", l_date},           {"parse", l_parse},
+        {"format", l_format}, {"monotonic", l_monotonic}, {NULL, NULL}};
 
     luaL_newlib(L, functions);
     return 1;

@@ -129,8 +129,8 @@ static const char *copy_text(char **at, const char *text) {
 /* A request that outlives its caller, in one block: the write, two arrays, the texts. */
 static struct write *write_new(const struct store_request *rq) {
     struct store_request own = *rq;
-    const char **texts[] = {&own.collection, &own.id,   &own.version, &own.counter,
-                            &own.first,      &own.last, &own.now};
+    const char **texts[] = {&own.collection, &own.id,    &own.version, &own.counter,
+                            &own.also,       &own.first, &own.last,    &own.now};
     size_t size =
         sizeof(struct write) + rq->nremove * sizeof(char *) + rq->nparts * sizeof(struct blob *);
     const char **remove;

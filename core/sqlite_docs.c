@@ -432,10 +432,19 @@ static int erase(struct sqlite_docs *d, const struct store_request *rq, struct s
     return run(d, about(d, ST_DELETE, rq), &r->err); /* its parts go with it */
 }
 
+/* What is no integer counts as 0. */
+static int add_one(json_t *document, const char *member) {
+    json_int_t n = json_integer_value(json_object_get(document, member));
+
+    return json_object_set_new(document, member, json_integer(n < INT64_MAX ? n + 1 : n));
+}
+
 static int count(json_t *document, const struct store_request *rq) {
-    json_int_t n = json_integer_value(json_object_get(document, rq->counter)); /* 0 if it is none */
     json_t *first = rq->first == NULL ? NULL : json_object_get(document, rq->first);
-    int rc = json_object_set_new(document, rq->counter, json_integer(n < INT64_MAX ? n + 1 : n));
+    int rc = add_one(document, rq->counter);
+
+    if (rq->also != NULL)
+        rc |= add_one(document, rq->also);
 
     if (rq->first != NULL && (first == NULL || json_is_null(first)))
         rc |= json_object_set_new(document, rq->first, json_string(rq->now));
@@ -444,14 +453,17 @@ static int count(json_t *document, const struct store_request *rq) {
     return rc;
 }
 
-static int increment(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r) {
+static int increment(struct sqlite_docs *d, const struct store_request *rq, const char *fields,
+                     struct store_reply *r) {
     json_t *document = NULL;
     int rc = load(d, rq, r->version, &document, &r->err);
 
     r->found = rc > 0;
     if (!r->found)
         return rc;
-    rc = count(document, rq) < 0 ? out_of_memory(&r->err) : put_tree(d, rq, document, r);
+    rc = count(document, rq) < 0 ? out_of_memory(&r->err) : merge(document, rq, fields, &r->err);
+    if (rc == 0)
+        rc = put_tree(d, rq, document, r);
     json_decref(document);
     return rc;
 }
@@ -466,7 +478,7 @@ static int apply(struct sqlite_docs *d, const struct store_request *rq, const ch
     case STORE_DELETE:
         return erase(d, rq, r);
     default:
-        return increment(d, rq, r);
+        return increment(d, rq, fields, r);
     }
 }
 

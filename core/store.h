@@ -46,7 +46,7 @@ struct store_request {
     json_t *fields;
     const char *const *remove; /* UPDATE: members to take away */
     size_t nremove;
-    const char *version; /* UPDATE, DELETE: the precondition, or NULL */
+    const char *version; /* UPDATE, DELETE: the precondition, or NULL.  INCREMENT: see there */
     struct blob **parts; /* CREATE, UPDATE: with set_parts, all parts of the document */
     size_t nparts;
     bool set_parts;
@@ -58,8 +58,10 @@ struct store_request {
                                writes it.  A page_token goes on behind it */
     const char *page_token; /* from an earlier reply, or NULL; ERR_INVALID_FIELD if it is none */
 
-    /* INCREMENT: member `counter` by one, `first` set to `now` unless set, `last` set to `now` */
-    const char *counter, *first, *last, *now;
+    /* INCREMENT: members `counter` and `also` (or NULL) by one, `first` set to `now` unless set,
+     * `last` set to `now`, and `fields` as for UPDATE (or NULL).  A `version` is no precondition:
+     * it is that of the document while `first` was not set, and spares Firestore a look. */
+    const char *counter, *also, *first, *last, *now;
 };
 
 struct store_doc {

@@ -5,8 +5,10 @@
 
 local delivery = require "lib.delivery"
 local idempotency = require "lib.idempotency"
+local quota = require "lib.quota"
 
 return {
   { "sweep", every = 60, run = delivery.sweep },
-  { "expire", every = 3600, run = idempotency.sweep },
+  { "expire keys", every = 3600, run = idempotency.sweep },
+  { "expire counts", every = 3600, run = quota.sweep },
 }

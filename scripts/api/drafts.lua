@@ -3,6 +3,7 @@
 local body = require "lib.body"
 local config = require "paraph.config"
 local crypto = require "paraph.crypto"
+local decisions = require "lib.decisions"
 local delivery = require "lib.delivery"
 local drafts = require "lib.drafts"
 local fail = require "lib.fail"
@@ -116,8 +117,7 @@ function api.patch(req)
     if not contents then return nil, failure end
     local document = drafts.merged(draft.document, change.members, change.removed)
     local built
-    built, failure =
-      message.build(draft.id, document, contents, message.pixel_id(draft.id, document))
+    built, failure = message.build(draft.id, document, contents)
     return built and change, failure
   end))
 end
@@ -155,8 +155,7 @@ end
 function api.message(req)
   local draft, contents = drafts.open(req.params.id)
   if not draft then return nil, contents end
-  local built, err = message.build(draft.id, draft.document, contents,
-    message.pixel_id(draft.id, draft.document))
+  local built, err = message.build(draft.id, draft.document, contents)
   if not built then return nil, err end
 
   local etag = '"' .. built:etag() .. '"'
@@ -172,8 +171,8 @@ end
 local function test_copy(document, to)
   local subject = document.subject
   if type(subject) == "string" then subject = "[TEST] " .. subject end
-  return drafts.merged(document, { to = to, subject = subject },
-    { "cc", "bcc", "thread_id", "in_reply_to", "reply_headers", "sent_at" })
+  return drafts.merged(document, { to = to, subject = subject, tracking = false },
+    { "status", "cc", "bcc", "thread_id", "in_reply_to", "reply_headers", "sent_at" })
 end
 
 --- POST /drafts/{id}/test. Whatever the draft's status: the copy touches neither it nor its
@@ -226,6 +225,7 @@ local function send(req, operation)
   sent, err =
     delivery.send_draft(draft, unquoted(request.etag), req.caller, operation and operation.id)
   if not sent then return nil, err end
+  decisions.count(document)
   return sent_reply(sent.id, sent.thread_id, sent.pixel_id)
 end
 

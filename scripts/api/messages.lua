@@ -3,30 +3,16 @@
 local body = require "lib.body"
 local config = require "paraph.config"
 local crypto = require "paraph.crypto"
+local decisions = require "lib.decisions"
 local delivery = require "lib.delivery"
 local drafts = require "lib.drafts"
 local fail = require "lib.fail"
 local idempotency = require "lib.idempotency"
 local json = require "paraph.json"
 local message = require "lib.message"
-local review = require "policy.review"
+local quota = require "lib.quota"
 
 local messages = {}
-
---- What becomes of a send: the policy decides, and over it the brake.
-local function decide(document, built, caller)
-  local decision, reason = review.decide {
-    draft = document,
-    sender = built:sender(),
-    recipients = built:recipients(),
-    caller = caller,
-  }
-  if decision ~= "send" and decision ~= "hold" and decision ~= "refuse" then
-    error(("policy/review.lua: %q is no decision"):format(tostring(decision)))
-  end
-  if decision == "send" and config.no_send then return "hold", "no_send" end
-  return decision, reason
-end
 
 local function draft_reply(id, held)
   return { json = { status = "ok", mode = "draft", draft_id = id, held = held } }
@@ -47,12 +33,27 @@ local function sent_reply(id, sent, err)
   }
 end
 
-local function keep(id, document, contents, caller, held)
-  document.held = held
+local function keep(id, document, contents, caller)
   document.reply_headers = nil -- looked up again when the draft is claimed
   local ok, err = drafts.create(id, document, contents, caller)
   if not ok then return nil, err end
-  return draft_reply(id, held)
+  return draft_reply(id, document.held)
+end
+
+--- The message waits for a review.
+local function hold(id, document, contents, caller, decision)
+  document.decision = decision
+  document.held = decision.reason or decision.rule
+  return keep(id, document, contents, caller)
+end
+
+--- A hook has failed: the message is not lost, and nothing leaves.
+local function hold_failed(id, document, contents, caller, err)
+  document.decision, document.held = decisions.failed(err), "policy_error"
+  local kept, why = keep(id, document, contents, caller)
+  if not kept then return nil, why end
+  return fail("policy_error", "a policy script failed (the log says where, under this request's "
+    .. "id); the message is kept as a draft", nil, { draft_id = id, held = "policy_error" })
 end
 
 --- A message that may be sent by whoever takes it over answers what it answers now.
@@ -80,41 +81,66 @@ local function resume(id)
   return sent_reply(id, delivery.send_draft(draft))
 end
 
+--- Let a message out that may leave.
+local function let_out(id, document, contents, caller, built, pixel_id, keyed)
+  if not keyed then return delivery.send_now(built, document, pixel_id) end
+  return delivery.send_once(id, document, contents, built, pixel_id, caller)
+end
+
+--- Send, unless the policies are against it. `keyed`: it may be asked for again.
+local function send(id, document, contents, caller, keyed)
+  local ok, err = true, nil
+  if keyed then ok, err = fix_reply_headers(document) end
+  if not ok then return nil, err end
+  local built, pixel_id = message.build(id, document, contents or {})
+  if not built then return nil, pixel_id end
+  local decision, counters = decisions.on_send(document, caller)
+  if not decision then return nil, counters end
+  if decision.verdict == "refuse" then
+    return fail("refused_by_policy",
+      decision.reason or "the review policy refuses this message")
+  end
+  if decision.verdict == "hold" then return hold(id, document, contents, caller, decision) end
+
+  document.decision = decision
+  local sent
+  sent, err = let_out(id, document, contents, caller, built, pixel_id, keyed)
+  if not sent and not err.unknown then quota.give_back(counters) end
+  return sent_reply(id, sent, err)
+end
+
+local function draft(id, document, contents, caller)
+  local built, err = message.build(id, document, contents or {})
+  if not built then return nil, err end
+  return keep(id, document, contents, caller)
+end
+
+--- Carry a request out, from its start: what POST / does, and what endpoints of your own may do.
+---@async
+---@param request table           as message.post describes it
+---@param caller paraph.caller
+---@param operation? operation    under which it may be asked for again
+---@return paraph.reply? reply
+---@return paraph.err? err
+function messages.submit(request, caller, operation)
+  local mode = request.mode or config.send_mode
+  if mode == "send" and not caller.roles.send then
+    return fail("forbidden", "you may draft messages, but not send them")
+  end
+  local document, contents = message.members(request)
+  if not document then return nil, contents end
+  local id = operation and operation.id or crypto.uuid4()
+  local act = mode == "send" and send or draft
+  local reply, err = act(id, document, contents, caller, operation ~= nil)
+  if reply or err.code ~= "policy_error" then return reply, err end
+  return hold_failed(id, document, contents, caller, err)
+end
+
 --- Carry a request out from its start.
 local function begin(req, operation)
   local request, err = body.read(req, message.post)
   if not request then return nil, err end
-  local mode = request.mode or config.send_mode
-  if mode == "send" and not req.caller.roles.send then
-    return fail("forbidden", "you may draft messages, but not send them")
-  end
-
-  local document, contents = message.members(request)
-  if not document then return nil, contents end
-  local once = operation and mode == "send"
-  if once then
-    local ok
-    ok, err = fix_reply_headers(document)
-    if not ok then return nil, err end
-  end
-  local id = operation and operation.id or crypto.uuid4()
-  local pixel_id = message.pixel_id(id, document)
-  local built
-  built, err = message.build(id, document, contents or {}, pixel_id)
-  if not built then return nil, err end
-  if mode == "draft" then return keep(id, document, contents, req.caller) end
-
-  local decision, reason = decide(document, built, req.caller)
-  if decision == "refuse" then
-    return fail("refused_by_policy", reason or "the review policy refuses this message")
-  end
-  if decision == "hold" then
-    return keep(id, document, contents, req.caller, reason or "policy")
-  end
-  if once then
-    return sent_reply(id, delivery.send_once(id, document, contents, built, pixel_id, req.caller))
-  end
-  return sent_reply(id, delivery.send_now(built, document, pixel_id))
+  return messages.submit(request, req.caller, operation)
 end
 
 local function post(req, operation)

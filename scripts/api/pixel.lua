@@ -3,8 +3,11 @@
 
 local config = require "paraph.config"
 local crypto = require "paraph.crypto"
+local hooks = require "lib.hooks"
+local json = require "paraph.json"
 local log = require "paraph.log"
 local store = require "paraph.store"
+local time = require "paraph.time"
 
 local pixel = {}
 
@@ -18,22 +21,61 @@ local IMAGE = {
   headers = { ["Cache-Control"] = "no-cache, no-store, must-revalidate, max-age=0, private" },
 }
 
---- Count before answering, since Cloud Run stops the CPU after the answer.
-local function count(id)
-  local found, err = store.increment(config.pixel_collection, id:lower(),
-    { counter = "open_count", first = "first_opened_at", last = "last_opened_at" })
-  if err then
-    log.warning("open lost", { pixel_id = id, error = err.message })
-  elseif not found then
-    log.debug("open of an unknown pixel", { pixel_id = id })
+--- What the policy sees of an open.
+---@return open
+local function open_of(req, document)
+  local headers = req.headers
+  local left = type(document.created_at) == "string" and time.parse(document.created_at)
+  return {
+    user_agent = headers["user-agent"] or "",
+    referer = headers.referer or "",
+    purpose = headers["sec-purpose"] or headers.purpose or headers["x-moz"] or "",
+    remote = req.remote,
+    age = left and time.parse(time.now()) - left or math.huge,
+    count = math.tointeger(document.open_count) or 0,
+    base_url = config.pixel_base_url or "",
+    pixel = document,
+  }
+end
+
+--- The members of the stored pixel that tell of the last open.
+local function last_open(kind, reason, kept)
+  local told = { kind = kind, reason = reason }
+  for name, value in pairs(kept or {}) do
+    if type(name) == "string" and type(value) == "string" then told[name] = value end
   end
+  return { last_open = told }
+end
+
+--- Count before answering, since Cloud Run stops the CPU after the answer.
+local function count(id, req)
+  local document, version = store.get(config.pixel_collection, id)
+  if not document then return nil, version end
+  local kind, reason, kept = hooks.classify(open_of(req, document))
+  local options = {
+    counter = "open_count", also = "opens_" .. kind, last = "last_opened_at",
+    set = last_open(kind, reason, kept),
+  }
+  if (document.first_opened_at or json.null) == json.null then
+    options.first, options.version = "first_opened_at", version
+  end
+  local found, err = store.increment(config.pixel_collection, id, options)
+  if found then log.info("open", { pixel_id = id, kind = kind, reason = reason }) end
+  return found, err
 end
 
 ---@param req paraph.request
 ---@return paraph.reply
 function pixel.get(req)
   local id = req.query.id
-  if not req.head and crypto.is_uuid(id) then count(id) end
+  if req.head or not crypto.is_uuid(id) then return IMAGE end
+  id = id:lower()
+  local found, err = count(id, req)
+  if err then
+    log.warning("open lost", { pixel_id = id, error = err.message })
+  elseif not found then
+    log.debug("open of an unknown pixel", { pixel_id = id })
+  end
   return IMAGE
 end
 

@@ -9,6 +9,7 @@
 --- other one nothing is written down, and nothing is ever repeated.
 
 local config = require "paraph.config"
+local decisions = require "lib.decisions"
 local drafts = require "lib.drafts"
 local fail = require "lib.fail"
 local lease = require "lib.lease"
@@ -255,11 +256,11 @@ end
 
 --- The message of a draft, with its pixel.
 ---@return paraph.message?
----@return paraph.err? err
-local function build(draft, pixel_id)
+---@return string|paraph.err|nil pixel_id_or_err
+local function build(draft)
   local contents, err = drafts.contents(draft)
   if not contents then return nil, err end
-  return message.build(draft.id, draft.document, contents, pixel_id)
+  return message.build(draft.id, draft.document, contents)
 end
 
 --- From the message to the mailbox.
@@ -284,7 +285,7 @@ local function continue(claim)
   end
   if claim.staged then return send_staged(claim) end
   local built, ok, err
-  built, err = build(claim.draft, claim.pixel_id)
+  built, err = build(claim.draft)
   if not built then return nil, err end
   ok, err = strays.remove(claim.draft.id, built:sender(), claim.held)
   if not ok then return unknown(select(2, lost(err))) end
@@ -340,11 +341,15 @@ function delivery.send_draft(draft, etag, reviewer, operation_id)
 
   document.reply_headers, err = message.reply_headers(document)
   if err then return nil, err end
-  local pixel_id = message.pixel_id(draft.id, document)
-  local built, claim
-  built, err = build(draft, pixel_id)
-  if not built then return nil, err end
+  local built, pixel_id = build(draft)
+  if not built then return nil, pixel_id end
   if etag and etag ~= built:etag() then return changed() end
+  local claim
+  if reviewer then
+    local decision
+    decision, err = decisions.on_approval(draft, built:etag(), reviewer)
+    if not decision then return nil, err end
+  end
 
   local threaded = next(document.reply_headers) ~= nil
   claim, err = take_claim(draft, {

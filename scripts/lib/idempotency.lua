@@ -19,12 +19,12 @@
 
 local config = require "paraph.config"
 local crypto = require "paraph.crypto"
+local expire = require "lib.expire"
 local fail = require "lib.fail"
 local json = require "paraph.json"
 local lease = require "lib.lease"
 local log = require "paraph.log"
 local store = require "paraph.store"
-local task = require "paraph.task"
 local time = require "paraph.time"
 
 local idempotency = {}
@@ -32,7 +32,6 @@ local idempotency = {}
 local HEADER = "Idempotency-Key"
 local KEY_MAX = 255
 local KEPT_S = 24 * 60 * 60
-local SWEEP_SIZE = 50 -- records that are removed at a time
 
 local collection = config.draft_collection .. "_idempotency"
 
@@ -204,35 +203,10 @@ function idempotency.once(req, handler)
   return nil, failure
 end
 
-local function remove(record)
-  local ok, err = store.delete(collection, record.id, { version = record.version })
-  if not ok and err.code ~= "conflict" then return nil, err end
-  return true
-end
-
---- Remove these records, all at once; the first error.
-local function remove_all(records)
-  local removals = {}
-  for i, record in ipairs(records) do
-    removals[i] = function() return remove(record) end
-  end
-  local results, err = task.all(removals)
-  if not results then return err end
-  for _, result in ipairs(results) do
-    if not result[1] then return result[2] end
-  end
-end
-
 --- Remove the records that have expired, so long ago that none of them is in use any more.
 ---@async
 function idempotency.sweep()
-  local before = time.format(time.parse(time.now()) - KEPT_S - lease.seconds)
-  local page, err
-  repeat
-    page, err = store.query(collection, { before = before, limit = SWEEP_SIZE })
-    err = err or remove_all(page.documents)
-  until err or #page.documents == 0
-  if err then log.warning("expired idempotency keys not removed", { error = err.message }) end
+  expire(collection, KEPT_S + lease.seconds)
 end
 
 return idempotency

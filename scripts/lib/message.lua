@@ -3,13 +3,13 @@
 --- the building, so that what is shown is what is sent.
 
 local address = require "paraph.address"
-local compose = require "policy.compose"
 local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local fail = require "lib.fail"
+local hooks = require "lib.hooks"
 local json = require "paraph.json"
+local letter = require "lib.letter"
 local mail = require "paraph.mail"
-local pixel = require "policy.pixel"
 local schema = require "lib.schema"
 local templates = require "lib.templates"
 local time = require "paraph.time"
@@ -238,14 +238,28 @@ end
 
 --- The pixel of a message, nil if it is not tracked. It follows from the message's id, so that a
 --- draft is shown with the very pixel it will be sent with; a claimed or sent draft keeps its own.
----@param id string
----@param document paraph.document
----@return string?
-function message.pixel_id(id, document)
+local function pixel_of(id, document, place)
   if document.status == "sending" or document.status == "sent" then return document.pixel_id end
-  if not config.tracking or document.tracking == false then return nil end
-  if pixel.place(document) == "none" then return nil end
+  if not config.tracking or document.tracking == false or place == "none" then return nil end
   return crypto.uuid5(id, "pixel")
+end
+
+--- HTML and text of a message with its pixel; nil and an error.
+local function bodies_of(id, document, content)
+  local facts = letter.of(document)
+  local place, html, text, err
+  place, err = hooks.place(facts)
+  if not place then return nil, err end
+  local pixel_id = pixel_of(id, document, place)
+  if pixel_id and config.pixel_base_url then
+    content.place = place
+    content.pixel, err = hooks.pixel(pixel_id)
+    if not content.pixel then return nil, err end
+  end
+  html, text = hooks.bodies(content, facts)
+  if html then return html, text, pixel_id end
+  if text.code == "policy_error" then return nil, text end
+  return fail(text.code, "message: " .. text.message, "message")
 end
 
 --- When it was sent, for a message that was; nil is now.
@@ -279,10 +293,10 @@ end
 ---@param id string                 of the draft, or a fresh UUID
 ---@param document paraph.document
 ---@param contents paraph.blob[]    of its attachments
----@param pixel_id? string          nil: not tracked
 ---@return paraph.message? built
----@return paraph.err? err          with the request field at fault
-function message.build(id, document, contents, pixel_id)
+---@return string|paraph.err|nil pixel_id_or_err  nil: not tracked. The error names the request
+---                                 field at fault; `policy_error`: a hook has failed
+function message.build(id, document, contents)
   local fields, err = fields_of(document)
   if not fields then return nil, err end
   local from
@@ -296,15 +310,11 @@ function message.build(id, document, contents, pixel_id)
   reply, err = reply_headers_of(fields, from)
   if not reply then return nil, err end
 
-  local html, text = compose.bodies {
-    format = format,
-    body = body,
-    signature = signature,
-    pixel = pixel_id and config.pixel_base_url and pixel.html(config.pixel_base_url, pixel_id),
-    place = pixel.place(document),
-  }
-  if not html then return fail(text.code, "message: " .. text.message, "message") end
-  return mail.build {
+  local html, text, pixel_id =
+    bodies_of(id, document, { format = format, body = body, signature = signature })
+  if not html then return nil, text end
+  local built
+  built, err = mail.build {
     id = id,
     from = from,
     to = fields.to, cc = fields.cc, bcc = fields.bcc, reply_to = fields.reply_to,
@@ -316,6 +326,8 @@ function message.build(id, document, contents, pixel_id)
     references = reply.references,
     date = date_of(document),
   }
+  if not built then return nil, err end
+  return built, pixel_id
 end
 
 return message

@@ -4,7 +4,7 @@ local text = require "paraph.text"
 
 local compose = {}
 
----@class letter
+---@class message_content
 ---@field format "text"|"markdown"|"html"
 ---@field body string         in that format
 ---@field signature string    HTML; "" for none
@@ -43,24 +43,26 @@ local function text_signature(signature)
   return plain and "\n\n-- \n" .. plain, err
 end
 
+---@param content message_content
 ---@param letter letter
 ---@return string? html
 ---@return string|paraph.err plain_or_err  `payload_too_large`: the body cannot be converted
-function compose.bodies(letter)
+function compose.bodies(content, letter) -- luacheck: no unused args
   local message, plain, below, err
-  message, err = to_html[letter.format](letter.body)
+  message, err = to_html[content.format](content.body)
   if not message then return nil, err end
-  if letter.format == "text" then plain = letter.body else plain, err = text.from_html(message) end
+  plain = content.body
+  if content.format ~= "text" then plain, err = text.from_html(message) end
   if not plain then return nil, err end
-  below, err = text_signature(letter.signature)
+  below, err = text_signature(content.signature)
   if not below then return nil, err end
-  local pixel = letter.pixel or ""
-  local signature = html_signature(letter.signature)
+  local pixel = content.pixel or ""
+  local signature = html_signature(content.signature)
 
   local html
-  if letter.place == "top" then
+  if content.place == "top" then
     html = prepend(append(message, signature), pixel)
-  elseif letter.place == "end" then
+  elseif content.place == "end" then
     html = append(message, signature .. pixel)
   else
     html = append(message, pixel .. signature)

@@ -8,9 +8,9 @@ local pixel = {}
 ---| "top"            before everything
 ---| "none"           nowhere: the message is not tracked
 
----@param draft paraph.document  what is to be sent, as it is stored (CONTRACT §4)
+---@param letter letter
 ---@return pixel_place
-function pixel.place(draft) -- luacheck: no unused args
+function pixel.place(letter) -- luacheck: no unused args
   return "after_message"
 end
 

@@ -1,19 +1,30 @@
---- What becomes of a message that a caller wants sent at once.
+--- What needs a person's eyes. Both hooks see the letter (`lib/letter.lua`) and answer
+---
+---   "send"    it leaves
+---   "hold"    it waits for a review, for the reason given: a word or a sentence
+---   "refuse"  the caller gets 403 with the reason, a sentence
+---
+--- and, if they like, the name of the rule that decided, as third value. `lib/rules.lua` does that
+--- for a list of rules; `recipes/` has rules that are ready to be used.
 
 local review = {}
 
----@class review_request
----@field draft paraph.document   the message, as it would be stored (CONTRACT §4)
----@field sender string           bare address of From
----@field recipients string[]     bare addresses of To, Cc and Bcc
----@field caller paraph.caller
-
---- "send": it leaves. "hold": it becomes a draft, held for the reason given, a word or a sentence.
---- "refuse": the caller gets 403 with the reason, a sentence.
----@param request review_request
----@return "send"|"hold"|"refuse" decision
+--- A message that a caller wants sent at once.
+---@param letter letter
+---@return "send"|"hold"|"refuse" verdict
 ---@return string? reason
-function review.decide(request) -- luacheck: no unused args
+---@return string? rule
+function review.decide(letter) -- luacheck: no unused args
+  return "send"
+end
+
+--- A draft that a reviewer wants to let out: `letter.approvals` names those who have approved this
+--- very message, the present reviewer the last. "hold" notes that he did, and waits for another.
+---@param letter letter
+---@return "send"|"hold"|"refuse" verdict
+---@return string? reason
+---@return string? rule
+function review.approve(letter) -- luacheck: no unused args
   return "send"
 end
 

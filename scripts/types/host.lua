@@ -70,6 +70,19 @@ local time = {}
 --- RFC 3339 in UTC with microseconds, e.g. "2026-03-01T09:30:00.000000Z".
 ---@return string
 function time.now() end
+---@class paraph.date
+---@field year integer
+---@field month integer      1 to 12
+---@field day integer
+---@field hour integer       0 to 23
+---@field minute integer
+---@field weekday integer    1 Monday to 7 Sunday
+---@field zone string        e.g. "CET"
+---@field utc string         the same instant as `now` gives it
+--- Local time, by the variable TZ ("Europe/Paris"; without it UTC).
+---@param seconds? number    since 1970; default now
+---@return paraph.date
+function time.date(seconds) end
 --- Seconds since 1970 of an RFC 3339 text, as a float; nil if it is none.
 ---@param s string
 ---@return number?
@@ -112,6 +125,12 @@ function task.sleep(ms) end
 ---@param functions (fun(): any, any)[]
 ---@return { [1]: any, [2]: any }[]
 function task.all(functions) end
+
+--- require "paraph.environ" is this function: an environment variable whose name begins with
+--- POLICY_; nil if it is not set. `lib/settings.lua` reads those that `settings.lua` declares.
+---@param name string
+---@return string?
+function environ(name) end
 
 ---@class paraph.fetch_request
 ---@field url string           http or https

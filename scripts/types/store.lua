@@ -101,15 +101,22 @@ function store.delete(collection, id, options) end
 ---@return paraph.err? err
 function store.query(collection, query) end
 
---- Count an occurrence: `counter` grows by one, `first` becomes now unless it is set, `last`
---- becomes now. False if there is no such document.
+---@class paraph.store.increment_options
+---@field counter string      a member that grows by one
+---@field also? string        another one
+---@field first? string       a member that becomes now, unless it is set
+---@field last? string        a member that becomes now
+---@field set? paraph.document  members to set
+---@field version? string     that of the document while `first` was not set: saves a look at it
+
+--- Count an occurrence. False if there is no such document.
 ---@async
 ---@param collection string
 ---@param id string
----@param members { counter: string, first?: string, last?: string }
+---@param options paraph.store.increment_options
 ---@return boolean? found
 ---@return paraph.err? err
-function store.increment(collection, id, members) end
+function store.increment(collection, id, options) end
 
 --- The parts of a document, in order; empty if it has none.
 ---@async

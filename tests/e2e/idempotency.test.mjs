@@ -242,7 +242,7 @@ test("an outcome that nothing can settle is left to a person", async (t) => {
   assert.deepEqual(await world.subjects(), ["Hello"]);
 });
 
-test("a policy that raises: mended, it is asked again under the same key", async (t) => {
+test("a policy that raises holds the send, and the key stays with that", async (t) => {
   const review = (body) =>
     `local review = {}\nfunction review.decide()\n${body}\nend\nreturn review`;
   const scripts = await overlay(t, { "policy/review.lua": review('error("the bug is here")') });
@@ -254,18 +254,15 @@ test("a policy that raises: mended, it is asked again under the same key", async
   await service.event((e) => e.request_id === failed.json.request_id &&
     /policy\/review\.lua:3: the bug is here/.test(e.error));
 
-  await put(scripts, "policy/review.lua", review('return "refuse", "not today"'));
+  await put(scripts, "policy/review.lua", review('return "send"'));
   service.signal("SIGHUP");
   await service.event((e) => e.message === "scripts reloaded" && e.generation === 2);
-  assertRefused(await service.post("/", letter, key), 403, "refused_by_policy");
-
-  await put(scripts, "policy/review.lua", review('return "hold", "first contact"'));
-  service.signal("SIGHUP");
-  await service.event((e) => e.message === "scripts reloaded" && e.generation === 3);
   const held = await service.post("/", letter, key);
   assertFirst(held);
-  assert.equal(held.json.held, "first contact");
+  assert.equal(held.json.held, "policy_error");
+  assert.equal(held.json.draft_id, failed.json.draft_id);
   assertReplay(await service.post("/", letter, key), held);
+  assert.equal((await service.get("/drafts")).json.drafts.length, 1);
   assert.deepEqual(await world.subjects(), []);
 });
 

@@ -25,6 +25,50 @@ test("a policy holds a send for review", async (t) => {
   assert.equal((await service.outbox()).length, 1);
 });
 
+test("the draft and the log say which rule decided, and where it is written", async (t) => {
+  const service = await start(t, { SCRIPTS_DIR: await overlay(t, { "policy/review.lua": `
+    local review = require "shipped.policy.review"
+    local rules = require "lib.rules"
+    return { approve = review.approve, decide = rules.first {
+      { "nobody", function() end },
+      { "our rivals", function(letter)
+        if letter.domains[1] == "example.com" then return "hold", "a rival" end
+      end },
+    } }` }) });
+  const reply = await service.post("/", letter);
+  assert.equal(reply.json.held, "a rival");
+  const { decision } = await service.document(reply.json.draft_id);
+  assert.deepEqual(decision,
+    { verdict: "hold", rule: "our rivals", reason: "a rival", at: "policy/review.lua:6" });
+  const id = reply.headers.get("x-request-id");
+  const event = await service.event((e) => e.request_id === id && e.message === "decided");
+  assert.deepEqual([event.verdict, event.rule, event.reason, event.at],
+    ["hold", "our rivals", "a rival", "policy/review.lua:6"]);
+  assert.ok((await service.post("/", { ...letter, to: "bob@example.org" })).json.id);
+});
+
+test("settings.lua says what policies may read from the environment", async (t) => {
+  const scripts = await overlay(t, {
+    "settings.lua": 'return { friends = { type = "list" }, most = { type = "number", default = 1 } }',
+    "policy/review.lua": `
+    local settings = require "lib.settings"
+    return { approve = require("shipped.policy.review").approve, decide = function(letter)
+      return "hold", table.concat(settings.friends, "+") .. settings.most
+    end }` });
+  const env = { SCRIPTS_DIR: scripts, POLICY_FRIENDS: "a, b" };
+  const service = await start(t, env);
+  assert.equal((await service.post("/", letter)).json.held, "a+b1");
+  for (const [more, pattern] of [[{ POLICY_FRIENDS: undefined }, /POLICY_FRIENDS is not set/],
+    [{ POLICY_MOST: "many" }, /POLICY_MOST: 'many' is not a number/]]) {
+    const { code, stderr } = await run(t, ["serve"], { ...env, ...more });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, pattern);
+  }
+  await put(scripts, "settings.lua", 'return { api_keys = { type = "text", default = "" } }');
+  const other = await start(t, { ...env, API_KEYS: "x=draft:00" });
+  assert.equal((await other.post("/", letter)).status, 500);
+});
+
 test("a policy refuses a send", async (t) => {
   const service = await reviewed(t, 'return "refuse", "not to this domain"');
   const reply = await service.post("/", letter);
@@ -40,9 +84,21 @@ test("a policy that raises: 500, the reason in the log and not in the answer", a
   assert.ok(!/bug|review|traceback/.test(reply.text), reply.text);
   const id = reply.headers.get("x-request-id");
   const event = await service.event((e) => e.request_id === id && e.severity === "ERROR");
-  assert.match(JSON.stringify(event), /policy\/review\.lua:3: the bug is here/);
+  assert.match(event.error, /policy\/review\.lua:3: the bug is here/);
   assert.deepEqual(await service.outbox(), []);
   assert.equal((await service.get("/health")).status, 200);
+
+  // The message is not lost: a reviewer finds it, with the reason.
+  const { drafts } = (await service.get("/drafts?status=pending")).json;
+  assert.deepEqual(drafts.map((draft) => draft.draft_id), [reply.json.draft_id]);
+  assert.equal(drafts[0].held, "policy_error");
+  const { verdict, rule, reason, at } = drafts[0].decision;
+  assert.deepEqual([verdict, rule], ["hold", "review.decide failed"]);
+  assert.match(reason, /review\.lua:3: the bug is here/);
+  assert.match(at, /policy\/review\.lua:3$/);
+  assert.equal((await service.post("/send-draft", reply.json)).status, 400);
+  assert.equal((await service.post("/send-draft", { draft_id: drafts[0].draft_id })).status, 200);
+  assert.equal((await service.outbox()).length, 1);
 });
 
 test("whatever a policy raises or returns, it is one answer", async (t) => {

@@ -87,6 +87,22 @@ return {
     assert(document.n == 3 and document.first == first and document.last >= first)
   end,
 
+  ["occurrences are counted twice over, and described"] = function()
+    local version = assert(store.create("things", "described", { a = 1 }))
+    local options = {
+      counter = "n", also = "n person", first = "first_at", version = version,
+      set = { last = { kind = "person" } },
+    }
+    assert(store.increment("things", "described", options))
+    options.also, options.set = "n robot", { last = { kind = "robot" }, a = 2 }
+    assert(store.increment("things", "described", options))
+    local document = store.get("things", "described")
+    assert(document.n == 2 and document["n person"] == 1 and document["n robot"] == 1)
+    assert(document.last.kind == "robot" and document.a == 2 and document.first_at)
+    raises("'set' must be a table", store.increment, "things", "described",
+      { counter = "n", set = 1 })
+  end,
+
   ["many at once"] = function()
     local counts = {}
     assert(store.create("things", "many", {}))

@@ -851,6 +851,30 @@ static void test_a_refused_write(void **state) {
     }
 }
 
+/* Who has seen that `first` was not set need not look again, and sets further members. */
+static void test_a_counter_that_was_seen(void **state) {
+    static const struct act acts[] = {
+        {"\"currentDocument\":{\"updateTime\":\"" TIME "\"}", ANSWER, 200,
+         "{\"writeResults\":[{},{}]}"},
+    };
+    struct call c = {.rq = {.verb = STORE_INCREMENT,
+                            .collection = "drafts",
+                            .id = "a",
+                            .counter = "n",
+                            .also = "n_person",
+                            .first = "first_at",
+                            .version = TIME,
+                            .now = NOW}};
+
+    (void)state;
+    c.rq.fields = json_pack("{s:{s:s}}", "last_open", "kind", "person");
+    set_acts(acts, COUNT_OF(acts));
+    assert_int_equal(finish(&c), ERR_NONE);
+    assert_true(c.reply.found);
+    assert_int_equal(acts_left(), 0);
+    json_decref(c.rq.fields);
+}
+
 static void test_a_counter_that_others_change(void **state) {
     static const struct act acts[] = {
         {GET, ANSWER, 200, FOUND("\"first_at\":{\"nullValue\":null}")},
@@ -1112,6 +1136,7 @@ int main(void) {
         OPEN(test_a_fault_that_passes),
         OPEN(test_a_fault_that_stays),
         OPEN(test_a_refused_write),
+        OPEN(test_a_counter_that_was_seen),
         OPEN(test_a_counter_that_others_change),
         OPEN(test_a_missing_index),
         OPEN(test_an_answer_that_is_too_much),

@@ -340,10 +340,14 @@ static void test_writes(void **state) {
                 "{\"nullValue\":null}},\"name\":\"n\"},\"updateMask\":{\"fieldPaths\":"
                 "[\"a\",\"`b c`.d\"]}}");
     update = firestore_wire_update("n", fields, mask, NULL);
-    assert_int_equal(firestore_wire_count(update, "open_count"), 0);
+    assert_int_equal(firestore_wire_count(update, "open_count", NULL), 0);
     assert_json(json_incref(json_object_get(update, "currentDocument")), "{\"exists\":true}");
     assert_json(json_incref(json_object_get(update, "updateTransforms")),
                 "[{\"fieldPath\":\"open_count\",\"increment\":{\"integerValue\":\"1\"}}]");
+    assert_int_equal(firestore_wire_count(update, "a", "b c"), 0);
+    assert_json(json_incref(json_object_get(update, "updateTransforms")),
+                "[{\"fieldPath\":\"a\",\"increment\":{\"integerValue\":\"1\"}},"
+                "{\"fieldPath\":\"`b c`\",\"increment\":{\"integerValue\":\"1\"}}]");
     assert_json(firestore_wire_delete("n", NULL), "{\"delete\":\"n\"}");
     assert_json(firestore_wire_delete("n", "T"),
                 "{\"currentDocument\":{\"updateTime\":\"T\"},\"delete\":\"n\"}");

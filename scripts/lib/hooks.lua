@@ -1,0 +1,228 @@
+--- The hooks: where policies decide. Each is asked here and nowhere else: with a budget of time and
+--- memory of its own, unable to wait for anything, and its answer is checked. A hook that fails
+--- decides nothing, and the log says where: whoever asked takes the careful way.
+
+local config = require "paraph.config"
+local fail = require "lib.fail"
+local log = require "paraph.log"
+local policy = require "paraph.policy"
+
+local hooks = {}
+
+---@class hook
+---@field module string     as `require` takes it
+---@field name string       of the function
+---@field about string
+
+--- Every hook there is. Without one of them no scripts go live. (`access.roles` is asked by the
+--- host, before a request is begun.)
+---@type hook[]
+hooks.all = {
+  { module = "access", name = "roles", about = "what a caller may do" },
+  { module = "policy.review", name = "decide", about = "send, hold or refuse a message" },
+  { module = "policy.review", name = "approve", about = "is one reviewer enough" },
+  { module = "policy.limits", name = "of", about = "how much may leave in a day" },
+  { module = "policy.compose", name = "bodies", about = "what a recipient reads" },
+  { module = "policy.pixel", name = "place", about = "where the pixel stands" },
+  { module = "policy.pixel", name = "html", about = "the pixel itself" },
+  { module = "policy.opens", name = "classify", about = "who opened a message" },
+}
+
+local function file_of(module_name)
+  return module_name:gsub("%.", "/") .. ".lua"
+end
+
+--- Where a hook is written: "policy/limits.lua:16".
+---@param module_name string
+---@param name string
+---@return string
+function hooks.where(module_name, name)
+  return policy.where(require(module_name)[name])
+end
+
+--- Raises unless every hook is there, and every setting.
+function hooks.check()
+  require "lib.settings"
+  for _, hook in ipairs(hooks.all) do
+    local found = require(hook.module)
+    if type(found) ~= "table" or type(found[hook.name]) ~= "function" then
+      error(("%s: returns no table with a function '%s' (%s)")
+        :format(file_of(hook.module), hook.name, hook.about), 0)
+    end
+  end
+end
+
+local function failed(module_name, name, why, trace)
+  local hook = module_name:match("[^.]+$") .. "." .. name
+  log.error("policy error", { hook = hook, error = trace })
+  local _, err = fail("policy_error",
+    "a policy script failed; the log says where, under this request's id")
+  err.rule = hook .. " failed"
+  err.why = why
+  err.at = why:match("^[%w_/.-]+:%d+") or hooks.where(module_name, name)
+  return err
+end
+
+--- True and what a hook answered; or false and an error, which is in the log, and has for reviewers
+--- a `rule`, `why` and `at`.
+local function ask(module_name, name, ...)
+  local results = table.pack(policy.call(require(module_name)[name], ...))
+  if results[1] then return table.unpack(results, 1, results.n) end
+  return false, failed(module_name, name, results[2], results[3])
+end
+
+--- The error for an answer that is none of those possible.
+local function misfit(module_name, name, message)
+  local why = ("%s: %s %s"):format(hooks.where(module_name, name), name, message)
+  return failed(module_name, name, why, why)
+end
+
+local function shown(value)
+  return type(value) == "string" and ("%q"):format(value) or type(value)
+end
+
+-- --- decisions -----------------------------------------------------------------------------------
+
+---@class decision
+---@field verdict "send"|"hold"|"refuse"
+---@field reason? string  a word or a sentence for people
+---@field rule string     the name of the rule that decided
+---@field at string       "policy/review.lua:12": where it is written
+
+local VERDICTS = { send = true, hold = true, refuse = true }
+
+local function is_text(value)
+  return value == nil or type(value) == "string"
+end
+
+---@return decision? decision
+---@return paraph.err? err
+local function decision_of(name, letter)
+  local ok, verdict, reason, rule, at = ask("policy.review", name, letter)
+  if not ok then return nil, verdict end
+  if not VERDICTS[verdict] then
+    return nil, misfit("policy.review", name,
+      ('answers %s; a decision is "send", "hold" or "refuse"'):format(shown(verdict)))
+  end
+  if not (is_text(reason) and is_text(rule) and is_text(at)) then
+    return nil, misfit("policy.review", name, "gives a reason or a rule's name that is no text")
+  end
+  return {
+    verdict = verdict,
+    reason = reason,
+    rule = rule or "review." .. name,
+    at = at or hooks.where("policy.review", name),
+  }
+end
+
+--- What becomes of a message that a caller wants sent at once.
+---@param letter letter
+---@return decision?
+---@return paraph.err? err
+function hooks.decide(letter)
+  return decision_of("decide", letter)
+end
+
+--- Whether a draft that a reviewer lets out may leave by now.
+---@param letter letter
+---@return decision?
+---@return paraph.err? err
+function hooks.approve(letter)
+  return decision_of("approve", letter)
+end
+
+-- --- limits --------------------------------------------------------------------------------------
+
+---@class limit
+---@field name string      what is counted; shown to reviewers
+---@field most integer     that may leave in a day
+---@field count? integer   as how much this message counts; default 1
+
+local function is_limit(limit)
+  return type(limit) == "table" and type(limit.name) == "string" and #limit.name <= 500
+    and math.type(limit.most) == "integer" and limit.most >= 0
+    and (limit.count == nil or math.type(limit.count) == "integer" and limit.count >= 0)
+end
+
+---@param letter letter
+---@return limit[]?
+---@return paraph.err? err
+function hooks.limits(letter)
+  local ok, limits = ask("policy.limits", "of", letter)
+  if not ok then return nil, limits end
+  if type(limits) ~= "table" then
+    return nil, misfit("policy.limits", "of", "answers no list, but " .. shown(limits))
+  end
+  local checked = {}
+  for i, limit in ipairs(limits) do
+    if not is_limit(limit) then
+      return nil, misfit("policy.limits", "of",
+        ("answers a list whose limit %d is no { name = text, most = whole number }"):format(i))
+    end
+    checked[i] = { name = limit.name, most = limit.most, count = limit.count or 1 }
+  end
+  return checked
+end
+
+-- --- the message ---------------------------------------------------------------------------------
+
+local PLACES = { after_message = true, ["end"] = true, top = true, none = true }
+
+---@param letter letter
+---@return pixel_place?
+---@return paraph.err? err
+function hooks.place(letter)
+  local ok, place = ask("policy.pixel", "place", letter)
+  if not ok then return nil, place end
+  if not PLACES[place] then
+    return nil, misfit("policy.pixel", "place", ('answers %s; a place is "after_message", "end", '
+      .. '"top" or "none"'):format(shown(place)))
+  end
+  return place
+end
+
+--- The pixel of a message, as HTML.
+---@param id string
+---@return string? html
+---@return paraph.err? err
+function hooks.pixel(id)
+  local ok, html = ask("policy.pixel", "html", config.pixel_base_url, id)
+  if not ok then return nil, html end
+  if type(html) ~= "string" then return nil, misfit("policy.pixel", "html", "answers no text") end
+  return html
+end
+
+---@param content message_content
+---@param letter letter
+---@return string? html
+---@return string|paraph.err text_or_err
+function hooks.bodies(content, letter)
+  local ok, html, text = ask("policy.compose", "bodies", content, letter)
+  if not ok then return nil, html end
+  if html == nil and type(text) == "table" then return nil, text end
+  if type(html) ~= "string" or type(text) ~= "string" then
+    return nil, misfit("policy.compose", "bodies", "answers no two texts, HTML and plain")
+  end
+  return html, text
+end
+
+-- --- opens ---------------------------------------------------------------------------------------
+
+local KINDS = { person = true, proxy = true, prefetch = true, scanner = true, sender = true }
+
+--- An open is counted whatever the policy does.
+---@param open open
+---@return open_kind|"unknown" kind
+---@return string reason
+---@return table<string, string>? kept
+function hooks.classify(open)
+  local ok, kind, reason, kept = ask("policy.opens", "classify", open)
+  if not ok then return "unknown", kind.why end
+  if not KINDS[kind] or type(reason) ~= "string" or (kept ~= nil and type(kept) ~= "table") then
+    return "unknown", misfit("policy.opens", "classify",
+      ("answers %s, or gives no reason"):format(shown(kind))).why
+  end
+  return kind, reason, kept
+end
+
+return hooks

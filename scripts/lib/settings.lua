@@ -1,0 +1,52 @@
+--- The values of `settings.lua`, read when the scripts are loaded.
+
+local declared = require "settings"
+local environ = require "paraph.environ"
+
+---@class setting
+---@field type "text"|"number"|"boolean"|"list"
+---@field default? any
+
+local function items_of(text)
+  local items = {}
+  for item in text:gmatch("[^,]+") do items[#items + 1] = item:match("^%s*(.-)%s*$") end
+  return items
+end
+
+local booleans = { ["true"] = true, ["1"] = true, yes = true,
+  ["false"] = false, ["0"] = false, no = false }
+
+--- A text as a value of each type; nil: it is none.
+local readers = {
+  text = function(text) return text end,
+  number = tonumber,
+  boolean = function(text) return booleans[text:lower()] end,
+  list = items_of,
+}
+
+local wanted = {
+  text = "a text", number = "a number", boolean = "true or false", list = "a list with commas",
+}
+
+local function read(name, setting)
+  local reader = type(setting) == "table" and readers[setting.type]
+  if not reader or type(name) ~= "string" or not name:find("^[a-z][a-z0-9_]*$") then
+    error(("settings.lua: %s is no name = { type = \"text\", \"number\", \"boolean\" or \"list\" }")
+      :format(tostring(name)), 0)
+  end
+  local variable = "POLICY_" .. name:upper()
+  local text = environ(variable)
+  if not text and setting.default == nil then
+    error(("settings.lua: %s is not set: it must be %s"):format(variable, wanted[setting.type]), 0)
+  end
+  if not text then return setting.default end
+  local value = reader(text)
+  if value == nil then
+    error(("settings.lua: %s: '%s' is not %s"):format(variable, text, wanted[setting.type]), 0)
+  end
+  return value
+end
+
+local settings = {}
+for name, setting in pairs(declared) do settings[name] = read(name, setting) end
+return settings

@@ -1,0 +1,10 @@
+--- What policies read from the environment: each name here is the variable POLICY_<NAME>, and a
+--- member of `require "lib.settings"`.
+---
+---   trusted_domains = { type = "list", default = { "example.com" } },
+---
+--- is POLICY_TRUSTED_DOMAINS, "example.com, example.org". Types are "text", "number", "boolean"
+--- (true/1/yes, false/0/no) and "list" (between commas). Without a default a setting must be set.
+
+---@type table<string, setting>
+return {}

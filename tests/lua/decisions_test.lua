@@ -1,0 +1,287 @@
+--- What policies decide, and what becomes of it.
+
+local access = require "access"
+local config = require "paraph.config"
+local delivery = require "lib.delivery"
+local drafts = require "lib.drafts"
+local expect = require "lib.expect"
+local hooks = require "lib.hooks"
+local letters = require "lib.letter"
+local limits = require "policy.limits"
+local compose = require "policy.compose"
+local messages = require "api.messages"
+local pixel = require "policy.pixel"
+local quota = require "lib.quota"
+local review = require "policy.review"
+local rules = require "lib.rules"
+local store = require "paraph.store"
+local task = require "paraph.task"
+local time = require "paraph.time"
+
+local CRM = { name = "crm", roles = { send = true } }
+local ANNA = { name = "anna", roles = { review = true } }
+local BERT = { name = "bert", roles = { review = true } }
+
+local function message(more)
+  local fields = { to = "ann@example.com", subject = "Hello", message = "Hi", mode = "send" }
+  for name, value in pairs(more or {}) do fields[name] = value end
+  return fields
+end
+
+local function post(more)
+  return messages.submit(message(more), CRM)
+end
+
+local function stored(id)
+  return assert(store.get(config.draft_collection, id))
+end
+
+local function approve(id, reviewer)
+  return delivery.send_draft(assert(drafts.load(id)), nil, reviewer)
+end
+
+--- A limit whose count begins anew with each test.
+local names = 0
+local function limited(most, count, body)
+  names = names + 1
+  local name = "test " .. names
+  expect.while_replaced(limits, "of", function()
+    return { { name = name, most = most, count = count } }
+  end, function() body(name) end)
+end
+
+local function counted(name)
+  local counters = assert(quota.load({ { name = name, most = 0, count = 1 } }, time.date()))
+  return counters[1].used
+end
+
+local tests = {}
+
+-- --- the letter ----------------------------------------------------------------------------------
+
+tests["the letter splits recipients, and tells sizes"] = function()
+  local letter = letters.of({
+    to = 'Ann <Ann@Example.com>, "b c"@example.com', cc = { "cy@b\u{FC}cher.example" },
+    bcc = "nobody", subject = "s", body = "Hi", template = "welcome", from = "Me <me@example.org>",
+    attachments = { { filename = "a.txt", content_type = "text/plain", size = 5 } },
+    created_by = "crm",
+  })
+  expect.equal(#letter.recipients, 3)
+  expect.equal(letter.recipients[1], {
+    address = "Ann@example.com", local_part = "Ann", domain = "example.com", field = "to" })
+  expect.equal(letter.recipients[3].field, "cc")
+  expect.equal(letter.domains, { "example.com", "xn--bcher-kva.example" })
+  expect.equal({ letter.sender.address, letter.template, letter.size },
+    { "me@example.org", "welcome", 7 })
+  expect.equal(letter.attachments,
+    { { filename = "a.txt", content_type = "text/plain", size = 5 } })
+  expect.equal(letter.caller, { name = "crm", roles = {} })
+  assert(letter.now.weekday >= 1 and letter.now.weekday <= 7 and letter.now.utc)
+end
+
+tests["a letter of a document that holds nonsense is there all the same"] = function()
+  for _, document in ipairs {
+    {}, { to = 7, cc = {}, bcc = { 7, {} }, attachments = "x", body = {} },
+    { to = "@", attachments = { {} } },
+  } do
+    expect.equal(#letters.of(document).recipients, 0)
+  end
+end
+
+-- --- rules ---------------------------------------------------------------------------------------
+
+tests["the first rule that says something decides, and tells its name and place"] = function()
+  local decide = rules.first {
+    { "silent", function() end },
+    { "many", function(letter)
+      if #letter.recipients > 1 then return "hold", "more than one" end
+    end },
+    { "never", function() return "refuse", "no" end },
+  }
+  expect.while_replaced(review, "decide", decide, function()
+    local answer = assert(post { to = "ann@example.com, bob@example.com" }).json
+    expect.equal(answer.held, "more than one")
+    local decision = stored(answer.draft_id).decision
+    expect.equal({ decision.verdict, decision.rule, decision.reason },
+      { "hold", "many", "more than one" })
+    expect.holds(decision.at, "decisions_test.lua:")
+    expect.equal(expect.refused("refused_by_policy", nil, post()).message, "no")
+  end)
+end
+
+tests["rules that are none are told at once"] = function()
+  expect.raises("rule 2 is not", rules.first, { { "a", print }, { "b" } })
+end
+
+-- --- hooks that fail -----------------------------------------------------------------------------
+
+--- { what is replaced, by what, a part of the reason }
+local failures = {
+  ["review that raises"] = { review, "decide", function() error("the bug") end, "the bug" },
+  ["review that decides nothing"] = { review, "decide", function() end, "decide answers nil" },
+  ["review with an odd verdict"] =
+    { review, "decide", function() return "perhaps" end, 'answers "perhaps"' },
+  ["review with an odd reason"] =
+    { review, "decide", function() return "hold", {} end, "no text" },
+  ["limits that are no list"] = { limits, "of", function() return 7 end, "of answers no list" },
+  ["limits with an odd limit"] =
+    { limits, "of", function() return { { name = "x" } } end, "limit 1 is no" },
+  ["a pixel that stands nowhere known"] =
+    { pixel, "place", function() return "left" end, 'answers "left"' },
+  ["a pixel that is no text"] = { pixel, "html", function() return {} end, "answers no text" },
+  ["bodies that raise"] = { compose, "bodies", function() error("the bug") end, "the bug" },
+  ["bodies that are none"] = { compose, "bodies", function() return "x" end, "no two texts" },
+}
+
+for name, failure in pairs(failures) do
+  local owner, hook, broken, reason = table.unpack(failure)
+  tests["a send waits for a review, with the reason: " .. name] = function()
+    expect.while_replaced(owner, hook, broken, function()
+      local err = expect.refused("policy_error", nil, post())
+      expect.holds(err.message, "kept as a draft")
+      expect.lacks(err.message, ".lua")
+      local draft = stored(err.details.draft_id)
+      expect.equal({ draft.status, draft.held, draft.decision.verdict },
+        { "pending", "policy_error", "hold" })
+      expect.holds(draft.decision.reason, reason)
+      assert(draft.decision.at:find("%.lua:%d+$"), draft.decision.at)
+    end)
+  end
+end
+
+tests["an approval that fails lets nothing out"] = function()
+  local id = assert(post { mode = "draft" }).json.draft_id
+  expect.while_replaced(review, "approve", function() error("the bug") end, function()
+    expect.refused("policy_error", nil, approve(id, ANNA))
+  end)
+  expect.equal(stored(id).status, "pending")
+  assert(approve(id, ANNA))
+end
+
+tests["every hook is there, or the scripts are refused"] = function()
+  hooks.check()
+  expect.while_replaced(review, "approve", nil, function()
+    expect.raises("policy/review.lua: returns no table with a function 'approve'", hooks.check)
+  end)
+  expect.while_replaced(access, "roles", 7, function()
+    expect.raises("access.lua", hooks.check)
+  end)
+end
+
+-- --- approvals -----------------------------------------------------------------------------------
+
+local function two_reviewers(letter)
+  if #letter.approvals < 2 then return "hold", "a second reviewer must approve it" end
+  return "send"
+end
+
+tests["a second reviewer lets out what the first one approved"] = function()
+  local id = assert(post { mode = "draft" }).json.draft_id
+  expect.while_replaced(review, "approve", two_reviewers, function()
+    local err = expect.refused("refused_by_policy", nil, approve(id, ANNA))
+    expect.equal({ err.message, err.details.approvals },
+      { "a second reviewer must approve it", 1 })
+    expect.refused("refused_by_policy", nil, approve(id, ANNA))
+    expect.equal({ #stored(id).approvals, stored(id).approvals[1].by, stored(id).status },
+      { 1, "anna", "pending" })
+    assert(approve(id, BERT))
+    expect.equal({ stored(id).status, stored(id).reviewed_by }, { "sent", "bert" })
+  end)
+end
+
+tests["what was edited must be approved again"] = function()
+  local id = assert(post { mode = "draft" }).json.draft_id
+  expect.while_replaced(review, "approve", two_reviewers, function()
+    expect.refused("refused_by_policy", nil, approve(id, ANNA))
+    assert(store.update(config.draft_collection, id, { subject = "Other" }))
+    local err = expect.refused("refused_by_policy", nil, approve(id, BERT))
+    expect.equal(err.details.approvals, 1)
+    assert(approve(id, ANNA))
+  end)
+end
+
+tests["of two reviewers at the same moment one is told to try again"] = function()
+  local id = assert(post { mode = "draft" }).json.draft_id
+  expect.while_replaced(review, "approve", two_reviewers, function()
+    local draft = assert(drafts.load(id))
+    assert(store.update(config.draft_collection, id, { approvals = {} }))
+    expect.refused("conflict", nil, delivery.send_draft(draft, nil, ANNA))
+  end)
+end
+
+-- --- limits --------------------------------------------------------------------------------------
+
+tests["what exceeds the day's limit is held"] = function()
+  limited(2, nil, function(name)
+    assert(post().json.id and post().json.id)
+    local answer = assert(post()).json
+    expect.equal(answer.held, "2 messages a day: " .. name)
+    local decision = stored(answer.draft_id).decision
+    expect.equal(decision.rule, "limits.of")
+    assert(decision.at:find("%.lua:%d+$"), decision.at)
+    expect.equal(counted(name), 2)
+    assert(approve(answer.draft_id, ANNA))
+  end)
+end
+
+tests["a message may count as several"] = function()
+  limited(5, 3, function(name)
+    assert(post().json.id)
+    assert(post().json.held)
+    expect.equal(counted(name), 3)
+  end)
+end
+
+tests["the policy sees what has left today"] = function()
+  limited(9, nil, function(name)
+    local seen
+    assert(post())
+    expect.while_replaced(review, "decide", function(letter)
+      seen = letter.today[name]
+      return "hold", "enough"
+    end, post)
+    expect.equal({ seen, counted(name) }, { 1, 1 })
+  end)
+end
+
+tests["what was refused by the mailbox is given back"] = function()
+  limited(9, nil, function(name)
+    expect.refused("gmail_error", nil, post { to = "permfail@example.test" })
+    expect.equal(counted(name), 0)
+  end)
+end
+
+tests["one limit that is reached leaves the others alone"] = function()
+  names = names + 2
+  local wide, narrow = "test " .. names, "test " .. names - 1
+  expect.while_replaced(limits, "of", function()
+    return { { name = wide, most = 9 }, { name = narrow, most = 0 } }
+  end, function()
+    expect.equal(assert(post()).json.held, "0 messages a day: " .. narrow)
+    expect.equal({ counted(wide), counted(narrow) }, { 0, 0 })
+  end)
+end
+
+tests["many at once never exceed the limit"] = function()
+  limited(5, nil, function(name)
+    local sends = {}
+    for i = 1, 12 do sends[i] = function() return post() end end
+    local left = 0
+    for _, result in ipairs(task.all(sends)) do
+      if result[1] and result[1].json.id then left = left + 1 end
+    end
+    expect.equal({ left, counted(name) }, { 5, 5 })
+  end)
+end
+
+tests["counts of days that are over are forgotten"] = function()
+  local collection = config.draft_collection .. "_counts"
+  local old = time.format(time.parse(time.now()) - 3 * 86400)
+  assert(store.create(collection, "old", { count = 1, created_at = old }))
+  assert(store.create(collection, "new", { count = 1, created_at = time.now() }))
+  quota.sweep()
+  expect.equal({ store.get(collection, "old"), (store.get(collection, "new") or {}).count },
+    { nil, 1 })
+end
+
+return tests
