@@ -17,6 +17,7 @@ int lua_fetch_open(lua_State *L);   /* the module is the function itself */
 int lua_json_open(lua_State *L);
 int lua_log_open(lua_State *L);
 int lua_mail_open(lua_State *L);
+int lua_policy_open(lua_State *L);
 int lua_store_open(lua_State *L);
 int lua_task_open(lua_State *L);
 int lua_templates_open(lua_State *L);

@@ -56,8 +56,19 @@ static void *gen_alloc(void *ud, void *ptr, size_t old, size_t size) {
     return p;
 }
 
-void gen_allow(struct gen *g, size_t growth) {
+size_t gen_allow(struct gen *g, size_t growth) {
+    size_t before = g->limit;
+
     g->limit = g->bytes + growth < GEN_BYTES_MAX ? g->bytes + growth : GEN_BYTES_MAX;
+    return before;
+}
+
+void gen_allow_until(struct gen *g, size_t limit) {
+    g->limit = limit;
+}
+
+size_t gen_limit(const struct gen *g) {
+    return g->limit;
 }
 
 /* --- files ----------------------------------------------------------------------------------- */
@@ -337,9 +348,9 @@ int gen_roles(struct gen *g, const char *method, const char *name, unsigned *bit
 
     lua_pushcfunction(g->L, l_roles);
     lua_pushlightuserdata(g->L, &who);
-    if (task_pcall(g, g->L, 1, 0) != LUA_OK) {
+    if (task_pcall_hook(g, g->L, 1, 0) != LUA_OK) {
         snprintf(why, size, "%s", lua_tostring(g->L, -1));
-        lua_pop(g->L, 1);
+        lua_pop(g->L, 2);
         return -1;
     }
     *bits = who.roles;

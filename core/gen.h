@@ -68,9 +68,12 @@ void gen_hold(struct gen *g);
 void gen_release(struct gen *g);
 
 /* By how much the memory of its state may grow from now on before an allocation is refused, at most
- * to GEN_BYTES_MAX in all.  The task machine sets it for each slice. */
+ * to GEN_BYTES_MAX in all; the limit before, for gen_allow_until().  The task machine sets it for
+ * each slice. */
 #define GEN_BYTES_MAX (512 * MIB)
-void gen_allow(struct gen *g, size_t growth);
+size_t gen_allow(struct gen *g, size_t growth);
+void gen_allow_until(struct gen *g, size_t limit);
+size_t gen_limit(const struct gen *g);
 
 /* Find a file in the overlay, then in the shipped directory; its path in `path`, or -1.  `name`
  * may not leave the directory. */

@@ -1,23 +1,18 @@
 #include "task.h"
 
 #include <assert.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <lauxlib.h>
 
 #include "gen.h"
 #include "loop.h"
 
-#define OP_TYPE    "paraph.op"
-#define TICK_MS    50 /* of the watchdog */
-#define TICKS_BULK (TASK_BULK_MS / TICK_MS)
-#define TRACE_MAX  ((size_t)4000)
+#define OP_TYPE   "paraph.op"
+#define TRACE_MAX ((size_t)4000)
+#define HOOK_LINE ((size_t)400) /* bytes of the message of a hook's error */
 
 struct task {
     lua_State *co;
@@ -38,68 +33,6 @@ struct task {
 static struct task *ready_head, **ready_tail = &ready_head;
 static struct task *running;
 static unsigned tasks, ops;
-
-/* --- the watchdog ---------------------------------------------------------------------------- */
-
-static timer_t watchdog;
-static bool watchdog_on;
-static unsigned budget_ms;              /* of a slice */
-static lua_State *volatile slice_state; /* that runs now, or NULL */
-static volatile sig_atomic_t slice_ticks, bulk_ticks, in_bulk;
-
-/* From here every instruction raises, so that pcall cannot swallow it. */
-static void on_overdue(lua_State *L, lua_Debug *ar) {
-    lua_sethook(L, on_overdue, LUA_MASKCOUNT, 1);
-    lua_getinfo(L, "Sl", ar);
-    luaL_error(L, "%s:%d: the script ran for more than %d ms without waiting", ar->short_src,
-               ar->currentline, (int)budget_ms);
-}
-
-/* Ticks of the loop thread's own CPU clock; lua_sethook() may be called at any moment. */
-static void on_tick(int signum) {
-    lua_State *L = slice_state;
-
-    (void)signum;
-    if (L == NULL || (in_bulk && ++bulk_ticks < TICKS_BULK))
-        return;
-    if (++slice_ticks >= (int)(budget_ms / TICK_MS))
-        lua_sethook(L, on_overdue, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
-}
-
-static void slice_begin(struct gen *g, lua_State *L) {
-    gen_allow(g, TASK_SLICE_MEM);
-    slice_ticks = bulk_ticks = in_bulk = 0;
-    slice_state = L;
-}
-
-void task_bulk(bool on) {
-    in_bulk = on;
-}
-
-static void slice_end(lua_State *outer) {
-    slice_state = outer;
-}
-
-int task_watchdog_start(unsigned slice_ms) {
-    const long ns = (long)TICK_MS * 1000000;
-    const struct itimerspec every = {{0, ns}, {0, ns}};
-    struct sigaction action = {.sa_handler = on_tick, .sa_flags = SA_RESTART};
-    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGVTALRM};
-
-    budget_ms = slice_ms;
-    event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-    if (sigaction(SIGVTALRM, &action, NULL) != 0 ||
-        timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &watchdog) != 0)
-        return -1;
-    watchdog_on = true;
-    return timer_settime(watchdog, 0, &every, NULL);
-}
-
-void task_watchdog_stop(void) {
-    if (watchdog_on)
-        timer_delete(watchdog);
-    watchdog_on = false;
-}
 
 /* --- errors across the border ---------------------------------------------------------------- */
 
@@ -179,6 +112,10 @@ void *op_new(lua_State *L, size_t size, void (*cancel)(struct op *), void (*rele
 }
 
 struct task *task_check(lua_State *L) {
+    if (task_in_hook())
+        luaL_error(L,
+                   "a policy hook cannot wait: it may not use the store, send mail, fetch, sleep "
+                   "or start branches, but only judge what it is given");
     if (running == NULL || running->co != L || !lua_isyieldable(L))
         luaL_error(L, "cannot wait here (outside a request, or inside a callback of string.gsub, "
                       "table.sort or a metamethod of C)");
@@ -260,10 +197,8 @@ unsigned op_count(void) {
 
 /* The text of an error value: its message if it is one of our error tables. */
 static const char *error_text(lua_State *L, int idx) {
-    if (lua_istable(L, idx)) {
-        lua_getfield(L, idx, "message");
+    if (lua_istable(L, idx) && raw_string(L, idx, "message") != NULL)
         lua_replace(L, idx);
-    }
     return luaL_tolstring(L, idx, NULL);
 }
 
@@ -280,6 +215,7 @@ static int l_traceback_of(lua_State *L) {
 /* The text of the error value at the top of co with its chain of calls, into out. */
 static void describe(struct task *t, char *out, size_t size) {
     lua_State *L = gen_state(t->gen);
+    struct task_slice slice;
 
     snprintf(out, size, "an error that could not be described");
     if (!lua_checkstack(L, 4) || !lua_checkstack(t->co, 1))
@@ -288,21 +224,22 @@ static void describe(struct task *t, char *out, size_t size) {
     lua_pushlightuserdata(L, t->co);
     lua_pushvalue(t->co, -1);
     lua_xmove(t->co, L, 1);
-    gen_allow(t->gen, TASK_SLICE_MEM);
+    task_slice_begin(&slice, t->gen, L);
     if (lua_pcall(L, 2, 1, 0) == LUA_OK)
         snprintf(out, size, "%s", lua_tostring(L, -1));
+    task_slice_end(&slice);
     lua_pop(L, 1);
 }
 
 static void task_free(struct task *t) {
-    lua_State *L = gen_state(t->gen), *outer_state = slice_state;
+    struct task_slice slice;
 
     loop_timer_stop(&t->deadline);
     if (t->co != NULL) {
-        slice_begin(t->gen, t->co);
+        task_slice_begin(&slice, t->gen, t->co);
         lua_resetthread(t->co); /* runs what is to be closed */
-        slice_end(outer_state);
-        luaL_unref(L, LUA_REGISTRYINDEX, t->ref);
+        task_slice_end(&slice);
+        luaL_unref(gen_state(t->gen), LUA_REGISTRYINDEX, t->ref);
     }
     tasks--;
     gen_release(t->gen);
@@ -321,14 +258,14 @@ static void task_end(struct task *t, int status, int nres) {
 /* The one place that runs Lua code of a task.  False if the task has ended. */
 static bool task_step(struct task *t) {
     struct task *outer = running;
-    lua_State *outer_state = slice_state;
+    struct task_slice slice;
     int nres = 0, status;
 
     t->op = NULL;
     running = t;
-    slice_begin(t->gen, t->co);
+    task_slice_begin(&slice, t->gen, t->co);
     status = lua_resume(t->co, gen_state(t->gen), t->nargs, &nres);
-    slice_end(outer_state);
+    task_slice_end(&slice);
     running = outer;
     t->nargs = 0;
     if (status == LUA_YIELD && t->op != NULL)
@@ -431,17 +368,73 @@ bool task_run_ready(void) {
     return any;
 }
 
-int task_pcall(struct gen *g, lua_State *L, int nargs, int nresults) {
+/* lua_pcall with a message handler. */
+static int pcall_with(lua_State *L, lua_CFunction handler, int nargs, int nresults) {
     int base = lua_gettop(L) - nargs, status;
-    lua_State *outer_state = slice_state;
 
-    lua_pushcfunction(L, l_traceback);
+    lua_pushcfunction(L, handler);
     lua_insert(L, base);
-    slice_begin(g, L);
     status = lua_pcall(L, nargs, nresults, base);
-    slice_end(outer_state);
-    lua_sethook(L, NULL, 0, 0);
     lua_remove(L, base);
+    return status;
+}
+
+int task_pcall(struct gen *g, lua_State *L, int nargs, int nresults) {
+    struct task_slice slice;
+    int status;
+
+    task_slice_begin(&slice, g, L);
+    status = pcall_with(L, l_traceback, nargs, nresults);
+    task_slice_end(&slice);
+    return status;
+}
+
+/* Push the text on one line, not too long, behind the file and the line where it was raised unless
+ * it begins with a place itself. */
+static const char *push_line(lua_State *L, const char *text) {
+    size_t n = strnlen(text, HOOK_LINE), place = strcspn(text, ": \n\t");
+    bool placed = text[place] == ':' && text[place + 1] >= '0' && text[place + 1] <= '9';
+    char line[HOOK_LINE + 1];
+    lua_Debug ar;
+
+    for (size_t i = 0; i < n; i++)
+        line[i] = (char)((unsigned char)text[i] < ' ' ? ' ' : text[i]);
+    line[n] = '\0';
+    for (int level = 1; !placed && lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline >= 0)
+            return lua_pushfstring(L, "%s:%d: %s", ar.short_src, ar.currentline, line);
+    }
+    return lua_pushstring(L, line);
+}
+
+static int l_hook_failed(lua_State *L) {
+    const char *line = push_line(L, error_text(L, 1));
+
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, 1);
+    luaL_traceback(L, L, line, 1);
+    lua_rawseti(L, -2, 2);
+    return 1;
+}
+
+int task_pcall_hook(struct gen *g, lua_State *L, int nargs, int nresults) {
+    struct task_slice slice;
+    int status;
+
+    task_hook_begin(&slice, g, L);
+    status = pcall_with(L, l_hook_failed, nargs, nresults);
+    task_slice_end(&slice);
+    if (status == LUA_OK)
+        return LUA_OK;
+    if (lua_istable(L, -1)) { /* nothing is allocated here: there may be no memory */
+        lua_rawgeti(L, -1, 1);
+        lua_rawgeti(L, -2, 2);
+        lua_remove(L, -3);
+    } else {
+        lua_pushvalue(L, -1);
+    }
     return status;
 }
 

@@ -34,6 +34,7 @@
 
 #include "base.h"
 #include "err.h"
+#include "task_budget.h" /* part of this interface */
 
 struct gen;
 struct task;
@@ -120,6 +121,11 @@ struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t dead
  * of a task: for what runs outside a task. */
 int task_pcall(struct gen *g, lua_State *L, int nargs, int nresults);
 
+/* The same as a hook: with the budgets of one, inside or outside of a task; nothing in it can wait.
+ * It leaves two strings for an error: one line that begins with file and line, and that with the
+ * chain of calls.  They need two free slots of the stack. */
+int task_pcall_hook(struct gen *g, lua_State *L, int nargs, int nresults);
+
 /* Make what the task waits for fail with e, now or at its next wait. */
 void task_abort(struct task *t, const struct err *e);
 
@@ -129,25 +135,5 @@ bool task_run_ready(void);
 /* Tasks alive; operations alive (for tests: zero after a collection). */
 unsigned task_count(void);
 unsigned op_count(void);
-
-/*
- * The watchdog: a slice (what runs between two waits) that uses more than slice_ms of CPU is
- * stopped by an error that no pcall survives.  It costs nothing until a slice is overdue.
- */
-#ifdef __SANITIZE_ADDRESS__
-#define TASK_SLICE_MS 2000 /* the same work takes that much longer */
-#else
-#define TASK_SLICE_MS 250
-#endif
-#define TASK_SLICE_TEST_MS 2000 /* in tests: on a slow machine, beside others */
-#define TASK_BULK_MS       5000
-#define TASK_SLICE_MEM     (64 * MIB) /* by which a slice may grow its generation */
-int task_watchdog_start(unsigned slice_ms);
-
-/* Between true and false a binding works through bytes whose number is bounded (parsing a body,
- * building a message): that is not the script's doing, and has a budget of its own, TASK_BULK_MS a
- * slice.  An error raised in between needs no task_bulk(false). */
-void task_bulk(bool on);
-void task_watchdog_stop(void);
 
 #endif

@@ -13,7 +13,7 @@ local layers = {
   { "fetch*", "http*", "loop" },
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "sqlite*", "store" },
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
-  { "bindings", "gen", "sandbox", "task" },
+  { "bindings", "gen", "sandbox", "task*" },
   { "lua_*" },
   { "check*", "host", "job", "main", "reply", "route", "serve", "test" },
 }

@@ -132,6 +132,23 @@ function task.all(functions) end
 ---@return string?
 function environ(name) end
 
+---@class paraph.policy
+--- Functions of operators, called so that their faults stay theirs.
+local policy = {}
+--- Call a hook: a function that judges what it is given and has no other effect. It has 100 ms of
+--- CPU time and 32 MiB of memory, cannot wait (no store, mail, fetch, task), and whatever it
+--- raises or uses up, the caller goes on with what it had left itself.
+---@param f function
+---@param ... any
+---@return boolean ok
+---@return any ...             its results; after false the error in one line that begins with file
+---                            and line ("policy/review.lua:3: ..."), and the same with the calls
+function policy.call(f, ...) end
+--- Where a function stands: "policy/review.lua:12"; "[C]" for one of the host.
+---@param f function
+---@return string
+function policy.where(f) end
+
 ---@class paraph.fetch_request
 ---@field url string           http or https
 ---@field method? string       default GET

@@ -1,0 +1,48 @@
+/*
+ * lua_policy.c - paraph.policy: call an operator's function so that its faults stay its own.
+ */
+#include <lauxlib.h>
+
+#include "bindings.h"
+#include "gen.h"
+#include "task.h"
+
+/* call(f, ...) -> true, results... | false, message, trace */
+static int l_call(lua_State *L) {
+    int status;
+
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    luaL_checkstack(L, LUA_MINSTACK, NULL);
+    status = task_pcall_hook(gen_of(L), L, lua_gettop(L) - 1, LUA_MULTRET);
+    if (status == LUA_ERRMEM) {
+        lua_settop(L, 0);
+        lua_pushfstring(L, "the policy hook needs more than %d MiB of memory",
+                        (int)(TASK_HOOK_MEM / MIB));
+        lua_pushvalue(L, -1);
+    }
+    luaL_checkstack(L, 1, NULL);
+    lua_pushboolean(L, status == LUA_OK);
+    lua_insert(L, 1);
+    return lua_gettop(L);
+}
+
+/* where(f) -> "policy/review.lua:12" */
+static int l_where(lua_State *L) {
+    lua_Debug ar;
+
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_getinfo(L, ">S", &ar);
+    if (ar.what[0] == 'C')
+        lua_pushliteral(L, "[C]");
+    else
+        lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
+    return 1;
+}
+
+int lua_policy_open(lua_State *L) {
+    static const luaL_Reg functions[] = {{"call", l_call}, {"where", l_where}, {NULL, NULL}};
+
+    luaL_newlib(L, functions);
+    return 1;
+}

@@ -1,0 +1,69 @@
+/*
+ * task_budget.h - what scripts may use: CPU time, and memory of their generation.
+ *
+ * slice    what runs between two waits.  A task is a row of slices.
+ * hook     a policy's function, called with a budget of its own that can be survived.
+ * account  what a task and the branches it started have used, in all their slices.
+ *
+ * The watchdog counts ticks of the loop thread's own CPU clock, and costs nothing until one of the
+ * budgets is used up.  From then on every instruction raises, so that no pcall swallows it; what
+ * runs in C for long asks task_check_time() on the way.
+ */
+#ifndef TASK_BUDGET_H
+#define TASK_BUDGET_H
+
+#include <lua.h>
+#include <signal.h>
+
+#include "base.h"
+
+struct gen;
+
+#ifdef __SANITIZE_ADDRESS__
+#define TASK_SLICE_MS 2000 /* the same work takes that much longer */
+#else
+#define TASK_SLICE_MS 250
+#endif
+#define TASK_SLICE_TEST_MS 2000 /* in tests: on a slow machine, beside others */
+#define TASK_BULK_MS       5000
+
+/* The other budgets of time follow that of a slice. */
+#define TASK_HOOK_MS(slice_ms)    ((slice_ms)*2 / 5)
+#define TASK_REQUEST_MS(slice_ms) ((slice_ms)*8)
+#define TASK_JOB_MS(slice_ms)     ((slice_ms)*80) /* it goes through everything there is */
+
+#define TASK_SLICE_MEM (64 * MIB) /* by which a slice may grow its generation */
+#define TASK_HOOK_MEM  (32 * MIB)
+
+struct task_slice {
+    struct task_slice *outer; /* that this one interrupts, or NULL */
+    lua_State *L;
+    struct gen *gen;
+    size_t limit; /* of the generation's memory, before */
+    int max_ticks;
+    volatile sig_atomic_t ticks, bulk_ticks, in_bulk;
+    bool hook;
+};
+
+/* What runs on L until task_slice_end() is one slice. */
+void task_slice_begin(struct task_slice *s, struct gen *g, lua_State *L);
+void task_slice_end(struct task_slice *s);
+
+/* The same for a hook: what it uses is not taken from the slice around it; a hook in a hook has
+ * what that one has left. */
+void task_hook_begin(struct task_slice *s, struct gen *g, lua_State *L);
+bool task_in_hook(void);
+
+/* Raises if a budget is used up: for loops in C, where no instruction is run. */
+void task_check_time(lua_State *L);
+bool task_is_over(void);
+
+/* Between true and false a binding works through bytes whose number is bounded (parsing a body,
+ * building a message): that is not the script's doing, and has a budget of its own, TASK_BULK_MS a
+ * slice, but none in a hook.  An error raised in between needs no task_bulk(false). */
+void task_bulk(bool on);
+
+int task_watchdog_start(unsigned slice_ms);
+void task_watchdog_stop(void);
+
+#endif
