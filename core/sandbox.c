@@ -1,7 +1,5 @@
 #include "sandbox.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -10,6 +8,7 @@
 #include "bindings.h"
 #include "gen.h"
 #include "log.h"
+#include "tree.h"
 
 #define LOADED "paraph.loaded"
 
@@ -33,21 +32,25 @@ static bool is_module_name(const char *name) {
                strlen(name);
 }
 
-/* Push the chunk of a script: text only, since bytecode could break out of the state. */
-static void push_script(lua_State *L, const char *name) {
-    char file[256], path[PATH_MAX];
-    const char *text;
+int sandbox_load(lua_State *L, const struct tree_file *f) {
+    size_t mark = strncmp(f->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* some editors' */
+    int status;
 
-    snprintf(file, sizeof(file), "%s.lua", name);
-    for (size_t i = 0; name[i] != '\0' && file[i] != '\0'; i++)
-        if (name[i] == '.')
-            file[i] = '/';
-    if (!is_module_name(name) || gen_find(GEN_SCRIPTS, file, path, sizeof(path)) != 0)
+    lua_pushfstring(L, "@%s", f->name);
+    status = luaL_loadbufferx(L, f->text + mark, f->len - mark, lua_tostring(L, -1), "t");
+    lua_remove(L, -2);
+    return status;
+}
+
+static void push_script(lua_State *L, const char *name) {
+    const char *file = lua_pushfstring(L, "%s.lua", luaL_gsub(L, name, ".", "/"));
+    const struct tree_file *f =
+        is_module_name(name) ? tree_find(gen_tree(gen_of(L)), TREE_SCRIPTS, file) : NULL;
+
+    if (f == NULL)
         luaL_error(L, "there is no module '%s' (no %s among the scripts)", name, file);
-    if (luaL_loadfilex(L, path, "t") != LUA_OK) {
-        text = lua_tostring(L, -1);
-        luaL_error(L, "%s", text);
-    }
+    if (sandbox_load(L, f) != LUA_OK)
+        lua_error(L);
 }
 
 static int l_require(lua_State *L) {
