@@ -17,6 +17,7 @@
 #include "outbox.h"
 #include "store.h"
 #include "task.h"
+#include "tree.h"
 
 #define LIVE_S     60 /* in which every step must have begun; none takes long beyond it */
 #define COLLECTION "paraph_check"
@@ -34,9 +35,11 @@ static void check_settings(void) {
 
 static void check_scripts(void) {
     struct err e;
-    struct gen *g = gen_load(&e);
+    struct tree *tree = tree_read(&e);
+    struct gen *g = tree != NULL ? gen_load(tree, &e) : NULL;
     size_t n;
 
+    tree_unref(tree);
     if (g == NULL) {
         check_step_failed("scripts", "%s", e.message);
         return;

@@ -1,12 +1,9 @@
 #include "gen.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -16,12 +13,14 @@
 #include "log.h"
 #include "sandbox.h"
 #include "task.h"
+#include "tree.h"
 
 #define ROUTES_MAX 200
 #define JOBS_MAX   20
 
 struct gen {
     lua_State *L;
+    struct tree *tree;
     unsigned number;
     unsigned holders;
     bool replaced;
@@ -69,27 +68,6 @@ void gen_allow_until(struct gen *g, size_t limit) {
 
 size_t gen_limit(const struct gen *g) {
     return g->limit;
-}
-
-/* --- files ----------------------------------------------------------------------------------- */
-
-static bool is_inside(const char *name) {
-    return name[0] != '/' && name[0] != '\0' && strstr(name, "..") == NULL;
-}
-
-int gen_find(enum gen_tree tree, const char *name, char *path, size_t size) {
-    const char *dirs[2] = {env.scripts_dir, env.shipped_scripts_dir};
-    struct stat st;
-
-    if (tree == GEN_TEMPLATES) {
-        dirs[0] = env.templates_dir;
-        dirs[1] = env.shipped_templates_dir;
-    }
-    for (int i = 0; i < 2 && is_inside(name); i++)
-        if (dirs[i] != NULL && (size_t)snprintf(path, size, "%s/%s", dirs[i], name) < size &&
-            stat(path, &st) == 0 && S_ISREG(st.st_mode))
-            return 0;
-    return -1;
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
@@ -369,6 +347,7 @@ static void gen_close(struct gen *g) {
     for (size_t i = 0; i < g->njobs; i++)
         free((void *)(uintptr_t)g->jobs[i].name);
     free(g->jobs);
+    tree_unref(g->tree);
     free(g);
 }
 
@@ -415,7 +394,7 @@ static int l_check_templates(lua_State *L) {
     return check_module(L, "lib.templates");
 }
 
-static struct gen *load(const lua_CFunction *steps, size_t n, struct err *e) {
+static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n, struct err *e) {
     struct gen *g = calloc(1, sizeof(*g));
 
     if (g == NULL || (g->limit = TASK_SLICE_MEM, g->L = lua_newstate(gen_alloc, g)) == NULL) {
@@ -423,6 +402,7 @@ static struct gen *load(const lua_CFunction *steps, size_t n, struct err *e) {
         err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
         return NULL;
     }
+    g->tree = tree_ref(tree);
     g->number = ++numbers;
     for (size_t i = 0; i < n; i++) {
         lua_pushcfunction(g->L, steps[i]);
@@ -437,17 +417,17 @@ fail:
     return NULL;
 }
 
-struct gen *gen_load(struct err *e) {
+struct gen *gen_load(struct tree *tree, struct err *e) {
     static const lua_CFunction steps[] = {l_boot,      l_check_hooks, l_load_routes,
                                           l_load_jobs, l_load_access, l_check_templates};
 
-    return load(steps, COUNT_OF(steps), e);
+    return load(tree, steps, COUNT_OF(steps), e);
 }
 
-struct gen *gen_load_bare(struct err *e) {
+struct gen *gen_load_bare(struct tree *tree, struct err *e) {
     static const lua_CFunction steps[] = {l_boot};
 
-    return load(steps, COUNT_OF(steps), e);
+    return load(tree, steps, COUNT_OF(steps), e);
 }
 
 void gen_drop(struct gen *g) {
@@ -478,6 +458,10 @@ struct gen *gen_of(lua_State *L) {
 
     lua_getallocf(L, &ud);
     return ud;
+}
+
+struct tree *gen_tree(const struct gen *g) {
+    return g->tree;
 }
 
 unsigned gen_number(const struct gen *g) {

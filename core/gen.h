@@ -1,9 +1,9 @@
 /*
  * gen.h - a generation: one Lua state with the scripts and templates as they were when loaded.
  *
- * Scripts and templates are found in the overlay first, then among the shipped ones.  A generation
- * is immutable once live; a reload builds another, checks it, and swaps one pointer.  The old one
- * closes when its last task ends.
+ * It holds the tree that it was loaded from, and takes from there what is required later, too.  A
+ * generation is immutable once live; a reload builds another, checks it, and swaps one pointer. The
+ * old one closes when its last task ends.
  */
 #ifndef GEN_H
 #define GEN_H
@@ -37,14 +37,15 @@ struct gen_job {
 };
 
 struct gen;
+struct tree;
 
-/* Build a generation from the directories that env names: find every hook, run routes.lua and
- * jobs.lua, check every route and job, load access.lua, compile every template.  NULL and a
- * sentence with file and line on failure. */
-struct gen *gen_load(struct err *e);
+/* Build a generation from a tree: find every hook, run routes.lua and jobs.lua, check every route
+ * and job, load access.lua, compile every template.  NULL and a sentence with file and line on
+ * failure. */
+struct gen *gen_load(struct tree *tree, struct err *e);
 
 /* A generation without routes, for tests and the prompt: bindings, sandbox, scripts to require. */
-struct gen *gen_load_bare(struct err *e);
+struct gen *gen_load_bare(struct tree *tree, struct err *e);
 
 /* Close a generation that was never swapped in and has no tasks. */
 void gen_drop(struct gen *g);
@@ -54,7 +55,8 @@ void gen_swap(struct gen *g); /* NULL: retire the live one */
 
 lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
-unsigned gen_number(const struct gen *g); /* 1, 2, 3 … */
+struct tree *gen_tree(const struct gen *g); /* the generation's own reference */
+unsigned gen_number(const struct gen *g);   /* 1, 2, 3 … */
 const struct gen_route *gen_routes(const struct gen *g, size_t *n);
 const struct gen_job *gen_jobs(const struct gen *g, size_t *n);
 
@@ -74,10 +76,5 @@ void gen_release(struct gen *g);
 size_t gen_allow(struct gen *g, size_t growth);
 void gen_allow_until(struct gen *g, size_t limit);
 size_t gen_limit(const struct gen *g);
-
-/* Find a file in the overlay, then in the shipped directory; its path in `path`, or -1.  `name`
- * may not leave the directory. */
-enum gen_tree { GEN_SCRIPTS, GEN_TEMPLATES };
-int gen_find(enum gen_tree tree, const char *name, char *path, size_t size);
 
 #endif

@@ -1,7 +1,5 @@
 #include "sandbox.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -10,28 +8,21 @@
 #include "bindings.h"
 #include "gen.h"
 #include "log.h"
+#include "tree.h"
 
 #define LOADED "paraph.loaded"
 
 int luaopen_cjson(lua_State *L); /* lua-cjson has no header */
 
 static const luaL_Reg modules[] = {
-    {"cjson", luaopen_cjson},
-    {"paraph.address", lua_address_open},
-    {"paraph.blob", lua_blob_open},
-    {"paraph.config", lua_config_open},
-    {"paraph.crypto", lua_crypto_open},
-    {"paraph.environ", lua_environ_open},
-    {"paraph.fetch", lua_fetch_open},
-    {"paraph.json", lua_json_open},
-    {"paraph.log", lua_log_open},
-    {"paraph.mail", lua_mail_open},
-    {"paraph.policy", lua_policy_open},
-    {"paraph.store", lua_store_open},
-    {"paraph.task", lua_task_open},
-    {"paraph.templates", lua_templates_open},
-    {"paraph.text", lua_text_open},
-    {"paraph.time", lua_time_open},
+    {"cjson", luaopen_cjson},           {"paraph.address", lua_address_open},
+    {"paraph.blob", lua_blob_open},     {"paraph.config", lua_config_open},
+    {"paraph.crypto", lua_crypto_open}, {"paraph.environ", lua_environ_open},
+    {"paraph.fetch", lua_fetch_open},   {"paraph.json", lua_json_open},
+    {"paraph.log", lua_log_open},       {"paraph.mail", lua_mail_open},
+    {"paraph.policy", lua_policy_open}, {"paraph.store", lua_store_open},
+    {"paraph.task", lua_task_open},     {"paraph.templates", lua_templates_open},
+    {"paraph.text", lua_text_open},     {"paraph.time", lua_time_open},
 };
 
 /* --- require --------------------------------------------------------------------------------- */
@@ -42,21 +33,35 @@ static bool is_module_name(const char *name) {
                strlen(name);
 }
 
-/* Push the chunk of a script: text only, since bytecode could break out of the state. */
-static void push_script(lua_State *L, const char *name) {
-    char file[256], path[PATH_MAX];
-    const char *text;
+int sandbox_load(lua_State *L, const struct tree_file *f) {
+    size_t mark = strncmp(f->text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0; /* some editors' */
+    int status;
 
-    snprintf(file, sizeof(file), "%s.lua", name);
-    for (size_t i = 0; name[i] != '\0' && file[i] != '\0'; i++)
-        if (name[i] == '.')
-            file[i] = '/';
-    if (!is_module_name(name) || gen_find(GEN_SCRIPTS, file, path, sizeof(path)) != 0)
+    lua_pushfstring(L, "@%s", f->name);
+    status = luaL_loadbufferx(L, f->text + mark, f->len - mark, lua_tostring(L, -1), "t");
+    lua_remove(L, -2);
+    return status;
+}
+
+/* "shipped/routes.lua" is routes.lua as it is shipped, whether it is shadowed or not. */
+static const struct tree_file *find_script(lua_State *L, const char *file) {
+    const struct tree *tree = gen_tree(gen_of(L));
+    const struct tree_file *f = tree_find(tree, TREE_SCRIPTS, file);
+
+    if (f != NULL || strncmp(file, TREE_SHADOWED, strlen(TREE_SHADOWED)) != 0)
+        return f;
+    f = tree_find(tree, TREE_SCRIPTS, file + strlen(TREE_SHADOWED));
+    return f != NULL && f->shipped ? f : NULL;
+}
+
+static void push_script(lua_State *L, const char *name) {
+    const char *file = lua_pushfstring(L, "%s.lua", luaL_gsub(L, name, ".", "/"));
+    const struct tree_file *f = is_module_name(name) ? find_script(L, file) : NULL;
+
+    if (f == NULL)
         luaL_error(L, "there is no module '%s' (no %s among the scripts)", name, file);
-    if (luaL_loadfilex(L, path, "t") != LUA_OK) {
-        text = lua_tostring(L, -1);
-        luaL_error(L, "%s", text);
-    }
+    if (sandbox_load(L, f) != LUA_OK)
+        lua_error(L);
 }
 
 static int l_require(lua_State *L) {

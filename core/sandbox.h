@@ -6,7 +6,13 @@
 
 #include <lua.h>
 
+struct tree_file;
+
 /* Set up a new state.  Raises when out of memory. */
 void sandbox_open(lua_State *L);
+
+/* Push the chunk of a script, or its error, as luaL_loadbufferx(): text only, since bytecode could
+ * break out of the state. */
+int sandbox_load(lua_State *L, const struct tree_file *f);
 
 #endif

@@ -20,15 +20,24 @@
 #include "mail.h"
 #include "store.h"
 #include "task.h"
+#include "tree.h"
 
 #define DRAIN_MS        10000
 #define RESPAWN_PAUSE_S 1
 
 /* --- one process ----------------------------------------------------------------------------- */
 
+static struct gen *load(struct err *e) {
+    struct tree *tree = tree_read(e);
+    struct gen *g = tree != NULL ? gen_load(tree, e) : NULL;
+
+    tree_unref(tree);
+    return g;
+}
+
 static void on_hangup(void *arg) {
     struct err e;
-    struct gen *g = gen_load(&e);
+    struct gen *g = load(&e);
 
     (void)arg;
     if (g == NULL) {
@@ -86,7 +95,7 @@ static int run(void) {
         report("mail", &e);
         goto no_mail;
     }
-    if ((g = gen_load(&e)) == NULL) {
+    if ((g = load(&e)) == NULL) {
         report("scripts", &e);
         goto no_scripts;
     }

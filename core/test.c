@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
@@ -19,8 +18,10 @@
 #include "loop.h"
 #include "lua_blob.h"
 #include "mail.h"
+#include "sandbox.h"
 #include "store.h"
 #include "task.h"
+#include "tree.h"
 
 #define SUFFIX      "_test.lua"
 #define DEADLINE_MS 20000
@@ -151,10 +152,10 @@ static void run_table(struct gen *g, const char *file) {
     }
 }
 
-static void run_file(const char *path) {
-    const char *file = path + strlen(root) + 1, *why = NULL;
+static void run_file(struct tree *tree, const struct tree_file *f) {
+    const char *file = f->name, *why = NULL;
     struct err e;
-    struct gen *g = gen_load_bare(&e);
+    struct gen *g = gen_load_bare(tree, &e);
     lua_State *L;
 
     if (g == NULL) {
@@ -164,7 +165,7 @@ static void run_file(const char *path) {
     }
     L = gen_state(g);
     preload_testing(L);
-    if (luaL_loadfilex(L, path, "t") != LUA_OK || task_pcall(g, L, 0, 1) != LUA_OK)
+    if (sandbox_load(L, f) != LUA_OK || task_pcall(g, L, 0, 1) != LUA_OK)
         why = lua_tostring(L, -1);
     else if (!lua_istable(L, -1))
         why = "it returns no table of tests";
@@ -179,27 +180,28 @@ static void run_file(const char *path) {
 
 /* --- all ------------------------------------------------------------------------------------- */
 
-static int by_name(const FTSENT **a, const FTSENT **b) {
-    return strcmp((*a)->fts_name, (*b)->fts_name);
+static bool is_test(const struct tree_file *f) {
+    size_t n = strlen(f->name);
+
+    return f->kind == TREE_SCRIPTS && f->shipped == (env.scripts_dir == NULL) &&
+           n > strlen(SUFFIX) && strcmp(f->name + n - strlen(SUFFIX), SUFFIX) == 0;
 }
 
 static int run_files(void) {
-    char *roots[] = {(char *)(uintptr_t)root, NULL};
-    FTS *fts = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
-    FTSENT *f;
+    struct err e;
+    struct tree *tree = tree_read(&e);
+    const struct tree_file *files;
     size_t n;
 
-    if (fts == NULL) {
-        fprintf(stderr, "paraph test: %s: %s\n", root, strerror(errno));
+    if (tree == NULL) {
+        fprintf(stderr, "paraph test: %s\n", e.message);
         return 2;
     }
-    while ((f = fts_read(fts)) != NULL) {
-        n = strlen(f->fts_name);
-        if (f->fts_info == FTS_F && n > strlen(SUFFIX) &&
-            strcmp(f->fts_name + n - strlen(SUFFIX), SUFFIX) == 0)
-            run_file(f->fts_path);
-    }
-    fts_close(fts);
+    files = tree_files(tree, &n);
+    for (size_t i = 0; i < n; i++)
+        if (is_test(&files[i]))
+            run_file(tree, &files[i]);
+    tree_unref(tree);
     if (passed + failed == 0) {
         fprintf(stderr, "paraph test: there is no *" SUFFIX " below %s\n", root);
         return 2;

@@ -9,7 +9,8 @@
 local layers = {
   { "base", "blob", "buf", "clock", "err", "log", "mask" },
   -- The configuration is read with the codecs that will read it again.
-  { "address", "crypto", "encode*", "env", "html", "json_text", "mime*", "text*" },
+  { "address", "crypto", "encode*", "env", "html", "json_text", "mime*", "text*",
+    "tree" },
   { "fetch*", "http*", "loop" },
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "sqlite*", "store" },
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.

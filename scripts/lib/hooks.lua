@@ -9,27 +9,32 @@ local policy = require "paraph.policy"
 
 local hooks = {}
 
----@class hook
----@field module string     as `require` takes it
----@field name string       of the function
----@field about string
+---@class hook_module
+---@field module string   as `require` takes it
+---@field hooks { [1]: string, [2]: string }[]  the functions, and what each decides
 
---- Every hook there is. Without one of them no scripts go live. (`access.roles` is asked by the
---- host, before a request is begun.)
----@type hook[]
-hooks.all = {
-  { module = "access", name = "roles", about = "what a caller may do" },
-  { module = "policy.review", name = "decide", about = "send, hold or refuse a message" },
-  { module = "policy.review", name = "approve", about = "is one reviewer enough" },
-  { module = "policy.limits", name = "of", about = "how much may leave in a day" },
-  { module = "policy.compose", name = "bodies", about = "what a recipient reads" },
-  { module = "policy.pixel", name = "place", about = "where the pixel stands" },
-  { module = "policy.pixel", name = "html", about = "the pixel itself" },
-  { module = "policy.opens", name = "classify", about = "who opened a message" },
+--- Every hook there is. What a module of the overlay leaves out, the shipped one decides; but one
+--- that has none of its hooks has them under names that nobody asks for, and does not go live.
+--- (`access.roles` is asked by the host, before a request is begun.)
+---@type hook_module[]
+hooks.modules = {
+  { module = "access", hooks = { { "roles", "what a caller may do" } } },
+  { module = "policy.review", hooks = {
+    { "decide", "send, hold or refuse a message" },
+    { "approve", "is one reviewer enough" },
+  } },
+  { module = "policy.limits", hooks = { { "of", "how much may leave in a day" } } },
+  { module = "policy.compose", hooks = { { "bodies", "what a recipient reads" } } },
+  { module = "policy.pixel", hooks = {
+    { "place", "where the pixel stands" },
+    { "html", "the pixel itself" },
+  } },
+  { module = "policy.opens", hooks = { { "classify", "who opened a message" } } },
 }
 
-local function file_of(module_name)
-  return module_name:gsub("%.", "/") .. ".lua"
+--- The function of a hook.
+local function find(module_name, name)
+  return require(module_name)[name] or require("shipped." .. module_name)[name]
 end
 
 --- Where a hook is written: "policy/limits.lua:16".
@@ -37,19 +42,26 @@ end
 ---@param name string
 ---@return string
 function hooks.where(module_name, name)
-  return policy.where(require(module_name)[name])
+  return policy.where(find(module_name, name))
 end
 
---- Raises unless every hook is there, and every setting.
+local function check(entry)
+  local own, names, found = require(entry.module), {}, 0
+  for i, hook in ipairs(entry.hooks) do
+    local kind = type(own) == "table" and type(own[hook[1]]) or "nil"
+    names[i] = "'" .. hook[1] .. "'"
+    if kind == "function" then found = found + 1 elseif kind ~= "nil" then found = -math.huge end
+  end
+  if found < 1 then
+    error(("%s.lua: returns no table with a function %s")
+      :format(entry.module:gsub("%.", "/"), table.concat(names, " or ")), 0)
+  end
+end
+
+--- Raises for a module without its hooks, and for settings that are wrong.
 function hooks.check()
   require "lib.settings"
-  for _, hook in ipairs(hooks.all) do
-    local found = require(hook.module)
-    if type(found) ~= "table" or type(found[hook.name]) ~= "function" then
-      error(("%s: returns no table with a function '%s' (%s)")
-        :format(file_of(hook.module), hook.name, hook.about), 0)
-    end
-  end
+  for _, entry in ipairs(hooks.modules) do check(entry) end
 end
 
 local function failed(module_name, name, why, trace)
@@ -66,7 +78,7 @@ end
 --- True and what a hook answered; or false and an error, which is in the log, and has for reviewers
 --- a `rule`, `why` and `at`.
 local function ask(module_name, name, ...)
-  local results = table.pack(policy.call(require(module_name)[name], ...))
+  local results = table.pack(policy.call(find(module_name, name), ...))
   if results[1] then return table.unpack(results, 1, results.n) end
   return false, failed(module_name, name, results[2], results[3])
 end

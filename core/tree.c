@@ -1,0 +1,291 @@
+#include "tree.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fts.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "env.h"
+
+#define FILE_MAX  MIB
+#define FILES_MAX 2000 /* of all four directories together, as BYTES_MAX */
+#define BYTES_MAX (32 * MIB)
+
+struct tree {
+    atomic_uint refs;
+    struct tree_file *files; /* by kind and name */
+    size_t n, bytes;
+    char digest[CRYPTO_SHA256_HEX];
+};
+
+/* Where files of one kind are, and what their names end in. */
+struct place {
+    enum tree_kind kind;
+    const char *dir, *suffix;
+    bool shipped;
+};
+
+static int cannot_read(struct err *e, const char *path, int error) {
+    return err_set(e, ERR_POLICY_ERROR, "%s cannot be read: %s", path, strerror(error));
+}
+
+/* --- one file -------------------------------------------------------------------------------- */
+
+/* It may grow, shrink or vanish meanwhile: what counts is what was read. */
+static int read_open(int fd, struct buf *to, const char *path, struct err *e) {
+    struct stat st;
+    size_t expected, step;
+    ssize_t n = 1;
+    char *room;
+
+    if (fstat(fd, &st) != 0)
+        return cannot_read(e, path, errno);
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, ERR_POLICY_ERROR, "%s is not a file", path);
+    expected = (size_t)st.st_size < FILE_MAX ? (size_t)st.st_size : FILE_MAX;
+    while (n > 0 && to->len <= FILE_MAX) {
+        step = to->len <= expected ? expected + 1 - to->len : 4 * KIB;
+        if ((room = buf_reserve(to, step)) == NULL)
+            return cannot_read(e, path, ENOMEM);
+        if ((n = read(fd, room, step)) < 0)
+            return cannot_read(e, path, errno);
+        to->len += (size_t)n;
+        to->data[to->len] = '\0';
+    }
+    if (to->len > FILE_MAX)
+        return err_set(e, ERR_POLICY_ERROR, "%s is longer than %zu bytes, the most a file may have",
+                       path, FILE_MAX);
+    return 0;
+}
+
+/* A pipe that takes the place of the file must not stop us. */
+static char *read_file(const char *path, size_t *len, struct err *e) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct buf b;
+    char *text = NULL;
+
+    if (fd < 0) {
+        cannot_read(e, path, errno);
+        return NULL;
+    }
+    buf_init(&b, FILE_MAX + 8 * KIB);
+    if (read_open(fd, &b, path, e) == 0 && (text = buf_take(&b, len)) == NULL)
+        cannot_read(e, path, ENOMEM);
+    buf_free(&b);
+    close(fd);
+    return text;
+}
+
+static bool is_shadowed(const struct tree *t, const struct place *p, const char *name) {
+    for (size_t i = 0; i < t->n && p->shipped; i++)
+        if (t->files[i].kind == p->kind && strcmp(t->files[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static char *name_of(const char *name, bool shadowed) {
+    char *text;
+
+    if (!shadowed)
+        return strdup(name);
+    return asprintf(&text, TREE_SHADOWED "%s", name) < 0 ? NULL : text;
+}
+
+static int add_file(struct tree *t, const struct place *p, const char *path, struct err *e) {
+    struct tree_file *f = &t->files[t->n];
+    const char *name = path + strlen(p->dir) + 1;
+
+    bool shadowed = is_shadowed(t, p, name);
+
+    if (shadowed && p->kind != TREE_SCRIPTS)
+        return 0;
+    if (t->n == FILES_MAX)
+        return err_set(e, ERR_POLICY_ERROR, "%s is one file too many: up to %d are possible", path,
+                       FILES_MAX);
+    *f = (struct tree_file){.kind = p->kind, .shipped = p->shipped};
+    if ((f->text = read_file(path, &f->len, e)) == NULL)
+        return -1;
+    t->n++; /* from here on freed with the tree */
+    if ((f->name = name_of(name, shadowed)) == NULL || (f->path = strdup(path)) == NULL)
+        return cannot_read(e, path, ENOMEM);
+    if ((t->bytes += f->len) > BYTES_MAX)
+        return err_set(e, ERR_POLICY_ERROR, "with %s, all files together are over %zu bytes", path,
+                       BYTES_MAX);
+    return 0;
+}
+
+/* --- one directory --------------------------------------------------------------------------- */
+
+static bool ends_with(const char *s, const char *suffix) {
+    size_t n = strlen(s), end = strlen(suffix);
+
+    return n > end && strcmp(s + n - end, suffix) == 0;
+}
+
+static int add_entry(struct tree *t, const struct place *p, FTS *fts, FTSENT *f, struct err *e) {
+    if (f->fts_level > 0 && f->fts_name[0] == '.') {
+        if (f->fts_info == FTS_D)
+            fts_set(fts, f, FTS_SKIP);
+        return 0;
+    }
+    switch (f->fts_info) {
+    case FTS_F:
+        return ends_with(f->fts_name, p->suffix) ? add_file(t, p, f->fts_path, e) : 0;
+    case FTS_NS:
+    case FTS_SLNONE: /* a link to nothing */
+        if (f->fts_level > 0 && !ends_with(f->fts_name, p->suffix))
+            return 0;
+        return cannot_read(e, f->fts_path, f->fts_errno != 0 ? f->fts_errno : ENOENT);
+    case FTS_DNR:
+    case FTS_ERR:
+        return cannot_read(e, f->fts_path, f->fts_errno);
+    case FTS_DC:
+        return err_set(e, ERR_POLICY_ERROR, "%s leads back to a directory that it is in",
+                       f->fts_path);
+    default:
+        return 0;
+    }
+}
+
+static int add_place(struct tree *t, const struct place *p, struct err *e) {
+    char *roots[] = {(char *)(uintptr_t)p->dir, NULL};
+    FTS *fts;
+    FTSENT *f;
+    int status = 0;
+
+    if (p->dir == NULL)
+        return 0;
+    if ((fts = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL)) == NULL)
+        return cannot_read(e, p->dir, errno);
+    while (status == 0 && (errno = 0, f = fts_read(fts)) != NULL)
+        status = add_entry(t, p, fts, f, e);
+    if (status == 0 && errno != 0)
+        status = cannot_read(e, p->dir, errno);
+    fts_close(fts);
+    return status;
+}
+
+/* --- all ------------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b) {
+    const struct tree_file *f = a, *g = b;
+
+    return f->kind != g->kind ? (int)f->kind - (int)g->kind : strcmp(f->name, g->name);
+}
+
+/* One record of fixed form for each file, and the hash of all records. */
+static int add_digest(struct tree *t, struct err *e) {
+    unsigned char hash[CRYPTO_SHA256_LEN];
+    struct buf b;
+
+    buf_init(&b, BYTES_MAX);
+    for (size_t i = 0; i < t->n; i++) {
+        crypto_sha256(hash, t->files[i].text, t->files[i].len);
+        buf_addc(&b, t->files[i].kind == TREE_SCRIPTS ? 's' : 't');
+        buf_addc(&b, t->files[i].shipped ? 's' : 'o');
+        buf_add(&b, t->files[i].name, strlen(t->files[i].name) + 1);
+        buf_add(&b, &t->files[i].len, sizeof(t->files[i].len));
+        buf_add(&b, hash, sizeof(hash));
+    }
+    crypto_sha256_hex(t->digest, b.data, b.len);
+    if (buf_failed(&b))
+        err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
+    buf_free(&b);
+    return t->digest[0] != '\0' ? 0 : -1;
+}
+
+static struct tree *tree_new(struct err *e) {
+    struct tree *t = calloc(1, sizeof(*t));
+
+    if (t == NULL || (t->files = calloc(FILES_MAX, sizeof(*t->files))) == NULL) {
+        free(t);
+        err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
+        return NULL;
+    }
+    atomic_init(&t->refs, 1);
+    return t;
+}
+
+struct tree *tree_read(struct err *e) {
+    const struct place places[] = {
+        {TREE_SCRIPTS, env.scripts_dir, ".lua", false},
+        {TREE_SCRIPTS, env.shipped_scripts_dir, ".lua", true},
+        {TREE_TEMPLATES, env.templates_dir, ".mustache", false},
+        {TREE_TEMPLATES, env.shipped_templates_dir, ".mustache", true},
+    };
+    struct tree *t = tree_new(e);
+    struct tree_file *files;
+
+    if (t == NULL)
+        return NULL;
+    for (size_t i = 0; i < COUNT_OF(places); i++)
+        if (add_place(t, &places[i], e) != 0)
+            goto fail;
+    qsort(t->files, t->n, sizeof(t->files[0]), compare);
+    if (add_digest(t, e) != 0)
+        goto fail;
+    if ((files = realloc(t->files, (t->n + 1) * sizeof(*files))) != NULL)
+        t->files = files;
+    return t;
+fail:
+    tree_unref(t);
+    return NULL;
+}
+
+struct tree *tree_ref(struct tree *t) {
+    atomic_fetch_add(&t->refs, 1);
+    return t;
+}
+
+void tree_unref(struct tree *t) {
+    if (t == NULL || atomic_fetch_sub(&t->refs, 1) != 1)
+        return;
+    for (size_t i = 0; i < t->n; i++) {
+        free((void *)(uintptr_t)t->files[i].name);
+        free((void *)(uintptr_t)t->files[i].text);
+        free((void *)(uintptr_t)t->files[i].path);
+    }
+    free(t->files);
+    free(t);
+}
+
+const struct tree_file *tree_find(const struct tree *t, enum tree_kind kind, const char *name) {
+    struct tree_file wanted = {.kind = kind, .name = name};
+
+    return bsearch(&wanted, t->files, t->n, sizeof(t->files[0]), compare);
+}
+
+const struct tree_file *tree_files(const struct tree *t, size_t *n) {
+    *n = t->n;
+    return t->files;
+}
+
+const char *tree_digest(const struct tree *t) {
+    return t->digest;
+}
+
+static bool is_same(const struct tree_file *f, const struct tree_file *g) {
+    return f->shipped == g->shipped && f->len == g->len && memcmp(f->text, g->text, f->len) == 0;
+}
+
+void tree_compare(const struct tree *a, const struct tree *b,
+                  void (*fn)(const char *name, void *arg), void *arg) {
+    for (size_t i = 0, k = 0; i < a->n || k < b->n;) {
+        int order = i == a->n ? 1 : k == b->n ? -1 : compare(&a->files[i], &b->files[k]);
+
+        if (order < 0)
+            fn(a->files[i].name, arg);
+        else if (order > 0)
+            fn(b->files[k].name, arg);
+        else if (!is_same(&a->files[i], &b->files[k]))
+            fn(b->files[k].name, arg);
+        i += order <= 0;
+        k += order >= 0;
+    }
+}
