@@ -190,9 +190,10 @@ local function content_of(fields, signature)
   local format, body = body_of(fields)
   if not format then return nil, body end
   local html, err = to_html[format](body)
-  local plain, below = html and body, nil
+  local plain = html and body
   if html and format ~= "text" then plain, err = text.from_html(html) end
   if not plain then return fail(err.code, "message: " .. err.message, "message") end
+  local below
   below, err = text.from_html(signature)
   if not below then return nil, err end
   return {
