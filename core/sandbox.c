@@ -49,7 +49,7 @@ static void push_script(lua_State *L, const char *name) {
 
     if (f == NULL)
         luaL_error(L, "there is no module '%s' (no %s among the scripts)", name, file);
-    if (sandbox_load(L, f) != LUA_OK)
+    else if (sandbox_load(L, f) != LUA_OK)
         lua_error(L);
 }
 

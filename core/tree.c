@@ -25,8 +25,8 @@ struct tree {
 
 /* Where files of one kind are, and what their names end in. */
 struct place {
-    enum tree_kind kind;
     const char *dir, *suffix;
+    enum tree_kind kind;
     bool shipped;
 };
 
@@ -104,8 +104,8 @@ static int add_file(struct tree *t, const struct place *p, const char *path, str
     if ((f->name = strdup(name)) == NULL || (f->path = strdup(path)) == NULL)
         return cannot_read(e, path, ENOMEM);
     if ((t->bytes += f->len) > BYTES_MAX)
-        return err_set(e, ERR_POLICY_ERROR, "with %s, all files together are over %zu bytes", path,
-                       BYTES_MAX);
+        return err_set(e, ERR_POLICY_ERROR, "%s: with it, all files together are over %zu bytes",
+                       path, BYTES_MAX);
     return 0;
 }
 
@@ -203,10 +203,10 @@ static struct tree *tree_new(struct err *e) {
 
 struct tree *tree_read(struct err *e) {
     const struct place places[] = {
-        {TREE_SCRIPTS, env.scripts_dir, ".lua", false},
-        {TREE_SCRIPTS, env.shipped_scripts_dir, ".lua", true},
-        {TREE_TEMPLATES, env.templates_dir, ".mustache", false},
-        {TREE_TEMPLATES, env.shipped_templates_dir, ".mustache", true},
+        {env.scripts_dir, ".lua", TREE_SCRIPTS, false},
+        {env.shipped_scripts_dir, ".lua", TREE_SCRIPTS, true},
+        {env.templates_dir, ".mustache", TREE_TEMPLATES, false},
+        {env.shipped_templates_dir, ".mustache", TREE_TEMPLATES, true},
     };
     struct tree *t = tree_new(e);
     struct tree_file *files;
