@@ -16,6 +16,7 @@ int lua_fetch_open(lua_State *L); /* the module is the function itself */
 int lua_json_open(lua_State *L);
 int lua_log_open(lua_State *L);
 int lua_mail_open(lua_State *L);
+int lua_scripts_open(lua_State *L);
 int lua_store_open(lua_State *L);
 int lua_task_open(lua_State *L);
 int lua_templates_open(lua_State *L);

@@ -15,11 +15,14 @@
 #define FILE_MAX  MIB
 #define FILES_MAX 2000 /* of all four directories together, as BYTES_MAX */
 #define BYTES_MAX (32 * MIB)
+#define DIRS_MAX  1000
 
 struct tree {
     atomic_uint refs;
     struct tree_file *files; /* by kind and name */
     size_t n, bytes;
+    struct tree_dir *dirs;
+    size_t ndirs;
     char digest[CRYPTO_SHA256_HEX];
 };
 
@@ -31,7 +34,8 @@ struct place {
 };
 
 static int cannot_read(struct err *e, const char *path, int error) {
-    return err_set(e, ERR_POLICY_ERROR, "%s cannot be read: %s", path, strerror(error));
+    err_set(e, ERR_POLICY_ERROR, "%s cannot be read: %s", path, strerror(error));
+    return -1;
 }
 
 /* --- one file -------------------------------------------------------------------------------- */
@@ -117,6 +121,20 @@ static bool ends_with(const char *s, const char *suffix) {
     return n > end && strcmp(s + n - end, suffix) == 0;
 }
 
+static int add_dir(struct tree *t, const FTSENT *f, struct err *e) {
+    struct tree_dir *d = &t->dirs[t->ndirs];
+
+    if (t->ndirs == DIRS_MAX)
+        return err_set(e, ERR_POLICY_ERROR, "%s is one directory too many: up to %d are possible",
+                       f->fts_path, DIRS_MAX);
+    if ((d->path = strdup(f->fts_path)) == NULL)
+        return cannot_read(e, f->fts_path, ENOMEM);
+    d->device = f->fts_statp->st_dev;
+    d->inode = f->fts_statp->st_ino;
+    t->ndirs++;
+    return 0;
+}
+
 static int add_entry(struct tree *t, const struct place *p, FTS *fts, FTSENT *f, struct err *e) {
     if (f->fts_level > 0 && f->fts_name[0] == '.') {
         if (f->fts_info == FTS_D)
@@ -124,6 +142,8 @@ static int add_entry(struct tree *t, const struct place *p, FTS *fts, FTSENT *f,
         return 0;
     }
     switch (f->fts_info) {
+    case FTS_D:
+        return add_dir(t, f, e);
     case FTS_F:
         return ends_with(f->fts_name, p->suffix) ? add_file(t, p, f->fts_path, e) : 0;
     case FTS_NS:
@@ -192,13 +212,25 @@ static int add_digest(struct tree *t, struct err *e) {
 static struct tree *tree_new(struct err *e) {
     struct tree *t = calloc(1, sizeof(*t));
 
-    if (t == NULL || (t->files = calloc(FILES_MAX, sizeof(*t->files))) == NULL) {
-        free(t);
-        err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
-        return NULL;
+    if (t != NULL) {
+        atomic_init(&t->refs, 1);
+        t->files = calloc(FILES_MAX, sizeof(*t->files));
+        t->dirs = calloc(DIRS_MAX, sizeof(*t->dirs));
+        if (t->files != NULL && t->dirs != NULL)
+            return t;
     }
-    atomic_init(&t->refs, 1);
-    return t;
+    tree_unref(t);
+    err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
+    return NULL;
+}
+
+/* What it turned out not to need. */
+static void trim(struct tree *t) {
+    void *files = realloc(t->files, (t->n + 1) * sizeof(*t->files));
+    void *dirs = realloc(t->dirs, (t->ndirs + 1) * sizeof(*t->dirs));
+
+    t->files = files != NULL ? files : t->files;
+    t->dirs = dirs != NULL ? dirs : t->dirs;
 }
 
 struct tree *tree_read(struct err *e) {
@@ -209,7 +241,6 @@ struct tree *tree_read(struct err *e) {
         {env.shipped_templates_dir, ".mustache", TREE_TEMPLATES, true},
     };
     struct tree *t = tree_new(e);
-    struct tree_file *files;
 
     if (t == NULL)
         return NULL;
@@ -219,8 +250,7 @@ struct tree *tree_read(struct err *e) {
     qsort(t->files, t->n, sizeof(t->files[0]), compare);
     if (add_digest(t, e) != 0)
         goto fail;
-    if ((files = realloc(t->files, (t->n + 1) * sizeof(*files))) != NULL)
-        t->files = files;
+    trim(t);
     return t;
 fail:
     tree_unref(t);
@@ -241,6 +271,9 @@ void tree_unref(struct tree *t) {
         free((void *)(uintptr_t)t->files[i].path);
     }
     free(t->files);
+    for (size_t i = 0; i < t->ndirs; i++)
+        free((void *)(uintptr_t)t->dirs[i].path);
+    free(t->dirs);
     free(t);
 }
 
@@ -253,6 +286,11 @@ const struct tree_file *tree_find(const struct tree *t, enum tree_kind kind, con
 const struct tree_file *tree_files(const struct tree *t, size_t *n) {
     *n = t->n;
     return t->files;
+}
+
+const struct tree_dir *tree_dirs(const struct tree *t, size_t *n) {
+    *n = t->ndirs;
+    return t->dirs;
 }
 
 const char *tree_digest(const struct tree *t) {
