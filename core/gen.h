@@ -75,6 +75,10 @@ size_t gen_allow(struct gen *g, size_t growth);
 void gen_allow_until(struct gen *g, size_t limit);
 size_t gen_limit(const struct gen *g);
 
+/* The bytes of its state, and by how many it has grown since it was loaded. */
+size_t gen_bytes(const struct gen *g);
+size_t gen_growth(const struct gen *g);
+
 /* Find a file in the overlay, then in the shipped directory; its path in `path`, or -1.  `name`
  * may not leave the directory. */
 enum gen_tree { GEN_SCRIPTS, GEN_TEMPLATES };

@@ -9,4 +9,11 @@
 /* Set up a new state.  Raises when out of memory. */
 void sandbox_open(lua_State *L);
 
+/* Let scripts change the modules that they require from here on: for tests, which put others in the
+ * place of members.  Libraries and globals stay read-only. */
+void sandbox_open_modules(lua_State *L);
+
+/* Pop a value and make it a global. */
+void sandbox_define(lua_State *L, const char *name);
+
 #endif
