@@ -86,4 +86,8 @@ size_t gen_allow(struct gen *g, size_t growth);
 void gen_allow_until(struct gen *g, size_t limit);
 size_t gen_limit(const struct gen *g);
 
+/* The bytes of its state, and by how many it has grown since it was loaded. */
+size_t gen_bytes(const struct gen *g);
+size_t gen_growth(const struct gen *g);
+
 #endif
