@@ -1,7 +1,7 @@
 --- `paraph check --replay N`: what the policies as they are now would decide about the drafts there
 --- are. It reads them and asks review.decide, and does nothing else.
 ---
---- A draft that was only to be reviewed was never decided about: it is told unless it would be sent.
+--- A draft that was only to be reviewed was never decided about: it is told if it would not leave.
 --- What was refused, or sent at once without an Idempotency-Key, is stored nowhere, and so not
 --- looked at. Limits and the brake are not replayed: what they held, the policies had let pass.
 
@@ -39,6 +39,10 @@ local function words_of(decision)
   if decision.verdict == "send" then return "send" end
   return ('%s "%s" (%s)'):format(decision.verdict, on_one_line(decision.reason or decision.rule),
     on_one_line(decision.at))
+end
+
+local function drafts_of(n)
+  return n == 1 and "1 draft" or ("%d drafts"):format(n)
 end
 
 local function recipients_of(facts)
@@ -102,7 +106,7 @@ local function summary(found)
   table.sort(parts)
   table.insert(parts, 1, ("%d as before"):format(found.drafts - others))
   if found.undecided > 0 then parts[#parts + 1] = ("%d failed"):format(found.undecided) end
-  return ("%d drafts: %s"):format(found.drafts, table.concat(parts, ", "))
+  return ("%s: %s"):format(drafts_of(found.drafts), table.concat(parts, ", "))
 end
 
 --- A hook that fails for many drafts in the same way is told once.
@@ -112,8 +116,8 @@ local function add_failures(found)
   table.sort(errors)
   for _, why in ipairs(errors) do
     local failure = found.failures[why]
-    found.lines[#found.lines + 1] = { "failed", "replay", ("%s (%d drafts, the newest %s)")
-      :format(on_one_line(why), failure.count, failure.newest) }
+    found.lines[#found.lines + 1] = { "failed", "replay", ("%s (%s, the newest %s)")
+      :format(on_one_line(why), drafts_of(failure.count), failure.newest) }
   end
 end
 
