@@ -9,7 +9,7 @@
 #include "gen.h"
 #include "tree.h"
 
-#define SECONDS  10
+#define SECONDS  60
 #define VARIABLE "POLICY_" /* what the settings of policies begin with */
 
 extern char **environ;

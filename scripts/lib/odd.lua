@@ -32,11 +32,10 @@ end
 --- ": did you mean decide?", if one of the names is nearly the word; else "".
 local function suggestion(word, names)
   local best, least
+  local most = math.min(math.max(2, #word // 4), #word // 2 - 1)
   for _, name in ipairs(names) do
-    local d = distance(word, name)
-    if d <= math.max(2, #word // 4) and d < #word // 2 and (not least or d < least) then
-      best, least = name, d
-    end
+    local d = math.abs(#word - #name) <= most and distance(word, name) or math.huge
+    if d <= most and (not least or d < least) then best, least = name, d end
   end
   return best and (": did you mean %s?"):format(best) or "", best
 end
@@ -139,6 +138,7 @@ local function look_at_unrequired(look)
   end
   local shipped = shipped_scripts(look)
   for _, script in ipairs(look.overlay) do
+    task.sleep(0)
     if not look.tree.scripts[script].shadows and not is_test(script)
       and not look.strings[module_of(script)] and not is_description(look, script) then
       tell(look, script, "nothing requires it, and it shadows nothing%s",
@@ -159,6 +159,7 @@ end
 local function look_at_tests(look)
   local shipped = shipped_scripts(look)
   for _, script in ipairs(look.overlay) do
+    task.sleep(0)
     local file = look.tree.scripts[script]
     local subject = script:gsub("_test%.lua$", ".lua")
     local test = script:gsub("%.lua$", "_test.lua")

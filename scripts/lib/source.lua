@@ -1,21 +1,14 @@
 --- What a Lua source says without being run: its words, and the names in them.
 
+local task = require "paraph.task"
+
 local source = {}
 
 ---@class source_word
 ---@field kind "name"|"string"|"number"|"sign"  a keyword is a name
 ---@field text string  of a string, what stands between its quotes
 
---- { kind, pattern }, tried in this order at each place; what has no kind is skipped. A string's
---- text is the last capture.
-local words = {
-  { nil, "^%s+()" },
-  { nil, "^%-%-%[(=*)%[.-%]%1%]()" },
-  { nil, "^%-%-[^\n]*()" },
-  { "string", "^%[(=*)%[(.-)%]%1%]()" },
-  { "name", "^([%a_][%w_]*)()" },
-  { "number", "^(%.?%d[%w_.]*)()" },
-}
+local SLICE = 5000 -- words that are read without waiting
 
 --- The end of a quoted string that begins at `from`; nil: there is none.
 local function closing_quote(text, from)
@@ -27,27 +20,57 @@ local function closing_quote(text, from)
   end
 end
 
-local function next_word(text, at)
-  if text:find("^[\"']", at) then
-    local last = closing_quote(text, at) or #text
-    return "string", text:sub(at + 1, last - 1), last + 1
-  end
-  for _, word in ipairs(words) do
-    local found = table.pack(text:match(word[2], at))
-    if found[1] then return word[1], found[found.n - 1], found[found.n] end
-  end
+local function quoted(text, at)
+  local last = closing_quote(text, at) or #text
+  return "string", text:sub(at + 1, last - 1), last + 1
+end
+
+local function sign(text, at)
   return "sign", text:sub(at, at), at + 1
 end
 
+local function number(text, at)
+  local found, next_at = text:match("^([%w_.]+)()", at)
+  return "number", found, next_at
+end
+
+--- What begins with this sign: kind, text and the place behind it; a comment has no kind.
+local readers = {
+  ['"'] = quoted,
+  ["'"] = quoted,
+  ["["] = function(text, at)
+    local _, found, next_at = text:match("^%[(=*)%[(.-)%]%1%]()", at)
+    if next_at then return "string", found, next_at end
+    return sign(text, at)
+  end,
+  ["-"] = function(text, at)
+    local _, long = text:match("^%-%-%[(=*)%[.-%]%1%]()", at)
+    local next_at = long or text:match("^%-%-[^\n]*()", at)
+    if next_at then return nil, nil, next_at end
+    return sign(text, at)
+  end,
+}
+for digit = 0, 9 do readers[tostring(digit)] = number end
+
+local function next_word(text, at)
+  local name, next_at = text:match("^([%a_][%w_]*)()", at)
+  if name then return "name", name, next_at end
+  return (readers[text:sub(at, at)] or sign)(text, at)
+end
+
 --- The words of a source, without its comments.
+---@async
 ---@param text string
 ---@return source_word[]
 function source.words(text)
-  local list, at = {}, 1
+  local list, at = {}, text:match("^%s*()")
   while at <= #text do
-    local kind, found
-    kind, found, at = next_word(text, at)
-    if kind then list[#list + 1] = { kind = kind, text = found } end
+    local kind, found, behind = next_word(text, at)
+    if kind then
+      list[#list + 1] = { kind = kind, text = found }
+      if #list % SLICE == 0 then task.sleep(0) end
+    end
+    at = text:match("^%s*()", behind)
   end
   return list
 end
