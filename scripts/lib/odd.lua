@@ -40,9 +40,12 @@ local function suggestion(word, names)
   return best and (": did you mean %s?"):format(best) or "", best
 end
 
+--- The keys of a table that are texts, in order.
 local function sorted(set)
   local names = {}
-  for name in pairs(set) do names[#names + 1] = name end
+  for name in pairs(set) do
+    if type(name) == "string" then names[#names + 1] = name end
+  end
   table.sort(names)
   return names
 end

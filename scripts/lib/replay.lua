@@ -21,24 +21,24 @@ local DONE = { send = "sent", hold = "held", refuse = "refused" }
 
 --- On one line of a terminal, whoever wrote it.
 local function on_one_line(text)
-  return (tostring(text):gsub("%c+", " "):gsub("\xC2[\x80-\x9F]", " "))
+  return (text:gsub("%c+", " "):gsub("\xC2[\x80-\x9F]", " "))
 end
 
---- What review.decide had said, and in words what came of it; nil: it was never asked.
+--- What review.decide had said; nil: it was never asked.
 ---@return "send"|"hold"|"refuse"|nil verdict
----@return string words
+---@return string? words  for it, where those of the decision are not enough
 local function verdict_then(decision)
   if type(decision) ~= "table" or not DONE[decision.verdict] then return nil, "never decided" end
-  local limited = decision.rule == "limits.of" or decision.at == "environment"
+  local limited = decision.rule == "limits.of" or decision.rule == "NO_SEND"
   if limited then return "send", ("send (held by %s)"):format(decision.rule) end
-  return decision.verdict, nil
+  return decision.verdict
 end
 
 --- `hold "many recipients" (policy/review.lua:12)`
 local function words_of(decision)
   if decision.verdict == "send" then return "send" end
-  return ('%s "%s" (%s)'):format(decision.verdict, on_one_line(decision.reason or decision.rule),
-    on_one_line(decision.at))
+  return ('%s "%s" (%s)'):format(decision.verdict, decision.reason or decision.rule or "?",
+    decision.at or "?")
 end
 
 local function drafts_of(n)
@@ -52,9 +52,16 @@ local function recipients_of(facts)
   return first.address .. (others > 0 and (" +%d"):format(others) or "")
 end
 
+--- Nil for what no clock can have said: others write drafts, too.
+local function created_at(document)
+  local text = document.created_at
+  local seconds = type(text) == "string" and time.parse(text)
+  return seconds and seconds > 0 and seconds < 253e9 and seconds or nil
+end
+
 --- The letter as the policies saw it when it was posted.
 local function letter_of(document)
-  local created = type(document.created_at) == "string" and time.parse(document.created_at) or nil
+  local created = created_at(document)
   local author = type(document.created_by) == "string" and document.created_by or ""
   return letter.of(message.posted(document), { name = author, roles = {} }, created), created
 end
@@ -89,9 +96,10 @@ local function look_at(found, draft)
     note_failure(found, draft, err)
   elseif decision.verdict ~= (before or "send") then
     count(found, ("%s that were %s"):format(DONE[decision.verdict], DONE[before] or words))
-    found.lines[#found.lines + 1] = { "differs", draft.id, ("%s  %s  was: %s  now: %s"):format(
+    local text = ("%s  %s  was: %s  now: %s"):format(
       created and time.format(created):sub(1, 19) .. "Z" or "at no time", recipients_of(facts),
-      words or words_of(document.decision), words_of(decision)) }
+      words or words_of(document.decision), words_of(decision))
+    found.lines[#found.lines + 1] = { "differs", on_one_line(draft.id), on_one_line(text) }
   end
 end
 

@@ -181,10 +181,12 @@ for i, case in ipairs(misspelt) do
   end
 end
 
-tests["a function that is like no hook has no suggestion"] = function()
+tests["a function that is like no hook has no suggestion, and a list no names"] = function()
   expect.while_replaced(limits, "everything", function() end, function()
+    limits[1] = "unnamed"
     local said = odd_of(tree_of { ["policy/limits.lua"] = "function limits.everything() end" })
     expect.equal(#said, 1)
+    limits[1] = nil
     expect.lacks(said[1], "did you mean")
   end)
 end

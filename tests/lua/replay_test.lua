@@ -67,7 +67,9 @@ local cases = {
   ["never decided, and now refused"] = { nil, function() return "refuse" end,
     'was: never decided  now: refuse "review.decide" (replay_test.lua:',
     "1 refused that were never decided" },
-  ["what others wrote is no decision"] = { { verdict = 7 }, send },
+  ["written by others, without a decision"] = { { verdict = 7 }, send },
+  ["written by others, in part"] = { { verdict = "hold" }, send, 'was: hold "?" (?)  now: send',
+    "1 sent that were held" },
   ["held by a limit, and sent but for it"] = { decision("hold", "limits.of"), send },
   ["held by a limit, and now held"] = { decision("hold", "limits.of"), hold,
     "was: send (held by limits.of)  now: hold", "1 held that were sent" },
@@ -120,6 +122,16 @@ tests["the newest so many are looked at, page by page, and none is changed"] = f
     for i, id in ipairs(ids) do
       expect.equal(select(2, store.get(config.draft_collection, id)), versions[i])
     end
+  end)
+end
+
+tests["drafts whose time cannot be"] = function()
+  alone(function()
+    draft { created_at = "0001-01-01T00:00:00Z" }
+    draft { created_at = "9999-12-31T23:59:59Z" }
+    local lines = replayed(10, hold)
+    expect.equal(#lines, 3)
+    for i = 1, 2 do expect.equal(lines[i][3]:sub(1, 12), "at no time  ") end
   end)
 end
 
