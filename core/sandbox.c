@@ -72,12 +72,32 @@ static void push_script(lua_State *L, const char *name) {
         lua_error(L);
 }
 
-/* Freeze the module at the top, but for what the host alone reads. */
+static bool is_shipped(const char *name) {
+    return strncmp(name, "shipped.", strlen("shipped.")) == 0;
+}
+
+/* In place of a shipped module at the top: a copy, which the overlay may build on and change. */
+static void copy_shipped(lua_State *L, const char *name) {
+    if (!is_shipped(name) || !lua_istable(L, -1))
+        return;
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, -3) != 0;) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    if (lua_getmetatable(L, -2))
+        lua_setmetatable(L, -2);
+    lua_replace(L, -2);
+}
+
+/* Freeze the module at the top, but for what the host alone reads, and what nobody shares. */
 static void freeze_module(lua_State *L, const char *name) {
     bool open = lua_getfield(L, LUA_REGISTRYINDEX, OPEN) == LUA_TBOOLEAN;
 
     lua_pop(L, 1);
-    if (open || !lua_istable(L, -1) || strcmp(name, "routes") == 0 || strcmp(name, "jobs") == 0)
+    if (open || !lua_istable(L, -1) || strcmp(name, "routes") == 0 || strcmp(name, "jobs") == 0 ||
+        is_shipped(name))
         return;
     lua_pushfstring(L, "module '%s'", name);
     lua_insert(L, -2);
@@ -97,8 +117,10 @@ static int l_require(lua_State *L) {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADED);
     if (lua_getfield(L, 2, name) == LUA_TBOOLEAN)
         return luaL_error(L, "module '%s' requires itself, directly or through others", name);
-    if (!lua_isnil(L, -1))
+    if (!lua_isnil(L, -1)) {
+        copy_shipped(L, name);
         return 1;
+    }
     lua_pop(L, 1);
     for (size_t i = 0; i < COUNT_OF(modules); i++)
         if (strcmp(modules[i].name, name) == 0) {
@@ -120,6 +142,7 @@ static int l_require(lua_State *L) {
     freeze_module(L, name);
     lua_pushvalue(L, -1);
     lua_setfield(L, 2, name);
+    copy_shipped(L, name);
     return 1;
 }
 

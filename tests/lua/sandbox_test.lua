@@ -26,6 +26,15 @@ tests["dangerous libraries are not there"] = function()
   fails(function() setmetatable(G, nil) end, "protected")
 end
 
+tests["what is shipped is there as a copy, which its owner may change"] = function()
+  local own = require "shipped.lib.rules"
+  assert(own.first and own ~= require "lib.rules")
+  own.first = 7
+  assert(type(require("shipped.lib.rules").first) == "function")
+  assert(type(require("lib.rules").first) == "function")
+  fails(function() require "shipped.no_such" end, "there is no module 'shipped.no_such'")
+end
+
 tests["require finds modules of the host and scripts, and nothing else"] = function()
   assert(require "paraph.json" == require "paraph.json")
   assert(type(require("cjson").encode) == "function")
