@@ -167,8 +167,9 @@ static void accept_candidate(void) {
     look_again();
 }
 
-/* What has loaded passes here before it serves: each check ends, now or in a later turn of the
- * loop, with accept_candidate(), or with refuse() and gen_drop(). */
+/* What has loaded passes here before it serves: a check ends, now or in a later turn of the loop,
+ * with accept_candidate(); or it refuses, drops the candidate, and looks again.  Nothing is looked
+ * at while there is a candidate. */
 static void check_candidate(void) {
     accept_candidate();
 }
@@ -191,7 +192,7 @@ static void decide(const struct look *l) {
 
     if (l->tree != NULL && !l->asked && is_live(l->tree)) {
         gen_refuse(NULL);
-        LOG(LOG_INFO, NULL, "nothing to reload any more, the scripts there are those that serve",
+        LOG(LOG_INFO, NULL, "reload no longer refused, the scripts there are those that serve",
             LOG_I("generation", gen_number(gen_live())));
     } else if (l->tree != NULL && load(l->tree, &e)) {
         check_candidate();
