@@ -491,6 +491,10 @@ unsigned gen_number(const struct gen *g) {
     return g->number;
 }
 
+size_t gen_bytes(const struct gen *g) {
+    return g->bytes;
+}
+
 void gen_hold(struct gen *g) {
     g->holders++;
 }

@@ -66,6 +66,7 @@ lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
 struct tree *gen_tree(const struct gen *g); /* the generation's own reference */
 unsigned gen_number(const struct gen *g);   /* 1, 2, 3 … */
+size_t gen_bytes(const struct gen *g);      /* memory of its state */
 const struct gen_route *gen_routes(const struct gen *g, size_t *n);
 const struct gen_job *gen_jobs(const struct gen *g, size_t *n);
 

@@ -206,6 +206,7 @@ static int compare(const void *a, const void *b) {
 static int add_digest(struct tree *t, struct err *e) {
     unsigned char hash[CRYPTO_SHA256_LEN];
     struct buf b;
+    bool failed;
 
     buf_init(&b, BYTES_MAX);
     for (size_t i = 0; i < t->n; i++) {
@@ -217,17 +218,16 @@ static int add_digest(struct tree *t, struct err *e) {
         buf_add(&b, hash, sizeof(hash));
     }
     crypto_sha256_hex(t->digest, b.data, b.len);
-    if (buf_failed(&b))
-        err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
+    failed = buf_failed(&b);
     buf_free(&b);
-    return t->digest[0] != '\0' ? 0 : -1;
+    return failed ? err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts") : 0;
 }
 
 static struct tree *tree_new(struct err *e) {
     struct tree *t = calloc(1, sizeof(*t));
 
     if (t != NULL) {
-        atomic_init(&t->refs, 1);
+        t->refs = 1;
         t->files = calloc(FILES_MAX, sizeof(*t->files));
         t->dirs = calloc(DIRS_MAX, sizeof(*t->dirs));
         if (t->files != NULL && t->dirs != NULL)
