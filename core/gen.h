@@ -37,6 +37,7 @@ struct gen_job {
 };
 
 struct gen;
+struct scratch;
 
 /* Build a generation from the directories that env names: run routes.lua and jobs.lua, check
  * every route and job, load access.lua, compile every template.  NULL and a sentence with file and
@@ -46,7 +47,11 @@ struct gen *gen_load(struct err *e);
 /* A generation without routes, for tests and the prompt: bindings, sandbox, scripts to require. */
 struct gen *gen_load_bare(struct err *e);
 
-/* Close a generation that was never swapped in and has no tasks. */
+/* The same in place of the world: what its scripts store, send, fetch and wait for ends in a
+ * scratch of its own (scratch.h), which is freed with it. */
+struct gen *gen_load_scratch(struct err *e);
+
+/* Close a generation that was never swapped in, at the latest when its last task ends. */
 void gen_drop(struct gen *g);
 
 struct gen *gen_live(void);
@@ -55,8 +60,21 @@ void gen_swap(struct gen *g); /* NULL: retire the live one */
 lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
 unsigned gen_number(const struct gen *g); /* 1, 2, 3 … */
+unsigned gen_tasks(const struct gen *g);  /* alive */
+
+/* What stands in for the world of these scripts; NULL: nothing does. */
+struct scratch *gen_scratch(lua_State *L);
+
+/* What these scripts take for now, in microseconds since 1970. */
+int64_t gen_now_us(lua_State *L);
+
+/* Load routes.lua and access.lua into a generation that was made without.  Raises. */
+void gen_need_routes(lua_State *L);
 const struct gen_route *gen_routes(const struct gen *g, size_t *n);
 const struct gen_job *gen_jobs(const struct gen *g, size_t *n);
+
+/* The role, one bit of enum gen_access, with that name; 0 if there is none. */
+unsigned gen_role(const char *word);
 
 /* The roles, bits of enum gen_access, that access.lua gives an identity.  -1 if the script fails,
  * with the reason and its chain of calls in `why`. */

@@ -18,7 +18,11 @@ static const char usage[] =
     "usage: paraph [serve]        run the HTTP service\n"
     "       paraph check [--live] validate settings, scripts and templates; with --live also do\n"
     "                             what a send needs, step by step, with the remedy for each failure\n"
-    "       paraph test [DIR]     run the tests (*_test.lua) of a scripts directory\n"
+    "       paraph test [--real] [--verbose] [DIR]\n"
+    "                             run the tests (*_test.lua) of a scripts directory, with a clock,\n"
+    "                             a store and a mailbox of their own; with --real on a SQLite store\n"
+    "                             and an outbox in a temporary directory, in real time; with\n"
+    "                             --verbose show the chain of calls of each failure\n"
     "       paraph --help | --version\n"
     "\n"
     "Configuration is by environment variables; without any, paraph serves on\n"
@@ -46,23 +50,42 @@ static int wrong_usage(const char *what, const char *word) {
 }
 
 /* paraph serve */
-static int run_serve(const char *argument) {
-    (void)argument;
+static int run_serve(int n, char **arguments) {
+    (void)n;
+    (void)arguments;
     return load_env() != 0 ? EXIT_USAGE : serve();
 }
 
 /* paraph check [--live] */
-static int run_check(const char *argument) {
-    if (argument != NULL && strcmp(argument, "--live") != 0)
-        return wrong_usage("check has no option", argument);
-    return load_env() != 0 ? EXIT_USAGE : check_run(argument != NULL);
+static int run_check(int n, char **arguments) {
+    if (n > 0 && strcmp(arguments[0], "--live") != 0)
+        return wrong_usage("check has no option", arguments[0]);
+    return load_env() != 0 ? EXIT_USAGE : check_run(n > 0);
+}
+
+/* paraph test [--real] [--verbose] [DIR] */
+static int run_test(int n, char **arguments) {
+    struct test_options options = {0};
+
+    for (int i = 0; i < n; i++)
+        if (strcmp(arguments[i], "--real") == 0)
+            options.real = true;
+        else if (strcmp(arguments[i], "--verbose") == 0)
+            options.verbose = true;
+        else if (arguments[i][0] == '-')
+            return wrong_usage("test has no option", arguments[i]);
+        else if (options.dir != NULL)
+            return wrong_usage("one directory too many:", arguments[i]);
+        else
+            options.dir = arguments[i];
+    return test(&options);
 }
 
 static const struct {
     const char *name;
-    int (*run)(const char *argument); /* NULL: none given */
-    int arguments;                    /* how many it may have */
-} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 1}, {"test", test_run, 1}};
+    int (*run)(int n, char **arguments);
+    int arguments; /* how many it may have */
+} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 1}, {"test", run_test, 3}};
 
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "serve";
@@ -81,7 +104,7 @@ int main(int argc, char **argv) {
         if (strcmp(commands[i].name, name) == 0) {
             if (argc > 2 + commands[i].arguments)
                 return wrong_usage("one argument too many:", argv[2 + commands[i].arguments]);
-            return commands[i].run(argc > 2 ? argv[2] : NULL);
+            return commands[i].run(argc > 2 ? argc - 2 : 0, argv + 2);
         }
     return wrong_usage("there is no command", name);
 }

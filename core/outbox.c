@@ -294,8 +294,7 @@ static bool is_test_domain(const char *domain) {
     return strcasecmp(dot != NULL ? dot + 1 : domain, "test") == 0;
 }
 
-/* The refusal that one of the recipients rehearses, if any. */
-static int rehearse_refusal(const struct mail_request *rq, struct err *e) {
+int outbox_rehearse(const struct mail_request *rq, struct err *e) {
     for (size_t i = 0; i < rq->nrecipients; i++) {
         const char *spec = rq->recipients[i], *at = strrchr(spec, '@');
         size_t n = at == NULL ? 0 : (size_t)(at - spec);
@@ -393,7 +392,7 @@ static struct outbox_call *work_start(const struct mail_request *rq, mail_done_f
                                       struct err *e) {
     struct outbox_call *c;
 
-    if (rehearse_refusal(rq, e) != 0)
+    if (outbox_rehearse(rq, e) != 0)
         return NULL;
     if (works >= OUTBOX_WORKS_MAX) {
         err_set(e, ERR_OVERLOADED, "too many messages wait for the disk of the outbox");
@@ -416,8 +415,7 @@ static int copy(char **to, const char *s, struct err *e) {
     return 0;
 }
 
-/* There is no mailbox to look into: the request's own words are taken for true. */
-static int answer(const struct mail_request *rq, struct mail_reply *reply) {
+int outbox_answer(const struct mail_request *rq, struct mail_reply *reply) {
     switch (rq->verb) {
     case MAIL_SIGNATURE:
         return copy(&reply->signature, env.local_signature, &reply->err);
@@ -437,7 +435,7 @@ static struct mail_call *outbox_start(const struct mail_request *rq, mail_done_f
     struct outbox_call *c;
 
     if (rq->verb == MAIL_SIGNATURE || rq->verb == MAIL_REPLY || rq->verb == MAIL_PROFILE)
-        answer(rq, &reply);
+        outbox_answer(rq, &reply);
     else if ((c = work_start(rq, done, arg, &reply.err)) != NULL)
         return &c->call;
     done(&reply, arg);

@@ -25,4 +25,11 @@
 
 extern const struct mail_backend outbox_backend;
 
+/* The refusal that one of the recipients rehearses: -1, or 0 if none does. */
+int outbox_rehearse(const struct mail_request *rq, struct err *e);
+
+/* SIGNATURE, REPLY, PROFILE.  There is no mailbox to look into: the request's own words are taken
+ * for true. */
+int outbox_answer(const struct mail_request *rq, struct mail_reply *reply);
+
 #endif

@@ -1,0 +1,205 @@
+#include "scratch_mail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "buf.h"
+#include "outbox.h"
+
+#define SIGNATURE "<b>Ann Example</b><br>Example Ltd."
+
+static int out_of_memory(struct err *e) {
+    return err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+}
+
+static void copy_text(char *to, size_t size, const char *text) {
+    snprintf(to, size, "%s", text != NULL ? text : "");
+}
+
+/* --- letters --------------------------------------------------------------------------------- */
+
+static void letter_free(struct scratch_letter *l) {
+    blob_unref(l->message);
+    free(l->recipients);
+    free(l);
+}
+
+static void append(struct scratch_mailbox *m, struct scratch_letter *l) {
+    l->next = NULL;
+    *m->end = l;
+    m->end = &l->next;
+}
+
+static void take_out(struct scratch_mailbox *m, struct scratch_letter *l) {
+    struct scratch_letter **at = &m->first;
+
+    while (*at != l)
+        at = &(*at)->next;
+    if ((*at = l->next) == NULL)
+        m->end = at;
+}
+
+static char *join_recipients(const struct mail_request *rq) {
+    struct buf lines;
+    char *text;
+
+    buf_init(&lines, MIB);
+    for (size_t i = 0; i < rq->nrecipients; i++) {
+        buf_adds(&lines, rq->recipients[i]);
+        buf_addc(&lines, '\n');
+    }
+    text = buf_take(&lines, NULL);
+    buf_free(&lines);
+    return text;
+}
+
+static struct scratch_letter *letter_new(struct scratch_mailbox *m, const struct mail_request *rq,
+                                         const char *kind, struct err *e) {
+    struct scratch_letter *l = calloc(1, sizeof(*l));
+
+    if (l == NULL || (l->recipients = join_recipients(rq)) == NULL) {
+        free(l);
+        out_of_memory(e);
+        return NULL;
+    }
+    snprintf(l->id, sizeof(l->id), "%s-%u", kind, ++m->ids);
+    copy_text(l->key, sizeof(l->key), rq->key);
+    copy_text(l->mailbox, sizeof(l->mailbox), rq->sender);
+    copy_text(l->thread_id, sizeof(l->thread_id), rq->thread_id != NULL ? rq->thread_id : l->id);
+    l->message = blob_ref(rq->message);
+    append(m, l);
+    return l;
+}
+
+static struct scratch_letter *find_draft(const struct scratch_mailbox *m,
+                                         const struct mail_request *rq) {
+    struct scratch_letter *l = m->first;
+
+    while (l != NULL && (l->sent || strcmp(l->id, rq->draft_id) != 0))
+        l = l->next;
+    return l;
+}
+
+void scratch_mailbox_init(struct scratch_mailbox *m) {
+    *m = (struct scratch_mailbox){.first = NULL, .end = &m->first};
+}
+
+void scratch_mailbox_clear(struct scratch_mailbox *m) {
+    struct scratch_letter *l;
+
+    while ((l = m->first) != NULL) {
+        m->first = l->next;
+        letter_free(l);
+    }
+    scratch_mailbox_init(m);
+}
+
+/* --- verbs ----------------------------------------------------------------------------------- */
+
+/* The id of the message that the draft of this id becomes. */
+static void name_message(char out[MAIL_ID_SIZE], const char *draft_id) {
+    const char *number = strrchr(draft_id, '-');
+
+    snprintf(out, MAIL_ID_SIZE, "message%s", number != NULL ? number : "");
+}
+
+static void report(const struct scratch_letter *l, struct mail_reply *reply) {
+    copy_text(reply->id, sizeof(reply->id), l->id);
+    copy_text(reply->thread_id, sizeof(reply->thread_id), l->thread_id);
+    copy_text(reply->mailbox, sizeof(reply->mailbox), l->mailbox);
+}
+
+static void add(struct scratch_mailbox *m, const struct mail_request *rq,
+                struct mail_reply *reply) {
+    bool sent = rq->verb == MAIL_SEND;
+    struct scratch_letter *l = letter_new(m, rq, sent ? "message" : "draft", &reply->err);
+
+    if (l == NULL)
+        return;
+    l->sent = sent;
+    report(l, reply);
+}
+
+static void send_draft(struct scratch_mailbox *m, const struct mail_request *rq,
+                       struct mail_reply *reply) {
+    struct scratch_letter *l = find_draft(m, rq);
+
+    if (l == NULL) {
+        err_set(&reply->err, ERR_NOT_FOUND, "there is no such draft in the mailbox");
+        return;
+    }
+    take_out(m, l);
+    l->sent = true;
+    name_message(l->id, rq->draft_id);
+    append(m, l);
+    report(l, reply);
+}
+
+static void look_for_draft(const struct scratch_mailbox *m, const struct mail_request *rq,
+                           struct mail_reply *reply) {
+    char id[MAIL_ID_SIZE];
+
+    reply->exists = find_draft(m, rq) != NULL;
+    if (reply->exists)
+        return;
+    reply->fate = MAIL_FATE_DELETED;
+    name_message(id, rq->draft_id);
+    for (const struct scratch_letter *l = m->first; l != NULL; l = l->next)
+        if (l->sent && strcmp(l->id, id) == 0) {
+            reply->fate = MAIL_FATE_SENT;
+            report(l, reply);
+        }
+}
+
+static void delete_draft(struct scratch_mailbox *m, const struct mail_request *rq,
+                         struct mail_reply *reply) {
+    struct scratch_letter *l = find_draft(m, rq);
+
+    if ((reply->exists = l != NULL)) {
+        take_out(m, l);
+        letter_free(l);
+    }
+}
+
+static void find_drafts(const struct scratch_mailbox *m, const struct mail_request *rq,
+                        struct mail_reply *reply) {
+    copy_text(reply->mailbox, sizeof(reply->mailbox), rq->sender);
+    for (const struct scratch_letter *l = m->first; l != NULL; l = l->next)
+        if (!l->sent && strcasecmp(l->key, rq->key) == 0 && reply->nfound < MAIL_FOUND_MAX)
+            copy_text(reply->found[reply->nfound++], MAIL_ID_SIZE, l->id);
+}
+
+static void answer_signature(struct mail_reply *reply) {
+    if ((reply->signature = strdup(SIGNATURE)) == NULL)
+        out_of_memory(&reply->err);
+}
+
+void scratch_mailbox_carry_out(struct scratch_mailbox *m, const struct mail_request *rq,
+                               struct mail_reply *reply) {
+    switch (rq->verb) {
+    case MAIL_SEND:
+    case MAIL_DRAFT_CREATE:
+        if (outbox_rehearse(rq, &reply->err) == 0)
+            add(m, rq, reply);
+        break;
+    case MAIL_DRAFT_SEND:
+        send_draft(m, rq, reply);
+        break;
+    case MAIL_DRAFT_GET:
+        look_for_draft(m, rq, reply);
+        break;
+    case MAIL_DRAFT_DELETE:
+        delete_draft(m, rq, reply);
+        break;
+    case MAIL_DRAFT_FIND:
+        find_drafts(m, rq, reply);
+        break;
+    case MAIL_SIGNATURE:
+        answer_signature(reply);
+        break;
+    default: /* MAIL_REPLY, MAIL_PROFILE */
+        outbox_answer(rq, reply);
+    }
+}
