@@ -453,7 +453,9 @@ struct gen *gen_load_scratch(struct err *e) {
 void gen_need_routes(lua_State *L) {
     static const lua_CFunction steps[] = {l_load_routes, l_load_access};
 
-    for (size_t i = 0; i < COUNT_OF(steps) && gen_of(L)->routes == NULL; i++) {
+    if (gen_of(L)->routes != NULL)
+        return;
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
         lua_pushcfunction(L, steps[i]);
         lua_call(L, 0, 0);
     }

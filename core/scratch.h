@@ -61,6 +61,7 @@ struct scratch_letter {
     struct scratch_letter *next; /* that came later */
     bool sent;                   /* else it is a draft */
     char id[MAIL_ID_SIZE];       /* of the message, or of the draft */
+    char draft_id[MAIL_ID_SIZE]; /* of what is or was a draft, or "" */
     char thread_id[MAIL_ID_SIZE];
     char key[MAIL_ID_SIZE];
     char mailbox[MAIL_ADDRESS_SIZE];

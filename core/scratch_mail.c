@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "buf.h"
+#include "crypto.h"
 #include "outbox.h"
 
 #define SIGNATURE "<b>Ann Example</b><br>Example Ltd."
@@ -55,8 +56,26 @@ static char *join_recipients(const struct mail_request *rq) {
     return text;
 }
 
-static struct scratch_letter *letter_new(struct scratch_mailbox *m, const struct mail_request *rq,
-                                         const char *kind, struct err *e) {
+/* Ids are like those of the outbox. */
+static int name_letter(struct scratch_letter *l, const struct mail_request *rq, struct err *e) {
+    char fresh[CRYPTO_UUID_SIZE], key[CRYPTO_UUID_SIZE];
+
+    crypto_uuid4(fresh);
+    copy_text(l->id, sizeof(l->id), fresh);
+    copy_text(l->key, sizeof(l->key), rq->key);
+    copy_text(l->thread_id, sizeof(l->thread_id), rq->thread_id != NULL ? rq->thread_id : fresh);
+    if (rq->verb == MAIL_SEND)
+        return 0;
+    if (outbox_key(key, rq->key, e) != 0)
+        return -1;
+    snprintf(l->id, sizeof(l->id), "%s.%s", key, fresh);
+    copy_text(l->draft_id, sizeof(l->draft_id), l->id);
+    if (rq->thread_id == NULL)
+        copy_text(l->thread_id, sizeof(l->thread_id), rq->key);
+    return 0;
+}
+
+static struct scratch_letter *letter_new(const struct mail_request *rq, struct err *e) {
     struct scratch_letter *l = calloc(1, sizeof(*l));
 
     if (l == NULL || (l->recipients = join_recipients(rq)) == NULL) {
@@ -64,13 +83,13 @@ static struct scratch_letter *letter_new(struct scratch_mailbox *m, const struct
         out_of_memory(e);
         return NULL;
     }
-    snprintf(l->id, sizeof(l->id), "%s-%u", kind, ++m->ids);
-    copy_text(l->key, sizeof(l->key), rq->key);
     copy_text(l->mailbox, sizeof(l->mailbox), rq->sender);
-    copy_text(l->thread_id, sizeof(l->thread_id), rq->thread_id != NULL ? rq->thread_id : l->id);
     l->message = blob_ref(rq->message);
-    append(m, l);
-    return l;
+    l->sent = rq->verb == MAIL_SEND;
+    if (name_letter(l, rq, e) == 0)
+        return l;
+    letter_free(l);
+    return NULL;
 }
 
 static struct scratch_letter *find_draft(const struct scratch_mailbox *m,
@@ -98,13 +117,6 @@ void scratch_mailbox_clear(struct scratch_mailbox *m) {
 
 /* --- verbs ----------------------------------------------------------------------------------- */
 
-/* The id of the message that the draft of this id becomes. */
-static void name_message(char out[MAIL_ID_SIZE], const char *draft_id) {
-    const char *number = strrchr(draft_id, '-');
-
-    snprintf(out, MAIL_ID_SIZE, "message%s", number != NULL ? number : "");
-}
-
 static void report(const struct scratch_letter *l, struct mail_reply *reply) {
     copy_text(reply->id, sizeof(reply->id), l->id);
     copy_text(reply->thread_id, sizeof(reply->thread_id), l->thread_id);
@@ -113,12 +125,11 @@ static void report(const struct scratch_letter *l, struct mail_reply *reply) {
 
 static void add(struct scratch_mailbox *m, const struct mail_request *rq,
                 struct mail_reply *reply) {
-    bool sent = rq->verb == MAIL_SEND;
-    struct scratch_letter *l = letter_new(m, rq, sent ? "message" : "draft", &reply->err);
+    struct scratch_letter *l = letter_new(rq, &reply->err);
 
     if (l == NULL)
         return;
-    l->sent = sent;
+    append(m, l);
     report(l, reply);
 }
 
@@ -132,22 +143,17 @@ static void send_draft(struct scratch_mailbox *m, const struct mail_request *rq,
     }
     take_out(m, l);
     l->sent = true;
-    name_message(l->id, rq->draft_id);
+    (void)outbox_draft_key(l->id, l->draft_id, NULL);
     append(m, l);
     report(l, reply);
 }
 
+/* Of what was taken away nothing is known, as in the outbox. */
 static void look_for_draft(const struct scratch_mailbox *m, const struct mail_request *rq,
                            struct mail_reply *reply) {
-    char id[MAIL_ID_SIZE];
-
     reply->exists = find_draft(m, rq) != NULL;
-    if (reply->exists)
-        return;
-    reply->fate = MAIL_FATE_DELETED;
-    name_message(id, rq->draft_id);
     for (const struct scratch_letter *l = m->first; l != NULL; l = l->next)
-        if (l->sent && strcmp(l->id, id) == 0) {
+        if (l->sent && strcmp(l->draft_id, rq->draft_id) == 0) {
             reply->fate = MAIL_FATE_SENT;
             report(l, reply);
         }
@@ -178,6 +184,10 @@ static void answer_signature(struct mail_reply *reply) {
 
 void scratch_mailbox_carry_out(struct scratch_mailbox *m, const struct mail_request *rq,
                                struct mail_reply *reply) {
+    char key[CRYPTO_UUID_SIZE];
+
+    if (rq->draft_id != NULL && outbox_draft_key(key, rq->draft_id, &reply->err) != 0)
+        return;
     switch (rq->verb) {
     case MAIL_SEND:
     case MAIL_DRAFT_CREATE:

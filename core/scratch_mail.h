@@ -8,7 +8,6 @@
 
 struct scratch_mailbox {
     struct scratch_letter *first, **end; /* where the next one is hung */
-    unsigned ids;                        /* given so far */
 };
 
 void scratch_mailbox_init(struct scratch_mailbox *m);

@@ -153,19 +153,23 @@ static int with_services(const struct test_options *options) {
     return status;
 }
 
-/* The tests must not depend on, nor touch, what the environment is set up for. */
+static void set_variable(const char *name, const char *value) {
+    if (value != NULL)
+        setenv(name, value, 1);
+}
+
+/* The tests must not depend on, nor touch, what the environment is set up for, but for the scripts
+ * and templates themselves. */
 static int load_env(const char *dir, const char *data) {
+    const char *scripts = dir != NULL ? dir : getenv("SCRIPTS_DIR");
+    const char *templates = getenv("TEMPLATES_DIR");
     struct buf faults;
     int status;
 
-    setenv("BACKEND", "local", 1);
-    setenv("DATA_DIR", data, 1);
-    setenv("HOST", "127.0.0.1", 1);
-    if (dir != NULL)
-        setenv("SCRIPTS_DIR", dir, 1);
-    unsetenv("K_SERVICE");
-    unsetenv("AUTH");
-    unsetenv("NO_SEND");
+    clearenv();
+    set_variable("SCRIPTS_DIR", scripts);
+    set_variable("TEMPLATES_DIR", templates);
+    set_variable("DATA_DIR", data);
     buf_init(&faults, 64 * KIB);
     status = env_load(&faults);
     if (status != 0)
@@ -205,5 +209,5 @@ int test(const struct test_options *options) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (options->real)
         return test_for_real(options);
-    return load_env(options->dir, "/nonexistent") != 0 ? 2 : with_services(options);
+    return load_env(options->dir, NULL) != 0 ? 2 : with_services(options);
 }

@@ -28,6 +28,14 @@ local function decode_words(text)
   end))
 end
 
+local function file_name(disposition)
+  local encoded = disposition:match("filename%*=[Uu][Tt][Ff]%-8''([^;%s]*)")
+  if encoded then
+    return (encoded:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  end
+  return disposition:match('filename="([^"]*)"') or disposition:match("filename=([^;%s]+)")
+end
+
 local function read_headers(text)
   local headers = {}
   for line in (text:gsub("\r\n([ \t])", "%1") .. "\r\n"):gmatch("(.-)\r\n") do
@@ -54,15 +62,18 @@ local function read_part(text, parts)
   if not head then head, body = "", text:gsub("^\r\n", "") end
   local headers = read_headers(head)
   local content_type = headers["content-type"] or "text/plain"
-  local boundary = content_type:match('boundary="([^"]+)"') or content_type:match("boundary=([^;%s]+)")
+  local boundary = content_type:match('boundary="([^"]+)"')
+    or content_type:match("boundary=([^;%s]+)")
   if boundary then
     each_part(body, boundary, function(part) read_part(part, parts) end)
     return headers
   end
   local decode = decoders[(headers["content-transfer-encoding"] or ""):lower()]
+  local disposition = headers["content-disposition"]
   parts[#parts + 1] = {
     type = content_type:match("^[^;%s]+"):lower(),
-    filename = (headers["content-disposition"] or ""):match('filename="([^"]*)"'),
+    attached = disposition ~= nil,
+    filename = disposition and file_name(disposition),
     body = decode and decode(body) or body,
   }
   return headers
@@ -71,7 +82,7 @@ end
 --- The body of the first part of this type that is no attachment, with the line ends of Lua.
 local function body_of(parts, content_type)
   for _, part in ipairs(parts) do
-    if part.type == content_type and not part.filename then
+    if part.type == content_type and not part.attached then
       return (part.body:gsub("\r\n", "\n"))
     end
   end

@@ -267,7 +267,8 @@ local function answer(request)
   if not world or not world.fetch then
     return nil, {
       code = "fetch_error", status = 502, sent = false,
-      message = ("no test says what %s answers: set world.fetch"):format(request.url),
+      message = ("no test says what %s answers: set world.fetch"):format(
+        request.url:gsub("^(%a+://)[^/?#]*@", "%1"):match("^%a+://[^/?#]+")),
     }
   end
   local reply, err = world.fetch(request)
