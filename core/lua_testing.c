@@ -100,27 +100,27 @@ static int l_advance(lua_State *L) {
 /* The number of a verb by the name of its function; SCRATCH_ANY_VERB for nil. */
 static int check_verb(lua_State *L, int idx, enum scratch_part part) {
     static const struct {
-        enum scratch_part part;
         const char *name;
+        enum scratch_part part;
         int verb;
     } verbs[] = {
-        {SCRATCH_STORE, "get", STORE_GET},
-        {SCRATCH_STORE, "create", STORE_CREATE},
-        {SCRATCH_STORE, "update", STORE_UPDATE},
-        {SCRATCH_STORE, "claim", STORE_UPDATE},
-        {SCRATCH_STORE, "delete", STORE_DELETE},
-        {SCRATCH_STORE, "query", STORE_QUERY},
-        {SCRATCH_STORE, "increment", STORE_INCREMENT},
-        {SCRATCH_STORE, "parts", STORE_PARTS},
-        {SCRATCH_MAIL, "send", MAIL_SEND},
-        {SCRATCH_MAIL, "signature", MAIL_SIGNATURE},
-        {SCRATCH_MAIL, "reply_headers", MAIL_REPLY},
-        {SCRATCH_MAIL, "profile", MAIL_PROFILE},
-        {SCRATCH_MAIL, "draft_create", MAIL_DRAFT_CREATE},
-        {SCRATCH_MAIL, "draft_send", MAIL_DRAFT_SEND},
-        {SCRATCH_MAIL, "draft_exists", MAIL_DRAFT_GET},
-        {SCRATCH_MAIL, "draft_delete", MAIL_DRAFT_DELETE},
-        {SCRATCH_MAIL, "drafts_of", MAIL_DRAFT_FIND},
+        {"get", SCRATCH_STORE, STORE_GET},
+        {"create", SCRATCH_STORE, STORE_CREATE},
+        {"update", SCRATCH_STORE, STORE_UPDATE},
+        {"claim", SCRATCH_STORE, STORE_UPDATE},
+        {"delete", SCRATCH_STORE, STORE_DELETE},
+        {"query", SCRATCH_STORE, STORE_QUERY},
+        {"increment", SCRATCH_STORE, STORE_INCREMENT},
+        {"parts", SCRATCH_STORE, STORE_PARTS},
+        {"send", SCRATCH_MAIL, MAIL_SEND},
+        {"signature", SCRATCH_MAIL, MAIL_SIGNATURE},
+        {"reply_headers", SCRATCH_MAIL, MAIL_REPLY},
+        {"profile", SCRATCH_MAIL, MAIL_PROFILE},
+        {"draft_create", SCRATCH_MAIL, MAIL_DRAFT_CREATE},
+        {"draft_send", SCRATCH_MAIL, MAIL_DRAFT_SEND},
+        {"draft_exists", SCRATCH_MAIL, MAIL_DRAFT_GET},
+        {"draft_delete", SCRATCH_MAIL, MAIL_DRAFT_DELETE},
+        {"drafts_of", SCRATCH_MAIL, MAIL_DRAFT_FIND},
     };
 
     if (lua_isnoneornil(L, idx))

@@ -92,11 +92,10 @@ static struct scratch_letter *letter_new(const struct mail_request *rq, struct e
     return NULL;
 }
 
-static struct scratch_letter *find_draft(const struct scratch_mailbox *m,
-                                         const struct mail_request *rq) {
+static struct scratch_letter *find_draft(const struct scratch_mailbox *m, const char *id) {
     struct scratch_letter *l = m->first;
 
-    while (l != NULL && (l->sent || strcmp(l->id, rq->draft_id) != 0))
+    while (l != NULL && (l->sent || strcmp(l->id, id) != 0))
         l = l->next;
     return l;
 }
@@ -133,10 +132,8 @@ static void add(struct scratch_mailbox *m, const struct mail_request *rq,
     report(l, reply);
 }
 
-static void send_draft(struct scratch_mailbox *m, const struct mail_request *rq,
+static void send_draft(struct scratch_mailbox *m, struct scratch_letter *l,
                        struct mail_reply *reply) {
-    struct scratch_letter *l = find_draft(m, rq);
-
     if (l == NULL) {
         err_set(&reply->err, ERR_NOT_FOUND, "there is no such draft in the mailbox");
         return;
@@ -148,22 +145,32 @@ static void send_draft(struct scratch_mailbox *m, const struct mail_request *rq,
     report(l, reply);
 }
 
-/* Of what was taken away nothing is known, as in the outbox. */
-static void look_for_draft(const struct scratch_mailbox *m, const struct mail_request *rq,
-                           struct mail_reply *reply) {
-    reply->exists = find_draft(m, rq) != NULL;
+/* What became of a draft.  Of one that was taken away nothing is known, as in the outbox. */
+static void look_for_sent(const struct scratch_mailbox *m, const char *draft_id,
+                          struct mail_reply *reply) {
     for (const struct scratch_letter *l = m->first; l != NULL; l = l->next)
-        if (l->sent && strcmp(l->draft_id, rq->draft_id) == 0) {
+        if (l->sent && strcmp(l->draft_id, draft_id) == 0) {
             reply->fate = MAIL_FATE_SENT;
             report(l, reply);
         }
 }
 
-static void delete_draft(struct scratch_mailbox *m, const struct mail_request *rq,
-                         struct mail_reply *reply) {
-    struct scratch_letter *l = find_draft(m, rq);
+/* DRAFT_SEND, _GET, _DELETE */
+static void treat_draft(struct scratch_mailbox *m, const struct mail_request *rq, const char *id,
+                        struct mail_reply *reply) {
+    struct scratch_letter *l = find_draft(m, id);
+    char key[CRYPTO_UUID_SIZE];
 
-    if ((reply->exists = l != NULL)) {
+    if (outbox_draft_key(key, id, &reply->err) != 0)
+        return;
+    if (rq->verb == MAIL_DRAFT_SEND) {
+        send_draft(m, l, reply);
+        return;
+    }
+    reply->exists = l != NULL;
+    if (rq->verb == MAIL_DRAFT_GET) {
+        look_for_sent(m, id, reply);
+    } else if (l != NULL) {
         take_out(m, l);
         letter_free(l);
     }
@@ -184,24 +191,15 @@ static void answer_signature(struct mail_reply *reply) {
 
 void scratch_mailbox_carry_out(struct scratch_mailbox *m, const struct mail_request *rq,
                                struct mail_reply *reply) {
-    char key[CRYPTO_UUID_SIZE];
-
-    if (rq->draft_id != NULL && outbox_draft_key(key, rq->draft_id, &reply->err) != 0)
+    if (rq->draft_id != NULL) {
+        treat_draft(m, rq, rq->draft_id, reply);
         return;
+    }
     switch (rq->verb) {
     case MAIL_SEND:
     case MAIL_DRAFT_CREATE:
         if (outbox_rehearse(rq, &reply->err) == 0)
             add(m, rq, reply);
-        break;
-    case MAIL_DRAFT_SEND:
-        send_draft(m, rq, reply);
-        break;
-    case MAIL_DRAFT_GET:
-        look_for_draft(m, rq, reply);
-        break;
-    case MAIL_DRAFT_DELETE:
-        delete_draft(m, rq, reply);
         break;
     case MAIL_DRAFT_FIND:
         find_drafts(m, rq, reply);

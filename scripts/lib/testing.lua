@@ -77,8 +77,8 @@ local collections = { drafts = config.draft_collection, pixels = config.pixel_co
 
 ---@class world
 ---@field sent letter_sent[]     what has left, the first first
----@field fetch? fun(request: paraph.fetch_request): table  answers paraph.fetch: { status, headers?,
----                              body? }, or nil and an error
+---@field fetch? fun(request: paraph.fetch_request): table?, paraph.err?  answers paraph.fetch with
+---                              { status, headers?, body? }, or nil and an error
 local World = {}
 
 local world -- the one of the test under way
@@ -96,7 +96,7 @@ local function letters(sent)
   return list
 end
 
-local function lookup(self, name)
+local function lookup(_, name)
   if name == "sent" then return letters(true) end
   return World[name]
 end

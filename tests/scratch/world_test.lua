@@ -233,7 +233,8 @@ tests["what others answer"] = {
       return {}
     end }
     local reply = assert(fetch { url = "https://crm.example.com/" })
-    expect.equal({ reply.status, #reply.body, world.now() }, { 200, 0, "2026-03-02T09:00:02.000000Z" })
+    expect.equal({ reply.status, #reply.body }, { 200, 0 })
+    expect.equal(world.now(), "2026-03-02T09:00:02.000000Z")
   end,
 
   ["may be an error"] = function()
