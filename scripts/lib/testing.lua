@@ -126,7 +126,8 @@ function testing.world(options)
       error(("a world has no option '%s'"):format(name), 2)
     end
   end
-  testing.begin()
+  testing.refresh()
+  restore_config()
   if options.now then testing.set_now(options.now) end
   set_config(options.config or {})
   world = setmetatable({ fetch = options.fetch }, { __index = lookup })
