@@ -414,7 +414,7 @@ static struct gen *load(const lua_CFunction *steps, size_t n, struct scratch *sc
         return NULL;
     }
     g->scratch = scratch;
-    g->number = ++numbers;
+    g->number = scratch != NULL ? numbers : ++numbers;
     for (size_t i = 0; i < n; i++) {
         lua_pushcfunction(g->L, steps[i]);
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
@@ -423,7 +423,7 @@ static struct gen *load(const lua_CFunction *steps, size_t n, struct scratch *sc
     return g;
 fail:
     err_set(e, ERR_POLICY_ERROR, "%s", lua_tostring(g->L, -1));
-    numbers--;
+    numbers -= scratch == NULL;
     gen_close(g);
     return NULL;
 }
@@ -502,7 +502,9 @@ unsigned gen_tasks(const struct gen *g) {
 }
 
 struct scratch *gen_scratch(lua_State *L) {
-    return gen_of(L)->scratch;
+    const struct gen *g = gen_of(L);
+
+    return g != NULL ? g->scratch : NULL;
 }
 
 int64_t gen_now_us(lua_State *L) {

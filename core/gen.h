@@ -59,10 +59,10 @@ void gen_swap(struct gen *g); /* NULL: retire the live one */
 
 lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
-unsigned gen_number(const struct gen *g); /* 1, 2, 3 … */
+unsigned gen_number(const struct gen *g); /* 1, 2, 3 …; a scratch does not count */
 unsigned gen_tasks(const struct gen *g);  /* alive */
 
-/* What stands in for the world of these scripts; NULL: nothing does. */
+/* What stands in for the world of these scripts; NULL: nothing does, or L is of no generation. */
 struct scratch *gen_scratch(lua_State *L);
 
 /* What these scripts take for now, in microseconds since 1970. */

@@ -209,7 +209,7 @@ static int take_roles(struct request *q, struct err *e) {
 
 static int admit(struct request *q, struct err *e) {
     if ((q->path = request_path(q->http->target, e)) == NULL ||
-        request_route(gen_live(), q->http->method, q->path, &q->match, e) != 0)
+        request_route(gen_live(), env.role, q->http->method, q->path, &q->match, e) != 0)
         return -1;
     if (q->match.route->access == 0)
         return 0;

@@ -97,6 +97,11 @@ static int l_advance(lua_State *L) {
     return 0;
 }
 
+static int l_set_no_send(lua_State *L) {
+    scratch_set_no_send(check_scratch(L), lua_toboolean(L, 1));
+    return 0;
+}
+
 /* The number of a verb by the name of its function; SCRATCH_ANY_VERB for nil. */
 static int check_verb(lua_State *L, int idx, enum scratch_part part) {
     static const struct {
@@ -315,7 +320,7 @@ static int take_roles(lua_State *L, int caller, struct serving *v, struct err *e
 static int admit(lua_State *L, struct serving *v, const char *method, const char *target,
                  struct err *e) {
     if ((v->path = request_path(target, e)) == NULL ||
-        request_route(gen_of(L), method, v->path, &v->match, e) != 0)
+        request_route(gen_of(L), ENV_ALL, method, v->path, &v->match, e) != 0)
         return -1;
     if (v->match.route->access == 0)
         return 0;
@@ -389,17 +394,10 @@ static int l_serve(lua_State *L) {
 
 void lua_testing_load(lua_State *L, const char *root) {
     static const luaL_Reg functions[] = {
-        {"advance", l_advance},
-        {"answers", l_answers},
-        {"blob", l_blob},
-        {"fail_next", l_fail_next},
-        {"is_scratch", l_is_scratch},
-        {"letters", l_letters},
-        {"read_file", l_read_file},
-        {"refresh", l_refresh},
-        {"serve", l_serve},
-        {"set_now", l_set_now},
-        {NULL, NULL},
+        {"advance", l_advance},         {"answers", l_answers},       {"blob", l_blob},
+        {"fail_next", l_fail_next},     {"is_scratch", l_is_scratch}, {"letters", l_letters},
+        {"read_file", l_read_file},     {"refresh", l_refresh},       {"serve", l_serve},
+        {"set_no_send", l_set_no_send}, {"set_now", l_set_now},       {NULL, NULL},
     };
 
     if (root != NULL) {

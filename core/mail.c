@@ -111,9 +111,11 @@ bool mail_acts(enum mail_verb verb) {
 }
 
 static int check(const struct mail_request *rq, struct err *e) {
+    bool no_send = rq->scratch != NULL ? scratch_no_send(rq->scratch) : env.no_send;
+
     if (!accepting && rq->scratch == NULL)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
-    if (mail_acts(rq->verb) && env.no_send)
+    if (mail_acts(rq->verb) && no_send)
         return err_set(
             e, ERR_NO_SEND,
             "nothing is sent while NO_SEND is set: unset it and restart to let mail out");

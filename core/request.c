@@ -4,7 +4,6 @@
 
 #include "buf.h"
 #include "encode.h"
-#include "env.h"
 
 char *request_path(const char *target, struct err *e) {
     size_t n = strcspn(target, "?");
@@ -35,9 +34,9 @@ fail:
     return NULL;
 }
 
-int request_route(const struct gen *g, const char *method, const char *path, struct route_match *m,
-                  struct err *e) {
-    route_find(g, env.role, method, path, m);
+int request_route(const struct gen *g, enum env_role role, const char *method, const char *path,
+                  struct route_match *m, struct err *e) {
+    route_find(g, role, method, path, m);
     if (m->route != NULL)
         return 0;
     if (m->allow[0] != '\0')

@@ -18,9 +18,9 @@
  * or out of memory. */
 char *request_path(const char *target, struct err *e);
 
-/* The route of this ROLE; -1: ERR_NOT_FOUND, or ERR_METHOD_NOT_ALLOWED with what m->allow lists. */
-int request_route(const struct gen *g, const char *method, const char *path, struct route_match *m,
-                  struct err *e);
+/* The route of a ROLE; -1: ERR_NOT_FOUND, or ERR_METHOD_NOT_ALLOWED with what m->allow lists. */
+int request_route(const struct gen *g, enum env_role role, const char *method, const char *path,
+                  struct route_match *m, struct err *e);
 
 /* May he take the route?  -1: ERR_FORBIDDEN. */
 int request_access(const struct gen_route *route, const struct task_owner *owner, struct err *e);

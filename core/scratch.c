@@ -19,6 +19,7 @@ struct scratch {
     uint64_t elapsed_us;    /* since then */
     struct sqlite_docs *db; /* NULL: nobody has asked for anything yet */
     struct scratch_mailbox mailbox;
+    bool no_send;
     struct scratch_failure failures[2]; /* by part; code ERR_NONE: none is due */
     struct scratch_timer *timers;       /* the earliest first */
 };
@@ -27,6 +28,7 @@ static void clear(struct scratch *s) {
     sqlite_docs_close(s->db);
     s->db = NULL;
     scratch_mailbox_clear(&s->mailbox);
+    s->no_send = false;
     memset(s->failures, 0, sizeof(s->failures));
 }
 
@@ -112,6 +114,16 @@ bool scratch_wake(struct scratch *s) {
         s->elapsed_us = t->due_us;
     t->fn(t->arg); /* stops t */
     return true;
+}
+
+/* --- the brake ------------------------------------------------------------------------------- */
+
+void scratch_set_no_send(struct scratch *s, bool on) {
+    s->no_send = on;
+}
+
+bool scratch_no_send(const struct scratch *s) {
+    return s->no_send;
 }
 
 /* --- failures -------------------------------------------------------------------------------- */

@@ -39,6 +39,12 @@ void scratch_timer_stop(struct scratch_timer **tp); /* NULL-safe, sets *tp to NU
  * is no timer. */
 bool scratch_wake(struct scratch *s);
 
+/* --- the brake ------------------------------------------------------------------------------- */
+
+/* NO_SEND of this world, whatever that of the service is; off until it is set. */
+void scratch_set_no_send(struct scratch *s, bool on);
+bool scratch_no_send(const struct scratch *s);
+
 /* --- failures -------------------------------------------------------------------------------- */
 
 enum scratch_part { SCRATCH_STORE, SCRATCH_MAIL };

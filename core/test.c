@@ -73,11 +73,22 @@ static void on_end(unsigned passed, unsigned failed, void *arg) {
     loop_stop();
 }
 
+static struct gen *load(void *arg, struct err *e) {
+    const struct session *s = arg;
+
+    return s->options->real ? gen_load_bare(e) : gen_load_scratch(e);
+}
+
 static int run_files(const struct test_options *options, const struct test_files *files,
                      const char *root) {
     struct session s = {.options = options};
-    const struct test_plan plan = {
-        files, options->real ? gen_load_bare : gen_load_scratch, root, true, on_result, on_end, &s};
+    const struct test_plan plan = {.files = files,
+                                   .load = load,
+                                   .root = root,
+                                   .alone = true,
+                                   .on_result = on_result,
+                                   .on_end = on_end,
+                                   .arg = &s};
     uint64_t started = clock_monotonic_us();
     struct err e;
 

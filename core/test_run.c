@@ -176,7 +176,7 @@ static void open_file(struct test_run *r) {
     lua_State *L;
 
     forget(r);
-    if ((r->gen = r->plan.load(&e)) == NULL) {
+    if ((r->gen = r->plan.load(r->plan.arg, &e)) == NULL) {
         note_failure(r, e.message);
         report(r, NULL, 0);
         r->file++;

@@ -45,8 +45,8 @@ struct test_result {
 };
 
 struct test_plan {
-    const struct test_files *files; /* borrowed until the end */
-    struct gen *(*load)(struct err *e);
+    const struct test_files *files;                /* borrowed until the end */
+    struct gen *(*load)(void *arg, struct err *e); /* one for each file */
     const char *root; /* where testing.read_file() reads; NULL: nowhere */
     bool alone;       /* nothing else runs: operations left behind are the tests', and what they
                          print goes to the standard output */

@@ -113,6 +113,7 @@ local function set_config(changes)
     replaced[name] = replaced[name] or { value = config[name] }
     config[name] = value
   end
+  testing.set_no_send(config.no_send)
 end
 
 --- A fresh world: nothing is stored, nothing was sent. Each test begins with one, so that only who

@@ -21,6 +21,10 @@ function testing.is_scratch() end
 --- Empty store and mailbox, forget the failures, and set the clock to 2026-01-01T00:00:00Z.
 function testing.refresh() end
 
+--- NO_SEND of this world; off until it is set.
+---@param on boolean
+function testing.set_no_send(on) end
+
 ---@param now string   RFC 3339
 function testing.set_now(now) end
 

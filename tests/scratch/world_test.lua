@@ -266,6 +266,16 @@ tests["the configuration of a world"] = {
     expect.equal(config.tracking, true)
   end,
 
+  ["has a brake of its own"] = function()
+    local world = testing.world { config = { no_send = true } }
+    local held = post(world, { mode = "send" })
+    expect.equal({ held.json.mode, held.json.held }, { "draft", "no_send" })
+    local reply = world.request("POST", "/send-draft", { draft_id = held.json.draft_id },
+      { caller = REVIEWER })
+    expect.equal({ reply.status, reply.json.code, #world.sent }, { 503, "no_send", 0 })
+    expect.equal(post(testing.world(), { mode = "send" }).json.mode, "send")
+  end,
+
   ["an option that there is not"] = function()
     expect.raises("a world has no option 'clock'", testing.world, { clock = NOW })
   end,

@@ -133,11 +133,12 @@ static int l_leave(lua_State *L) {
 }
 
 /* A generation where require "unit" has both. */
-static struct gen *load(struct err *e) {
+static struct gen *load(void *arg, struct err *e) {
     static const luaL_Reg functions[] = {{"wait", l_wait}, {"leave", l_leave}, {NULL, NULL}};
     struct gen *g = gen_load_scratch(e);
     lua_State *L;
 
+    (void)arg;
     assert_non_null(g);
     L = gen_state(g);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, "paraph.loaded");
@@ -294,6 +295,8 @@ static int setup(void **state) {
                        .scripts_dir = overlay,
                        .shipped_scripts_dir = TESTS_DIR "/../scripts",
                        .shipped_templates_dir = TESTS_DIR "/../templates",
+                       .role = ENV_TRACKER, /* what this service is set to is no matter of tests */
+                       .no_send = true,
                        .request_timeout = 60};
     return mkdtemp(overlay) == NULL || loop_init() != 0;
 }
