@@ -396,6 +396,32 @@ static enum fetch_lane lane_of(const struct fetch *f, const struct fetch_request
                                                                              : FETCH_TLS;
 }
 
+/* A transfer that knows what to ask. */
+static struct fetch *create(const struct fetch_request *rq, struct err *e) {
+    struct fetch *f = calloc(1, sizeof(*f));
+
+    if (f == NULL || (f->easy = curl_easy_init()) == NULL) {
+        free(f);
+        err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+        return NULL;
+    }
+    fetch_head_init(&f->head);
+    buf_init(&f->body, rq->max_bytes > 0 ? rq->max_bytes : BODY_MAX);
+    if (set_url(f, rq->url, e) == 0 && set_method(f, rq, e) == 0 && set_headers(f, rq, e) == 0)
+        return f;
+    destroy(f);
+    return NULL;
+}
+
+int fetch_check(const struct fetch_request *rq, struct err *e) {
+    struct fetch *f = create(rq, e);
+
+    if (f == NULL)
+        return -1;
+    destroy(f);
+    return 0;
+}
+
 struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, void *arg,
                           struct err *e) {
     struct fetch *f;
@@ -404,18 +430,10 @@ struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, v
         err_set(e, ERR_SHUTTING_DOWN, "the process is shutting down");
         return NULL;
     }
-    f = calloc(1, sizeof(*f));
-    if (f == NULL || (f->easy = curl_easy_init()) == NULL) {
-        free(f);
-        err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    if ((f = create(rq, e)) == NULL)
         return NULL;
-    }
     f->done = done;
     f->arg = arg;
-    fetch_head_init(&f->head);
-    buf_init(&f->body, rq->max_bytes > 0 ? rq->max_bytes : BODY_MAX);
-    if (set_url(f, rq->url, e) != 0 || set_method(f, rq, e) != 0 || set_headers(f, rq, e) != 0)
-        goto fail;
     f->lane = lane_of(f, rq);
     if (set_options(f, rq->timeout_ms, e) != 0 ||
         (f->multi = fetch_multi_open(f->lane, on_end, e)) == NULL)

@@ -57,6 +57,10 @@ void fetch_fini(void);
  * header), ERR_SHUTTING_DOWN after fetch_fini(). */
 struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, void *arg,
                           struct err *e);
+
+/* Whether fetch_start() would find the request malformed: -1. */
+int fetch_check(const struct fetch_request *rq, struct err *e);
+
 void fetch_cancel(struct fetch **fp); /* NULL-safe, sets *fp to NULL */
 
 /* Transfers under way. */

@@ -13,6 +13,7 @@
 #include "env.h"
 #include "log.h"
 #include "sandbox.h"
+#include "scratch.h"
 #include "task.h"
 #include "tree.h"
 
@@ -22,6 +23,7 @@
 struct gen {
     lua_State *L;
     struct tree *tree;
+    struct scratch *scratch; /* NULL: the real world */
     unsigned number;
     unsigned holders;
     bool replaced;
@@ -99,14 +101,16 @@ static int route_error(lua_State *L, int i, const char *what) {
                       pattern != NULL ? pattern : "?", what);
 }
 
-/* The role whose word is at the top of the stack; 0 if it is none. */
-static unsigned role_bit(lua_State *L) {
-    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-
-    for (size_t r = 0; word != NULL && r < COUNT_OF(roles); r++)
+unsigned gen_role(const char *word) {
+    for (size_t r = 0; r < COUNT_OF(roles); r++)
         if (strcmp(word, roles[r].word) == 0)
             return roles[r].bit;
     return 0;
+}
+
+/* The role whose word is at the top of the stack; 0 if it is none. */
+static unsigned role_bit(lua_State *L) {
+    return lua_type(L, -1) == LUA_TSTRING ? gen_role(lua_tostring(L, -1)) : 0;
 }
 
 static unsigned access_bit(lua_State *L, int i) {
@@ -349,6 +353,7 @@ int gen_roles(struct gen *g, const char *method, const char *name, unsigned *bit
 
 static void gen_close(struct gen *g) {
     lua_close(g->L);
+    scratch_free(g->scratch);
     for (size_t i = 0; i < g->nroutes; i++) {
         free((void *)(uintptr_t)g->routes[i].method);
         free((void *)(uintptr_t)g->routes[i].pattern);
@@ -404,16 +409,20 @@ static int l_check_templates(lua_State *L) {
     return check_module(L, "lib.templates");
 }
 
-static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n, struct err *e) {
+/* The scratch, if any, is the generation's from here on. */
+static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
+                        struct scratch *scratch, struct err *e) {
     struct gen *g = calloc(1, sizeof(*g));
 
     if (g == NULL || (g->limit = TASK_SLICE_MEM, g->L = lua_newstate(gen_alloc, g)) == NULL) {
         free(g);
+        scratch_free(scratch);
         err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
         return NULL;
     }
     g->tree = tree_ref(tree);
-    g->number = ++numbers;
+    g->scratch = scratch;
+    g->number = scratch != NULL ? numbers : ++numbers;
     for (size_t i = 0; i < n; i++) {
         lua_pushcfunction(g->L, steps[i]);
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
@@ -424,7 +433,7 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
     return g;
 fail:
     err_set(e, ERR_POLICY_ERROR, "%s", lua_tostring(g->L, -1));
-    numbers--;
+    numbers -= scratch == NULL;
     gen_close(g);
     return NULL;
 }
@@ -433,17 +442,39 @@ struct gen *gen_load(struct tree *tree, struct err *e) {
     static const lua_CFunction steps[] = {l_boot,      l_check_hooks, l_load_routes,
                                           l_load_jobs, l_load_access, l_check_templates};
 
-    return load(tree, steps, COUNT_OF(steps), e);
+    return load(tree, steps, COUNT_OF(steps), NULL, e);
 }
 
-struct gen *gen_load_bare(struct tree *tree, struct err *e) {
-    static const lua_CFunction steps[] = {l_boot};
+static const lua_CFunction bare_steps[] = {l_boot};
 
-    return load(tree, steps, COUNT_OF(steps), e);
+struct gen *gen_load_bare(struct tree *tree, struct err *e) {
+    return load(tree, bare_steps, COUNT_OF(bare_steps), NULL, e);
+}
+
+struct gen *gen_load_scratch(struct tree *tree, struct err *e) {
+    struct scratch *scratch = scratch_new();
+
+    if (scratch != NULL)
+        return load(tree, bare_steps, COUNT_OF(bare_steps), scratch, e);
+    err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
+    return NULL;
+}
+
+void gen_need_routes(lua_State *L) {
+    static const lua_CFunction steps[] = {l_load_routes, l_load_access};
+
+    if (gen_of(L)->routes != NULL)
+        return;
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        lua_pushcfunction(L, steps[i]);
+        lua_call(L, 0, 0);
+    }
 }
 
 void gen_drop(struct gen *g) {
-    gen_close(g);
+    g->replaced = true;
+    if (g->holders == 0)
+        gen_close(g);
 }
 
 struct gen *gen_live(void) {
@@ -491,8 +522,20 @@ unsigned gen_number(const struct gen *g) {
     return g->number;
 }
 
-size_t gen_bytes(const struct gen *g) {
-    return g->bytes;
+unsigned gen_tasks(const struct gen *g) {
+    return g->holders;
+}
+
+struct scratch *gen_scratch(lua_State *L) {
+    const struct gen *g = gen_of(L);
+
+    return g != NULL ? g->scratch : NULL;
+}
+
+int64_t gen_now_us(lua_State *L) {
+    struct scratch *s = gen_scratch(L);
+
+    return s != NULL ? scratch_now_us(s) : clock_now_us();
 }
 
 void gen_hold(struct gen *g) {

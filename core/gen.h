@@ -38,6 +38,7 @@ struct gen_job {
 
 struct gen;
 struct tree;
+struct scratch;
 
 /* Build a generation from a tree: find every hook, run routes.lua and jobs.lua, check every route
  * and job, load access.lua, compile every template.  NULL and a sentence with file and line on
@@ -47,7 +48,11 @@ struct gen *gen_load(struct tree *tree, struct err *e);
 /* A generation without routes, for tests and the prompt: bindings, sandbox, scripts to require. */
 struct gen *gen_load_bare(struct tree *tree, struct err *e);
 
-/* Close a generation that was never swapped in and has no tasks. */
+/* The same in place of the world: what its scripts store, send, fetch and wait for ends in a
+ * scratch of its own (scratch.h), which is freed with it. */
+struct gen *gen_load_scratch(struct tree *tree, struct err *e);
+
+/* Close a generation that was never swapped in, at the latest when its last task ends. */
 void gen_drop(struct gen *g);
 
 struct gen *gen_live(void);
@@ -65,10 +70,23 @@ const struct gen_refusal *gen_refused(void);
 lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
 struct tree *gen_tree(const struct gen *g); /* the generation's own reference */
-unsigned gen_number(const struct gen *g);   /* 1, 2, 3 … */
 size_t gen_bytes(const struct gen *g);      /* memory of its state */
+unsigned gen_number(const struct gen *g);   /* 1, 2, 3 …; a scratch does not count */
+unsigned gen_tasks(const struct gen *g);    /* alive */
+
+/* What stands in for the world of these scripts; NULL: nothing does, or L is of no generation. */
+struct scratch *gen_scratch(lua_State *L);
+
+/* What these scripts take for now, in microseconds since 1970. */
+int64_t gen_now_us(lua_State *L);
+
+/* Load routes.lua and access.lua into a generation that was made without.  Raises. */
+void gen_need_routes(lua_State *L);
 const struct gen_route *gen_routes(const struct gen *g, size_t *n);
 const struct gen_job *gen_jobs(const struct gen *g, size_t *n);
+
+/* The role, one bit of enum gen_access, with that name; 0 if there is none. */
+unsigned gen_role(const char *word);
 
 /* The roles, bits of enum gen_access, that access.lua gives an identity.  -1 if the script fails,
  * with the reason and its chain of calls in `why`. */
@@ -88,7 +106,6 @@ void gen_allow_until(struct gen *g, size_t limit);
 size_t gen_limit(const struct gen *g);
 
 /* The bytes of its state, and by how many it has grown since it was loaded. */
-size_t gen_bytes(const struct gen *g);
 size_t gen_growth(const struct gen *g);
 
 #endif

@@ -16,6 +16,7 @@
 #include "loop.h"
 #include "lua_blob.h"
 #include "reply.h"
+#include "request.h"
 #include "route.h"
 #include "task.h"
 
@@ -126,66 +127,6 @@ static void push_header(const char *name, const char *value, void *arg) {
     lua_settop(L, headers);
 }
 
-/* What is not percent-encoded UTF-8 is given as it was sent, so that the handler refuses it by name
- * if it matters there; the pixel must be an image whatever is asked. */
-static void push_decoded(lua_State *L, const char *s, size_t n) {
-    struct buf b;
-
-    buf_init(&b, n);
-    if (encode_percent_decode(&b, s, n) == 0 && encode_utf8_error(b.data, b.len) == b.len)
-        lua_pushlstring(L, b.data, b.len);
-    else if (encode_utf8_error(s, n) == n)
-        lua_pushlstring(L, s, n);
-    else
-        lua_pushliteral(L, "\xEF\xBF\xBD"); /* U+FFFD */
-    buf_free(&b);
-}
-
-static void push_query(lua_State *L, const char *target) {
-    const char *s = strchr(target, '?'), *equals;
-    size_t n;
-
-    lua_newtable(L);
-    for (s = s != NULL ? s + 1 : ""; *s != '\0'; s += n + (s[n] == '&')) {
-        n = strcspn(s, "&");
-        if (n == 0)
-            continue;
-        equals = memchr(s, '=', n);
-        push_decoded(L, s, equals != NULL ? (size_t)(equals - s) : n);
-        push_decoded(L, equals != NULL ? equals + 1 : "",
-                     equals != NULL ? n - (size_t)(equals - s) - 1 : 0);
-        lua_rawset(L, -3);
-    }
-}
-
-static void push_params(lua_State *L, const struct route_match *m) {
-    lua_createtable(L, 0, (int)m->nparams);
-    for (size_t i = 0; i < m->nparams; i++) {
-        lua_pushlstring(L, m->params[i].name, m->params[i].name_len);
-        lua_pushlstring(L, m->params[i].value, m->params[i].len);
-        lua_rawset(L, -3);
-    }
-}
-
-static void push_caller(lua_State *L, const struct task_owner *owner) {
-    static const struct {
-        const char *word;
-        unsigned bit;
-    } roles[] = {
-        {"draft", GEN_DRAFT}, {"send", GEN_SEND}, {"review", GEN_REVIEW}, {"ops", GEN_OPS}};
-
-    lua_createtable(L, 0, 2);
-    lua_pushstring(L, owner->caller);
-    lua_setfield(L, -2, "name");
-    lua_createtable(L, 0, (int)COUNT_OF(roles));
-    for (size_t i = 0; i < COUNT_OF(roles); i++)
-        if (owner->roles & roles[i].bit) {
-            lua_pushboolean(L, true);
-            lua_setfield(L, -2, roles[i].word);
-        }
-    lua_setfield(L, -2, "roles");
-}
-
 /* Protected; leaves the handler and its argument. */
 static int l_push_request(lua_State *L) {
     struct request *q = lua_touserdata(L, 1);
@@ -201,12 +142,12 @@ static int l_push_request(lua_State *L) {
     lua_setfield(L, 2, "head");
     lua_pushstring(L, q->path);
     lua_setfield(L, 2, "path");
-    push_query(L, q->http->target);
+    request_push_query(L, q->http->target);
     lua_setfield(L, 2, "query");
     lua_createtable(L, 0, 8);
     http_each_header(q->http, push_header, L);
     lua_setfield(L, 2, "headers");
-    push_params(L, &q->match);
+    request_push_params(L, &q->match);
     lua_setfield(L, 2, "params");
     lua_blob_push(L, q->http->body);
     lua_setfield(L, 2, "body");
@@ -215,7 +156,7 @@ static int l_push_request(lua_State *L) {
     http_remote(q->http, remote, sizeof(remote));
     lua_pushstring(L, remote);
     lua_setfield(L, 2, "remote");
-    push_caller(L, &q->owner);
+    request_push_caller(L, &q->owner);
     lua_setfield(L, 2, "caller");
     return 2;
 }
@@ -255,33 +196,6 @@ static void take_id(struct request *q) {
         crypto_uuid4(q->id);
 }
 
-static int take_path(struct request *q, struct err *e) {
-    size_t n = strcspn(q->http->target, "?");
-    struct buf b;
-
-    buf_init(&b, n);
-    /* '+' is a plus sign in a path */
-    for (size_t i = 0, step; i < n; i += step) {
-        step = 1;
-        if (q->http->target[i] == '+')
-            buf_addc(&b, '+');
-        else if (q->http->target[i] != '%')
-            buf_addc(&b, q->http->target[i]);
-        else if (n - i < 3 || encode_percent_decode(&b, q->http->target + i, step = 3) != 0)
-            goto fail;
-    }
-    if (encode_utf8_error(b.data, b.len) != b.len || encode_control_at(b.data, b.len) != b.len)
-        goto fail;
-    q->path = buf_take(&b, NULL);
-    buf_free(&b);
-    if (q->path == NULL)
-        return err_set(e, ERR_OVERLOADED, "there is not enough memory for this request just now");
-    return 0;
-fail:
-    buf_free(&b);
-    return err_set(e, ERR_MALFORMED_REQUEST, "the path is not valid percent-encoded UTF-8");
-}
-
 /* AUTH=none, the only method so far: whoever reaches this is anonymous, and is what access.lua
  * makes of that. */
 static int take_roles(struct request *q, struct err *e) {
@@ -294,23 +208,13 @@ static int take_roles(struct request *q, struct err *e) {
 }
 
 static int admit(struct request *q, struct err *e) {
-    const struct gen_route *route;
-
-    if (take_path(q, e) != 0)
+    if ((q->path = request_path(q->http->target, e)) == NULL ||
+        request_route(gen_live(), env.role, q->http->method, q->path, &q->match, e) != 0)
         return -1;
-    route_find(gen_live(), env.role, q->http->method, q->path, &q->match);
-    route = q->match.route;
-    if (route == NULL && q->match.allow[0] != '\0')
-        return err_set(e, ERR_METHOD_NOT_ALLOWED, "%.20s is not possible here; possible: %s",
-                       q->http->method, q->match.allow);
-    if (route == NULL)
-        return err_set(e, ERR_NOT_FOUND, "there is nothing under this path");
-    if (route->access == 0)
+    if (q->match.route->access == 0)
         return 0;
-    if (take_roles(q, e) != 0)
+    if (take_roles(q, e) != 0 || request_access(q->match.route, &q->owner, e) != 0)
         return -1;
-    if ((route->access & q->owner.roles) == 0)
-        return err_set(e, ERR_FORBIDDEN, "this caller may not do that");
     if (stopping)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
     if (inflight >= INFLIGHT_MAX)

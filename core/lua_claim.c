@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 
 #include "clock.h"
+#include "gen.h"
 #include "lua_store.h"
 
 #define CLAIM_TYPE "paraph.claim"
@@ -63,7 +64,7 @@ static int start_writing(lua_State *L, struct store_request *rq, int claim, int 
     if (status != NULL)
         set_text(o->store.fields, "status", status);
     if (claim != 1) {
-        clock_format(now, clock_now_us());
+        clock_format(now, gen_now_us(L));
         set_text(o->store.fields, "sending_since", now);
     }
     o->ends = status != NULL && claim == 1;

@@ -8,6 +8,7 @@
 #include "bindings.h"
 #include "crypto.h"
 #include "env.h"
+#include "gen.h"
 #include "loop.h"
 #include "lua_claim.h"
 #include "lua_message.h"
@@ -53,6 +54,7 @@ static uint64_t deadline_of(const struct task *t) {
 static int wait_for(lua_State *L, struct mail_request *rq, lua_KFunction finish) {
     struct mail_op *o = op_new(L, sizeof(*o), mail_op_cancel, mail_op_release);
 
+    rq->scratch = gen_scratch(L);
     rq->deadline_ms = deadline_of(task_check(L));
     task_bulk(true);
     if (!op_refused(L, &o->op))

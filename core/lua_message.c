@@ -18,6 +18,7 @@
 #include "encode.h"
 #include "env.h"
 #include "frozen.h"
+#include "gen.h"
 #include "lua_blob.h"
 #include "mime.h"
 #include "task.h"
@@ -251,7 +252,7 @@ static int read_thread_id(struct message *msg, lua_State *L, struct err *e) {
 }
 
 static int read_date(int64_t *date, lua_State *L, struct err *e) {
-    int64_t us = clock_now_us();
+    int64_t us = gen_now_us(L);
     size_t n;
     const char *s = lua_tolstring(L, DATE, &n);
 

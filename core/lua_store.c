@@ -14,6 +14,7 @@
 #include "bindings.h"
 #include "clock.h"
 #include "frozen.h"
+#include "gen.h"
 #include "lua_blob.h"
 #include "lua_claim.h"
 #include "lua_json.h"
@@ -135,6 +136,7 @@ void *lua_store_op_new(lua_State *L, size_t size, enum store_verb verb, int docu
 int lua_store_op_start(lua_State *L, struct lua_store_op *o, struct store_request *rq,
                        lua_KFunction finish) {
     rq->fields = o->fields;
+    rq->scratch = gen_scratch(L);
     task_bulk(true); /* parts are megabytes, and SQLite reads them here and now */
     if (!op_refused(L, &o->op))
         o->call = store_start(rq, on_done, o);
@@ -327,7 +329,7 @@ static int l_increment(lua_State *L) {
     rq.last = text_option(L, 3, "last");
     rq.version = text_option(L, 3, "version");
     luaL_argcheck(L, rq.counter != NULL, 3, "option 'counter' is missing");
-    clock_format(now, clock_now_us());
+    clock_format(now, gen_now_us(L));
     rq.now = now;
     return wait_for(L, &rq, push_option(L, 3, "set", LUA_TTABLE) ? lua_gettop(L) : 0);
 }

@@ -9,6 +9,7 @@
 #include "frozen.h"
 #include "gen.h"
 #include "loop.h"
+#include "scratch.h"
 #include "task.h"
 
 #define BRANCHES_MAX 64
@@ -18,16 +19,20 @@
 struct sleep_op {
     struct op op;
     struct loop_timer *timer;
+    struct scratch_timer *scratch_timer; /* the same where the clock is a scratch's */
 };
 
 static void sleep_cancel(struct op *op) {
-    loop_timer_stop(&((struct sleep_op *)op)->timer);
+    struct sleep_op *o = (struct sleep_op *)op;
+
+    loop_timer_stop(&o->timer);
+    scratch_timer_stop(&o->scratch_timer);
 }
 
 static void on_slept(void *arg) {
     struct sleep_op *o = arg;
 
-    loop_timer_stop(&o->timer);
+    sleep_cancel(&o->op);
     op_ready(&o->op, NULL);
 }
 
@@ -44,12 +49,17 @@ static int l_sleep_finish(lua_State *L, int status, lua_KContext ctx) {
 
 static int l_sleep(lua_State *L) {
     lua_Integer ms = luaL_checkinteger(L, 1);
+    struct scratch *s = gen_scratch(L);
     struct sleep_op *o;
 
     task_check(L);
     luaL_argcheck(L, ms >= 0 && ms <= 86400000, 1, "milliseconds from 0 to a day");
     o = op_new(L, sizeof(*o), sleep_cancel, NULL);
-    if ((o->timer = loop_timer_start((uint64_t)ms, on_slept, o)) == NULL)
+    if (s != NULL)
+        o->scratch_timer = scratch_timer_start(s, (uint64_t)ms, on_slept, o);
+    else
+        o->timer = loop_timer_start((uint64_t)ms, on_slept, o);
+    if (o->timer == NULL && o->scratch_timer == NULL)
         return luaL_error(L, "not enough memory");
     return op_wait(L, &o->op, l_sleep_finish);
 }

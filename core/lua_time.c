@@ -8,6 +8,8 @@
 
 #include "bindings.h"
 #include "clock.h"
+#include "gen.h"
+#include "scratch.h"
 
 static int push_text(lua_State *L, int64_t us) {
     char text[CLOCK_TEXT_SIZE];
@@ -18,7 +20,7 @@ static int push_text(lua_State *L, int64_t us) {
 }
 
 static int l_now(lua_State *L) {
-    return push_text(L, clock_now_us());
+    return push_text(L, gen_now_us(L));
 }
 
 static void set_integer(lua_State *L, const char *name, int value) {
@@ -69,7 +71,10 @@ static int l_format(lua_State *L) {
 }
 
 static int l_monotonic(lua_State *L) {
-    lua_pushnumber(L, (lua_Number)clock_monotonic_us() / 1e3);
+    const struct scratch *s = gen_scratch(L);
+    uint64_t us = s != NULL ? scratch_monotonic_us(s) : clock_monotonic_us();
+
+    lua_pushnumber(L, (lua_Number)us / 1e3);
     return 1;
 }
 

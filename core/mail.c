@@ -8,6 +8,7 @@
 #include "env.h"
 #include "gmail.h"
 #include "outbox.h"
+#include "scratch.h"
 
 static const struct mail_backend *const backends[] = {
     [ENV_LOCAL] = &outbox_backend,
@@ -110,9 +111,11 @@ bool mail_acts(enum mail_verb verb) {
 }
 
 static int check(const struct mail_request *rq, struct err *e) {
-    if (!accepting)
+    bool no_send = rq->scratch != NULL ? scratch_no_send(rq->scratch) : env.no_send;
+
+    if (!accepting && rq->scratch == NULL)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
-    if (mail_acts(rq->verb) && env.no_send)
+    if (mail_acts(rq->verb) && no_send)
         return err_set(
             e, ERR_NO_SEND,
             "nothing is sent while NO_SEND is set: unset it and restart to let mail out");
@@ -127,7 +130,7 @@ struct mail_call *mail_start(const struct mail_request *rq, mail_done_fn *done, 
         done(&refusal, arg);
         return NULL;
     }
-    if ((c = backend->start(rq, done, arg)) == NULL)
+    if ((c = (rq->scratch != NULL ? &scratch_mail : backend)->start(rq, done, arg)) == NULL)
         return NULL;
     c->next = under_way;
     c->link = &under_way;

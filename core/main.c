@@ -27,7 +27,11 @@ static const char usage[] =
     "                             or sent.  A draft that was never decided about (mode \"draft\") is\n"
     "                             shown unless it would be sent; what was sent at once without an\n"
     "                             Idempotency-Key is stored nowhere, and not looked at\n"
-    "       paraph test [DIR]     run the tests (*_test.lua) of a scripts directory\n"
+    "       paraph test [--real] [--verbose] [DIR]\n"
+    "                             run the tests (*_test.lua) of a scripts directory, with a clock,\n"
+    "                             a store and a mailbox of their own; with --real on a SQLite store\n"
+    "                             and an outbox in a temporary directory, in real time; with\n"
+    "                             --verbose show the chain of calls of each failure\n"
     "       paraph --help | --version\n"
     "\n"
     "Configuration is by environment variables; without any, paraph serves on\n"
@@ -85,16 +89,29 @@ static int run_check(int n, char **arguments) {
     return load_env() != 0 ? EXIT_USAGE : check_run(live, replay);
 }
 
-/* paraph test [DIR] */
+/* paraph test [--real] [--verbose] [DIR] */
 static int run_test(int n, char **arguments) {
-    return test_run(n > 0 ? arguments[0] : NULL);
+    struct test_options options = {0};
+
+    for (int i = 0; i < n; i++)
+        if (strcmp(arguments[i], "--real") == 0)
+            options.real = true;
+        else if (strcmp(arguments[i], "--verbose") == 0)
+            options.verbose = true;
+        else if (arguments[i][0] == '-')
+            return wrong_usage("test has no option", arguments[i]);
+        else if (options.dir != NULL)
+            return wrong_usage("one directory too many:", arguments[i]);
+        else
+            options.dir = arguments[i];
+    return test(&options);
 }
 
 static const struct {
     const char *name;
     int (*run)(int n, char **arguments);
     int arguments; /* how many it may have */
-} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 3}, {"test", run_test, 1}};
+} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 3}, {"test", run_test, 3}};
 
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "serve";

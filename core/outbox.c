@@ -294,8 +294,7 @@ static bool is_test_domain(const char *domain) {
     return strcasecmp(dot != NULL ? dot + 1 : domain, "test") == 0;
 }
 
-/* The refusal that one of the recipients rehearses, if any. */
-static int rehearse_refusal(const struct mail_request *rq, struct err *e) {
+int outbox_rehearse(const struct mail_request *rq, struct err *e) {
     for (size_t i = 0; i < rq->nrecipients; i++) {
         const char *spec = rq->recipients[i], *at = strrchr(spec, '@');
         size_t n = at == NULL ? 0 : (size_t)(at - spec);
@@ -314,8 +313,7 @@ static int rehearse_refusal(const struct mail_request *rq, struct err *e) {
     return 0;
 }
 
-/* A key as file names have it. */
-static int name_key(char lower[CRYPTO_UUID_SIZE], const char *key, struct err *e) {
+int outbox_key(char lower[CRYPTO_UUID_SIZE], const char *key, struct err *e) {
     size_t n = strlen(key);
 
     if (!crypto_is_uuid(key, n))
@@ -329,21 +327,30 @@ static int name_key(char lower[CRYPTO_UUID_SIZE], const char *key, struct err *e
 static int name_draft(struct outbox_call *c, const char *key, const char *fresh, struct err *e) {
     char lower[CRYPTO_UUID_SIZE];
 
-    if (name_key(lower, key, e) != 0)
+    if (outbox_key(lower, key, e) != 0)
         return -1;
     snprintf(c->tmp, sizeof(c->tmp), "%s.%s" DRAFT, lower, fresh);
     snprintf(c->reply.id, sizeof(c->reply.id), "%s.%s", lower, fresh);
     return 0;
 }
 
-static int find_draft(struct outbox_call *c, const char *id, struct err *e) {
+int outbox_draft_key(char key[CRYPTO_UUID_SIZE], const char *id, struct err *e) {
     if (strlen(id) != 2 * CRYPTO_UUID_LEN + 1 || id[CRYPTO_UUID_LEN] != '.' ||
         !crypto_is_uuid(id, CRYPTO_UUID_LEN) ||
         !crypto_is_uuid(id + CRYPTO_UUID_SIZE, CRYPTO_UUID_LEN))
         return err_set(e, ERR_INVALID_FIELD, "this is not the id of a draft in the outbox");
+    snprintf(key, CRYPTO_UUID_SIZE, "%s", id);
+    return 0;
+}
+
+static int find_draft(struct outbox_call *c, const char *id, struct err *e) {
+    char key[CRYPTO_UUID_SIZE];
+
+    if (outbox_draft_key(key, id, e) != 0)
+        return -1;
     snprintf(c->tmp, sizeof(c->tmp), "%s" DRAFT, id);
-    snprintf(c->name, sizeof(c->name), "%.*s" SUFFIX, CRYPTO_UUID_LEN, id);
-    snprintf(c->reply.id, sizeof(c->reply.id), "%.*s", CRYPTO_UUID_LEN, id);
+    snprintf(c->name, sizeof(c->name), "%s" SUFFIX, key);
+    snprintf(c->reply.id, sizeof(c->reply.id), "%s", key);
     return 0;
 }
 
@@ -354,7 +361,7 @@ static int name_files(struct outbox_call *c, const struct mail_request *rq, stru
     if (c->verb == MAIL_DRAFT_CREATE)
         return name_draft(c, rq->key, fresh, e);
     if (c->verb == MAIL_DRAFT_FIND)
-        return name_key(c->tmp, rq->key, e);
+        return outbox_key(c->tmp, rq->key, e);
     if (c->verb != MAIL_SEND)
         return find_draft(c, rq->draft_id, e);
     snprintf(c->tmp, sizeof(c->tmp), "%s" SUFFIX, fresh);
@@ -393,7 +400,7 @@ static struct outbox_call *work_start(const struct mail_request *rq, mail_done_f
                                       struct err *e) {
     struct outbox_call *c;
 
-    if (rehearse_refusal(rq, e) != 0)
+    if (outbox_rehearse(rq, e) != 0)
         return NULL;
     if (works >= OUTBOX_WORKS_MAX) {
         err_set(e, ERR_OVERLOADED, "too many messages wait for the disk of the outbox");
@@ -416,8 +423,7 @@ static int copy(char **to, const char *s, struct err *e) {
     return 0;
 }
 
-/* There is no mailbox to look into: the request's own words are taken for true. */
-static int answer(const struct mail_request *rq, struct mail_reply *reply) {
+int outbox_answer(const struct mail_request *rq, struct mail_reply *reply) {
     switch (rq->verb) {
     case MAIL_SIGNATURE:
         return copy(&reply->signature, env.local_signature, &reply->err);
@@ -437,7 +443,7 @@ static struct mail_call *outbox_start(const struct mail_request *rq, mail_done_f
     struct outbox_call *c;
 
     if (rq->verb == MAIL_SIGNATURE || rq->verb == MAIL_REPLY || rq->verb == MAIL_PROFILE)
-        answer(rq, &reply);
+        outbox_answer(rq, &reply);
     else if ((c = work_start(rq, done, arg, &reply.err)) != NULL)
         return &c->call;
     done(&reply, arg);

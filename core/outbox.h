@@ -18,11 +18,27 @@
 #ifndef OUTBOX_H
 #define OUTBOX_H
 
+#include "crypto.h"
 #include "mail.h"
 
 /* Operations on files under way at once; one more is refused with ERR_OVERLOADED. */
 #define OUTBOX_WORKS_MAX 256
 
 extern const struct mail_backend outbox_backend;
+
+/* --- what a mailbox that is none of ours does, too (scratch_mail.h) -------------------------- */
+
+/* A key as ids have it: one UUID, one spelling.  -1: it is none. */
+int outbox_key(char lower[CRYPTO_UUID_SIZE], const char *key, struct err *e);
+
+/* The key in the id of a draft; -1: it is no such id. */
+int outbox_draft_key(char key[CRYPTO_UUID_SIZE], const char *id, struct err *e);
+
+/* The refusal that one of the recipients rehearses: -1, or 0 if none does. */
+int outbox_rehearse(const struct mail_request *rq, struct err *e);
+
+/* SIGNATURE, REPLY, PROFILE.  There is no mailbox to look into: the request's own words are taken
+ * for true. */
+int outbox_answer(const struct mail_request *rq, struct mail_reply *reply);
 
 #endif

@@ -21,6 +21,7 @@
 #include "mail.h"
 #include "store.h"
 #include "task.h"
+#include "test_run.h"
 #include "tree.h"
 #include "watch.h"
 
@@ -96,6 +97,7 @@ static int run(void) {
         goto no_scripts;
     gen_swap(g);
     loop_on_turn(task_run_ready);
+    loop_on_turn(test_run_turn);
     if (host_init(&e) != 0) {
         report("http", &e);
         goto no_host;

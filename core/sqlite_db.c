@@ -136,8 +136,11 @@ static int migrate(sqlite3 *db, struct err *e) {
 /* Drafts are letters: the file is made for its owner alone (SQLite gives its log the mode of the
  * file).  One that exists must not be opened here: closing it would drop this process's locks. */
 static int create_file(const char *path, struct err *e) {
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    int fd;
 
+    if (strcmp(path, SQLITE_DB_MEMORY) == 0)
+        return 0;
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0 && errno == EEXIST)
         return 0;
     if (fd < 0)

@@ -13,6 +13,8 @@
 #include "base.h"
 #include "err.h"
 
+#define SQLITE_DB_MEMORY ":memory:" /* a path: the database of this connection alone */
+
 /* Open the file and bring its schema up to date; both are created if missing.  busy_ms: how long
  * to wait for a lock of another process. */
 int sqlite_db_open(sqlite3 **out, const char *path, int busy_ms, struct err *e);

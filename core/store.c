@@ -6,6 +6,7 @@
 #include "encode.h"
 #include "env.h"
 #include "firestore.h"
+#include "scratch.h"
 #include "sqlite.h"
 
 static const struct store_backend *const backends[] = {
@@ -37,7 +38,7 @@ void store_fini(void) {
 static int check(const struct store_request *rq, struct err *e) {
     size_t n = rq->id == NULL ? 0 : strlen(rq->id);
 
-    if (!accepting)
+    if (!accepting && rq->scratch == NULL)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
     if (rq->verb == STORE_QUERY)
         return 0;
@@ -54,7 +55,7 @@ struct store_call *store_start(const struct store_request *rq, store_done_fn *do
     struct store_reply refusal = {0};
 
     if (check(rq, &refusal.err) == 0)
-        return backend->start(rq, done, arg);
+        return (rq->scratch != NULL ? &scratch_store : backend)->start(rq, done, arg);
     done(&refusal, arg);
     return NULL;
 }

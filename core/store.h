@@ -22,6 +22,8 @@
 #include "blob.h"
 #include "err.h"
 
+struct scratch;
+
 #define STORE_ID_MAX       1500 /* bytes: Firestore's limit */
 #define STORE_VERSION_SIZE 40
 #define STORE_LIMIT_MAX    200
@@ -39,6 +41,7 @@ enum store_verb {
 
 struct store_request {
     enum store_verb verb;
+    struct scratch *scratch; /* scratch.h: the store of a test; NULL: the one that env names */
     const char *collection;
     const char *id; /* all but QUERY */
 

@@ -9,6 +9,7 @@
 
 #include "gen.h"
 #include "loop.h"
+#include "scratch.h"
 
 #define OP_TYPE   "paraph.op"
 #define TRACE_MAX ((size_t)4000)
@@ -20,9 +21,10 @@ struct task {
     struct gen *gen;
     struct op *op; /* what it waits for, or NULL */
     struct loop_timer *deadline;
-    uint64_t until_ms;  /* of loop_now_ms(); 0: no end */
-    struct err aborted; /* code ERR_NONE: not aborted */
-    int nargs;          /* for the next resume */
+    struct scratch_timer *scratch_deadline; /* the same where the clock is a scratch's */
+    uint64_t until_ms;                      /* of loop_now_ms(); 0: no end */
+    struct err aborted;                     /* code ERR_NONE: not aborted */
+    int nargs;                              /* for the next resume */
     bool queued;
     task_done_fn *done;
     void *arg;
@@ -236,6 +238,7 @@ static int l_body(lua_State *L) {
 
 static void task_free(struct task *t) {
     loop_timer_stop(&t->deadline);
+    scratch_timer_stop(&t->scratch_deadline);
     luaL_unref(gen_state(t->gen), LUA_REGISTRYINDEX, t->ref);
     task_account_release(t->account);
     tasks--;
@@ -286,8 +289,18 @@ static void on_deadline(void *arg) {
     struct err e;
 
     loop_timer_stop(&t->deadline);
+    scratch_timer_stop(&t->scratch_deadline);
     err_set(&e, ERR_TIMEOUT, "there was no answer in time");
     task_abort(t, &e);
+}
+
+static void start_deadline(struct task *t, uint64_t ms) {
+    struct scratch *s = gen_scratch(gen_state(t->gen));
+
+    if (s != NULL)
+        t->scratch_deadline = scratch_timer_start(s, ms, on_deadline, t);
+    else
+        t->deadline = loop_timer_start(ms, on_deadline, t);
 }
 
 /* On the main state, protected: make the coroutine and move function and arguments over to it. */
@@ -359,7 +372,7 @@ struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t dead
         return NULL;
     }
     if (deadline_ms > 0)
-        t->deadline = loop_timer_start(deadline_ms, on_deadline, t);
+        start_deadline(t, deadline_ms);
     /* A request that does not wait is answered at once; a branch waits for its starter's turn. */
     if (running == NULL)
         return task_step(t) ? t : NULL;
@@ -375,6 +388,10 @@ void task_abort(struct task *t, const struct err *e) {
         return; /* its next wait will fail */
     op->cancel(op);
     op_ready(op, e);
+}
+
+bool task_are_ready(void) {
+    return ready_head != NULL;
 }
 
 bool task_run_ready(void) {

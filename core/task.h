@@ -131,6 +131,7 @@ void task_abort(struct task *t, const struct err *e);
 
 /* Resume every task whose op became ready; true if there was one. */
 bool task_run_ready(void);
+bool task_are_ready(void); /* Is there one? */
 
 /* Tasks alive; operations alive (for tests: zero after a collection). */
 unsigned task_count(void);

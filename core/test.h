@@ -1,16 +1,20 @@
 /*
- * test.h - `paraph test`: the tests of scripts, in the host that will run them.
+ * test.h - `paraph test`: the tests of scripts, in the host that will run them (test_run.h).
  *
- * A test file is named *_test.lua and returns a table of functions by name.  Each function runs as
- * a task with the real bindings, on a store and an outbox in a temporary directory; it fails by
- * raising.  After each, a full collection: an operation, transfer or task still alive is a
- * failure too.
+ * A line for each test; one that failed begins with the file and line at which it did.
  */
 #ifndef TEST_H
 #define TEST_H
 
-/* Run the tests below dir, which shadows the shipped scripts (NULL: SCRIPTS_DIR, else the shipped
- * ones).  0: all passed; 1: not; 2: there is nothing to run, or the configuration is wrong. */
-int test_run(const char *dir);
+#include "base.h"
+
+struct test_options {
+    const char *dir; /* shadows the shipped scripts; NULL: SCRIPTS_DIR, else the shipped ones */
+    bool real;       /* on the embedded pair in a temporary directory, instead of a scratch */
+    bool verbose;    /* the chain of calls below each failure */
+};
+
+/* 0: all passed; 1: not; 2: there is nothing to run, or the configuration is wrong. */
+int test(const struct test_options *options);
 
 #endif

@@ -12,6 +12,7 @@
 #include "job.h"
 #include "log.h"
 #include "loop.h"
+#include "test_run.h"
 #include "tree.h"
 
 #define HINT_MS   20  /* from a hint to the look */
@@ -40,6 +41,9 @@ static struct gen *candidate;           /* loaded, and being checked */
 static uint64_t load_us;                /* what loading it took */
 static char settled[CRYPTO_SHA256_HEX]; /* what was decided on last: it is live, or refused */
 static char seen[CRYPTO_SHA256_HEX];    /* what the last look found instead, or "" */
+static struct test_files test_files;    /* that the candidate must pass */
+static struct test_run *tests;          /* of these, under way, or NULL */
+static struct err failure;              /* the first one */
 static struct hint *hints;
 static size_t nhints;
 
@@ -167,11 +171,51 @@ static void accept_candidate(void) {
     look_again();
 }
 
-/* What has loaded passes here before it serves: a check ends, now or in a later turn of the loop,
- * with accept_candidate(); or it refuses, drops the candidate, and looks again.  Nothing is looked
- * at while there is a candidate. */
+static void refuse_candidate(const struct err *e) {
+    struct gen *g = candidate;
+
+    candidate = NULL;
+    refuse(gen_tree(g), e);
+    gen_drop(g);
+    look_again();
+}
+
+/* --- the tests of what has loaded ------------------------------------------------------------ */
+
+static struct gen *load_for_tests(void *arg, struct err *e) {
+    (void)arg;
+    return gen_load_scratch(gen_tree(candidate), e);
+}
+
+/* The first failure is told. */
+static void on_result(const struct test_result *r, void *arg) {
+    (void)arg;
+    if (r->failure != NULL && failure.code == ERR_NONE)
+        err_set(&failure, ERR_POLICY_ERROR, "%s:%u: %s%s%s", r->file, r->line,
+                r->name != NULL ? r->name : "", r->name != NULL ? ": " : "", r->failure);
+}
+
+static void on_tested(unsigned passed, unsigned failed, void *arg) {
+    (void)passed;
+    (void)arg;
+    tests = NULL;
+    test_files_fini(&test_files);
+    if (failed == 0)
+        accept_candidate();
+    else
+        refuse_candidate(&failure);
+}
+
+/* What has loaded must pass its own tests before it serves: they run between the requests.  Nothing
+ * is looked at while there is a candidate. */
 static void check_candidate(void) {
-    accept_candidate();
+    static const struct test_plan plan = {
+        .files = &test_files, .load = load_for_tests, .on_result = on_result, .on_end = on_tested};
+
+    failure.code = ERR_NONE;
+    if (test_files_of(&test_files, gen_tree(candidate), &failure) != 0 ||
+        (tests = test_run_start(&plan, &failure)) == NULL)
+        refuse_candidate(&failure);
 }
 
 static bool is_live(const struct tree *t) {
@@ -284,6 +328,8 @@ void watch_fini(void) {
     loop_timer_stop(&timer);
     loop_work_detach(&work);
     drop_hints();
+    test_run_cancel(&tests);
+    test_files_fini(&test_files);
     if (candidate != NULL)
         gen_drop(candidate);
     candidate = NULL;

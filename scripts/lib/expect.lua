@@ -29,7 +29,7 @@ end
 ---@param wanted any
 function expect.equal(actual, wanted)
   if not same(actual, wanted) then
-    error(("got %s\nwanted %s"):format(show(actual), show(wanted)), 2)
+    error(("got %s, wanted %s"):format(show(actual), show(wanted)), 2)
   end
 end
 
@@ -38,14 +38,14 @@ end
 ---@param part string
 function expect.holds(text, part)
   if not text:find(part, 1, true) then
-    error(("%s\nis not in\n%s"):format(part, text), 2)
+    error(("%q is not in %q"):format(part, text), 2)
   end
 end
 
 ---@param text string
 ---@param part string
 function expect.lacks(text, part)
-  if text:find(part, 1, true) then error(("%s\nis in\n%s"):format(part, text), 2) end
+  if text:find(part, 1, true) then error(("%q is in %q"):format(part, text), 2) end
 end
 
 --- Nothing but an error with this code, and this field if one is given. Takes what a function
@@ -58,7 +58,7 @@ end
 function expect.refused(code, field, value, err)
   if value ~= nil then error("not refused, but got " .. show(value), 2) end
   if type(err) ~= "table" or err.code ~= code or (field and err.field ~= field) then
-    error(("got %s\nwanted the code %s, the field %s"):format(show(err), code, tostring(field)), 2)
+    error(("got %s, wanted the code %s, the field %s"):format(show(err), code, tostring(field)), 2)
   end
   return err
 end
@@ -70,7 +70,7 @@ function expect.raises(part, f, ...)
   local ok, err = pcall(f, ...)
   if ok then error("nothing was raised; wanted: " .. part, 2) end
   if not tostring(err):find(part, 1, true) then
-    error(("raised %s\nwanted %s"):format(tostring(err), part), 2)
+    error(("raised %s, wanted %s"):format(tostring(err), part), 2)
   end
 end
 

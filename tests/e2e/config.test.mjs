@@ -131,18 +131,6 @@ test("serve is what it does unless told otherwise", async (t) => {
   assert.match(stderr, /^PORT:/);
 });
 
-test("paraph test: exit 0 if all pass, 1 if one fails, 2 if there is nothing", async (t) => {
-  const good = await overlay(t, { "a_test.lua": "return { works = function() end }" });
-  assert.equal((await run(t, ["test", good])).code, 0);
-  const bad = await overlay(t,
-    { "a_test.lua": "return {\n  fails = function() error('no') end,\n}" });
-  const failed = await run(t, ["test", bad]);
-  assert.equal(failed.code, 1);
-  assert.match(failed.stdout, /a_test\.lua:2: no/);
-  assert.equal((await run(t, ["test", await temporary(t)])).code, 2);
-  assert.equal((await run(t, ["test", "/nonexistent"])).code, 2);
-});
-
 // What the first `count` workers said when they were ready.
 async function ready(service, count) {
   const found = () => service.log.filter((e) => e.message === "ready");

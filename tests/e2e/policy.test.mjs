@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertRefused, overlay, run, start } from "./lib/service.mjs";
+import { assertRefused, overlay, put, run, start } from "./lib/service.mjs";
 
 const letter = { to: "ann@example.com", subject: "Hello", message: "Hi Ann!", mode: "send" };
 
