@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "crypto.h"
 #include "env.h"
+#include "excerpt.h"
 #include "fetch.h"
 #include "gen.h"
 #include "loop.h"
@@ -33,20 +34,34 @@ static void check_settings(void) {
                   env.no_send ? ", NO_SEND: nothing leaves" : "");
 }
 
+/* The error, and below it the line that it is about. */
+static void scripts_failed(const struct tree *t, const struct err *e) {
+    struct buf text;
+    char *next, *line;
+
+    buf_init(&text, 64 * KIB);
+    excerpt_add(&text, t, e->message);
+    next = text.data;
+    check_step_failed("scripts", "%s", strsep(&next, "\n"));
+    while ((line = strsep(&next, "\n")) != NULL)
+        check_step_note("%s", line);
+    buf_free(&text);
+}
+
 static void check_scripts(void) {
     struct err e;
     struct tree *tree = tree_read(&e);
     struct gen *g = tree != NULL ? gen_load(tree, &e) : NULL;
     size_t n;
 
-    tree_unref(tree);
-    if (g == NULL) {
-        check_step_failed("scripts", "%s", e.message);
-        return;
+    if (g != NULL) {
+        gen_routes(g, &n);
+        check_step_ok("scripts", "%zu routes; every template compiles", n);
+        gen_drop(g);
+    } else {
+        scripts_failed(tree, &e);
     }
-    gen_routes(g, &n);
-    check_step_ok("scripts", "%zu routes; every template compiles", n);
-    gen_drop(g);
+    tree_unref(tree);
 }
 
 /* --- the store ------------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include <lualib.h>
 
 #include "bindings.h"
+#include "clock.h"
 #include "env.h"
 #include "log.h"
 #include "sandbox.h"
@@ -33,6 +34,7 @@ struct gen {
 };
 
 static struct gen *live;
+static struct gen_refusal refusal;
 static unsigned numbers;
 
 /* --- memory ---------------------------------------------------------------------------------- */
@@ -438,10 +440,21 @@ struct gen *gen_live(void) {
     return live;
 }
 
+void gen_refuse(const struct err *e) {
+    if (refusal.err.code == ERR_NONE)
+        refusal.since_us = clock_now_us();
+    refusal.err = e != NULL ? *e : (struct err){0};
+}
+
+const struct gen_refusal *gen_refused(void) {
+    return &refusal;
+}
+
 void gen_swap(struct gen *g) {
     struct gen *old = live;
 
     live = g;
+    gen_refuse(NULL);
     if (old == NULL)
         return;
     old->replaced = true;

@@ -53,6 +53,15 @@ void gen_drop(struct gen *g);
 struct gen *gen_live(void);
 void gen_swap(struct gen *g); /* NULL: retire the live one */
 
+/* Why what is on the disk now is not live, and since when something is not; ERR_NONE: it is.
+ * gen_swap() ends a refusal, and so does gen_refuse(NULL). */
+struct gen_refusal {
+    struct err err;
+    int64_t since_us;
+};
+void gen_refuse(const struct err *e);
+const struct gen_refusal *gen_refused(void);
+
 lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
 struct tree *gen_tree(const struct gen *g); /* the generation's own reference */

@@ -11,7 +11,8 @@
 #include "buf.h"
 #include "mask.h"
 
-#define EVENT_MAX (224 * KIB) /* Cloud Logging takes 256 KiB in one entry */
+#define EVENT_MAX   (224 * KIB) /* Cloud Logging takes 256 KiB in one entry */
+#define LINE_INDENT "    "
 
 static enum log_level threshold = LOG_INFO;
 static bool as_json;
@@ -82,6 +83,7 @@ static void add_json_text(struct buf *b, const char *s) {
 static void add_value(struct buf *b, const struct log_field *f) {
     switch (f->kind) {
     case LOG_STR:
+    case LOG_LINES:
         add_quoted(b, f->s);
         break;
     case LOG_RAW_JSON:
@@ -118,6 +120,10 @@ static void add_time(struct buf *b) {
     buf_addf(b, "%s.%03dZ", text, (int)(now.tv_usec / 1000));
 }
 
+static bool is_left_out(const struct log_field *f) {
+    return (f->kind == LOG_STR || f->kind == LOG_LINES) && f->s == NULL;
+}
+
 static void add_json(struct buf *b, enum log_level level, const char *request_id,
                      const char *message, const struct log_field *f) {
     buf_addf(b, "{\"severity\":\"%s\",\"time\":\"", levels[level].severity);
@@ -129,7 +135,7 @@ static void add_json(struct buf *b, enum log_level level, const char *request_id
         add_quoted(b, request_id);
     }
     for (; f != NULL && f->name != NULL; f++) {
-        if (f->kind == LOG_STR && f->s == NULL)
+        if (is_left_out(f))
             continue;
         buf_addc(b, ',');
         add_quoted(b, f->name);
@@ -139,13 +145,35 @@ static void add_json(struct buf *b, enum log_level level, const char *request_id
     buf_adds(b, "}\n");
 }
 
+/* Below its event; only what a terminal would obey is escaped. */
+static void add_lines(struct buf *b, const char *s) {
+    buf_adds(b, LINE_INDENT);
+    for (size_t i = 0, len = strlen(s), span; i < len; i += span) {
+        unsigned char c = (unsigned char)s[i];
+
+        span = mask_secret(s, i, len);
+        if (span > 0) {
+            buf_adds(b, MASK_WORD);
+            continue;
+        }
+        span = 1;
+        if (c == '\n')
+            buf_adds(b, "\n" LINE_INDENT);
+        else if ((c < 0x20 && c != '\t') || c == 0x7F)
+            buf_addf(b, "\\u%04x", c);
+        else
+            buf_addc(b, (char)c);
+    }
+    buf_addc(b, '\n');
+}
+
 static void add_text(struct buf *b, enum log_level level, const char *request_id,
-                     const char *message, const struct log_field *f) {
+                     const char *message, const struct log_field *fields) {
     add_time(b);
     buf_addf(b, " %s ", levels[level].text);
     add_escaped(b, message);
-    for (; f != NULL && f->name != NULL; f++) {
-        if (f->kind == LOG_STR && f->s == NULL)
+    for (const struct log_field *f = fields; f != NULL && f->name != NULL; f++) {
+        if (is_left_out(f) || f->kind == LOG_LINES)
             continue;
         buf_addc(b, ' ');
         add_escaped(b, f->name);
@@ -158,6 +186,9 @@ static void add_text(struct buf *b, enum log_level level, const char *request_id
     if (request_id != NULL)
         buf_addf(b, " request_id=%s", request_id);
     buf_addc(b, '\n');
+    for (const struct log_field *f = fields; f != NULL && f->name != NULL; f++)
+        if (f->kind == LOG_LINES && !is_left_out(f))
+            add_lines(b, f->s);
 }
 
 void log_event(enum log_level level, const char *request_id, const char *message,

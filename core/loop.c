@@ -21,6 +21,12 @@ struct loop_work {
     void *arg;
 };
 
+struct loop_watch {
+    uv_fs_event_t uv;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
 struct signal_watch {
     uv_signal_t uv;
     void (*fn)(void *arg);
@@ -218,4 +224,42 @@ void loop_work_detach(struct loop_work **wp) {
         return;
     (*wp)->done = NULL;
     *wp = NULL;
+}
+
+/* --- directories ----------------------------------------------------------------------------- */
+
+static void on_event(uv_fs_event_t *h, const char *name, int events, int status) {
+    struct loop_watch *w = h->data;
+
+    (void)name;
+    (void)events;
+    (void)status;
+    w->fn(w->arg); /* may stop w */
+}
+
+static void on_watch_closed(uv_handle_t *h) {
+    free(h->data);
+}
+
+struct loop_watch *loop_watch_start(const char *dir, void (*fn)(void *arg), void *arg) {
+    struct loop_watch *w = malloc(sizeof(*w));
+
+    if (w == NULL)
+        return NULL;
+    w->fn = fn;
+    w->arg = arg;
+    w->uv.data = w;
+    uv_fs_event_init(&loop, &w->uv);
+    if (uv_fs_event_start(&w->uv, on_event, dir, 0) != 0)
+        loop_watch_stop(&w);
+    return w;
+}
+
+void loop_watch_stop(struct loop_watch **wp) {
+    struct loop_watch *w = *wp;
+
+    if (w == NULL)
+        return;
+    *wp = NULL;
+    uv_close((uv_handle_t *)&w->uv, on_watch_closed);
 }

@@ -14,6 +14,7 @@
 
 struct loop_timer;
 struct loop_work;
+struct loop_watch;
 
 int loop_init(void);
 void loop_run(void);
@@ -44,5 +45,10 @@ void loop_timer_stop(struct loop_timer **tp); /* NULL-safe, sets *tp to NULL */
 struct loop_work *loop_work_start(void (*work)(void *arg), void (*done)(void *arg),
                                   void (*release)(void *arg), void *arg);
 void loop_work_detach(struct loop_work **wp);
+
+/* Call fn(arg) soon after something has changed in the directory itself, and perhaps when nothing
+ * has: a hint, which many file systems do not give.  NULL if it cannot be watched. */
+struct loop_watch *loop_watch_start(const char *dir, void (*fn)(void *arg), void *arg);
+void loop_watch_stop(struct loop_watch **wp); /* NULL-safe, sets *wp to NULL */
 
 #endif

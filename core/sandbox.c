@@ -15,14 +15,23 @@
 int luaopen_cjson(lua_State *L); /* lua-cjson has no header */
 
 static const luaL_Reg modules[] = {
-    {"cjson", luaopen_cjson},           {"paraph.address", lua_address_open},
-    {"paraph.blob", lua_blob_open},     {"paraph.config", lua_config_open},
-    {"paraph.crypto", lua_crypto_open}, {"paraph.environ", lua_environ_open},
-    {"paraph.fetch", lua_fetch_open},   {"paraph.json", lua_json_open},
-    {"paraph.log", lua_log_open},       {"paraph.mail", lua_mail_open},
-    {"paraph.policy", lua_policy_open}, {"paraph.store", lua_store_open},
-    {"paraph.task", lua_task_open},     {"paraph.templates", lua_templates_open},
-    {"paraph.text", lua_text_open},     {"paraph.time", lua_time_open},
+    {"cjson", luaopen_cjson},
+    {"paraph.address", lua_address_open},
+    {"paraph.blob", lua_blob_open},
+    {"paraph.config", lua_config_open},
+    {"paraph.crypto", lua_crypto_open},
+    {"paraph.environ", lua_environ_open},
+    {"paraph.fetch", lua_fetch_open},
+    {"paraph.json", lua_json_open},
+    {"paraph.log", lua_log_open},
+    {"paraph.mail", lua_mail_open},
+    {"paraph.policy", lua_policy_open},
+    {"paraph.scripts", lua_scripts_open},
+    {"paraph.store", lua_store_open},
+    {"paraph.task", lua_task_open},
+    {"paraph.templates", lua_templates_open},
+    {"paraph.text", lua_text_open},
+    {"paraph.time", lua_time_open},
 };
 
 /* --- require --------------------------------------------------------------------------------- */
@@ -60,7 +69,7 @@ static void push_script(lua_State *L, const char *name) {
 
     if (f == NULL)
         luaL_error(L, "there is no module '%s' (no %s among the scripts)", name, file);
-    if (sandbox_load(L, f) != LUA_OK)
+    else if (sandbox_load(L, f) != LUA_OK)
         lua_error(L);
 }
 

@@ -10,6 +10,7 @@
 
 #include "auth.h"
 #include "env.h"
+#include "excerpt.h"
 #include "fetch.h"
 #include "gen.h"
 #include "host.h"
@@ -21,33 +22,12 @@
 #include "store.h"
 #include "task.h"
 #include "tree.h"
+#include "watch.h"
 
 #define DRAIN_MS        10000
 #define RESPAWN_PAUSE_S 1
 
 /* --- one process ----------------------------------------------------------------------------- */
-
-static struct gen *load(struct err *e) {
-    struct tree *tree = tree_read(e);
-    struct gen *g = tree != NULL ? gen_load(tree, e) : NULL;
-
-    tree_unref(tree);
-    return g;
-}
-
-static void on_hangup(void *arg) {
-    struct err e;
-    struct gen *g = load(&e);
-
-    (void)arg;
-    if (g == NULL) {
-        LOG(LOG_ERROR, NULL, "reload refused, the scripts loaded before go on serving", LOG_E(&e));
-        return;
-    }
-    gen_swap(g);
-    job_sync();
-    LOG(LOG_INFO, NULL, "scripts reloaded", LOG_I("generation", gen_number(g)));
-}
 
 static void on_terminate(void *arg) {
     (void)arg;
@@ -65,6 +45,23 @@ static void raise_descriptor_limit(void) {
 
 static void report(const char *step, const struct err *e) {
     LOG(LOG_ERROR, NULL, "cannot start", LOG_S("step", step), LOG_S("error", e->message));
+}
+
+/* The first generation. */
+static struct gen *load(void) {
+    struct err e;
+    struct tree *tree = tree_read(&e);
+    struct gen *g = tree != NULL ? gen_load(tree, &e) : NULL;
+    struct buf text;
+
+    if (g == NULL) {
+        buf_init(&text, 64 * KIB);
+        excerpt_add(&text, tree, e.message);
+        LOG(LOG_ERROR, NULL, "cannot start", LOG_S("step", "scripts"), LOG_L("error", text.data));
+        buf_free(&text);
+    }
+    tree_unref(tree);
+    return g;
 }
 
 static void log_ready(void) {
@@ -95,10 +92,8 @@ static int run(void) {
         report("mail", &e);
         goto no_mail;
     }
-    if ((g = load(&e)) == NULL) {
-        report("scripts", &e);
+    if ((g = load()) == NULL)
         goto no_scripts;
-    }
     gen_swap(g);
     loop_on_turn(task_run_ready);
     if (host_init(&e) != 0) {
@@ -107,11 +102,13 @@ static int run(void) {
     }
     if (loop_on_signal(SIGTERM, on_terminate, NULL) != 0 ||
         loop_on_signal(SIGINT, on_terminate, NULL) != 0 ||
-        loop_on_signal(SIGHUP, on_hangup, NULL) != 0)
+        loop_on_signal(SIGHUP, watch_reload, NULL) != 0)
         LOG(LOG_WARNING, NULL, "signals are not watched");
     log_ready();
     job_sync();
+    watch_init();
     loop_run();
+    watch_fini();
     host_fini();
     job_fini();
     gen_swap(NULL);

@@ -16,23 +16,27 @@
 #define FILE_MAX  MIB
 #define FILES_MAX 2000 /* of all four directories together, as BYTES_MAX */
 #define BYTES_MAX (32 * MIB)
+#define DIRS_MAX  1000
 
 struct tree {
     atomic_uint refs;
     struct tree_file *files; /* by kind and name */
     size_t n, bytes;
+    struct tree_dir *dirs;
+    size_t ndirs;
     char digest[CRYPTO_SHA256_HEX];
 };
 
 /* Where files of one kind are, and what their names end in. */
 struct place {
-    enum tree_kind kind;
     const char *dir, *suffix;
+    enum tree_kind kind;
     bool shipped;
 };
 
 static int cannot_read(struct err *e, const char *path, int error) {
-    return err_set(e, ERR_POLICY_ERROR, "%s cannot be read: %s", path, strerror(error));
+    err_set(e, ERR_POLICY_ERROR, "%s cannot be read: %s", path, strerror(error));
+    return -1;
 }
 
 /* --- one file -------------------------------------------------------------------------------- */
@@ -115,8 +119,8 @@ static int add_file(struct tree *t, const struct place *p, const char *path, str
     if ((f->name = name_of(name, shadowed)) == NULL || (f->path = strdup(path)) == NULL)
         return cannot_read(e, path, ENOMEM);
     if ((t->bytes += f->len) > BYTES_MAX)
-        return err_set(e, ERR_POLICY_ERROR, "with %s, all files together are over %zu bytes", path,
-                       BYTES_MAX);
+        return err_set(e, ERR_POLICY_ERROR, "%s: with it, all files together are over %zu bytes",
+                       path, BYTES_MAX);
     return 0;
 }
 
@@ -128,6 +132,20 @@ static bool ends_with(const char *s, const char *suffix) {
     return n > end && strcmp(s + n - end, suffix) == 0;
 }
 
+static int add_dir(struct tree *t, const FTSENT *f, struct err *e) {
+    struct tree_dir *d = &t->dirs[t->ndirs];
+
+    if (t->ndirs == DIRS_MAX)
+        return err_set(e, ERR_POLICY_ERROR, "%s is one directory too many: up to %d are possible",
+                       f->fts_path, DIRS_MAX);
+    if ((d->path = strdup(f->fts_path)) == NULL)
+        return cannot_read(e, f->fts_path, ENOMEM);
+    d->device = f->fts_statp->st_dev;
+    d->inode = f->fts_statp->st_ino;
+    t->ndirs++;
+    return 0;
+}
+
 static int add_entry(struct tree *t, const struct place *p, FTS *fts, FTSENT *f, struct err *e) {
     if (f->fts_level > 0 && f->fts_name[0] == '.') {
         if (f->fts_info == FTS_D)
@@ -135,6 +153,8 @@ static int add_entry(struct tree *t, const struct place *p, FTS *fts, FTSENT *f,
         return 0;
     }
     switch (f->fts_info) {
+    case FTS_D:
+        return add_dir(t, f, e);
     case FTS_F:
         return ends_with(f->fts_name, p->suffix) ? add_file(t, p, f->fts_path, e) : 0;
     case FTS_NS:
@@ -203,24 +223,35 @@ static int add_digest(struct tree *t, struct err *e) {
 static struct tree *tree_new(struct err *e) {
     struct tree *t = calloc(1, sizeof(*t));
 
-    if (t == NULL || (t->files = calloc(FILES_MAX, sizeof(*t->files))) == NULL) {
-        free(t);
-        err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
-        return NULL;
+    if (t != NULL) {
+        atomic_init(&t->refs, 1);
+        t->files = calloc(FILES_MAX, sizeof(*t->files));
+        t->dirs = calloc(DIRS_MAX, sizeof(*t->dirs));
+        if (t->files != NULL && t->dirs != NULL)
+            return t;
     }
-    atomic_init(&t->refs, 1);
-    return t;
+    tree_unref(t);
+    err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
+    return NULL;
+}
+
+/* What it turned out not to need. */
+static void trim(struct tree *t) {
+    void *files = realloc(t->files, (t->n + 1) * sizeof(*t->files));
+    void *dirs = realloc(t->dirs, (t->ndirs + 1) * sizeof(*t->dirs));
+
+    t->files = files != NULL ? files : t->files;
+    t->dirs = dirs != NULL ? dirs : t->dirs;
 }
 
 struct tree *tree_read(struct err *e) {
     const struct place places[] = {
-        {TREE_SCRIPTS, env.scripts_dir, ".lua", false},
-        {TREE_SCRIPTS, env.shipped_scripts_dir, ".lua", true},
-        {TREE_TEMPLATES, env.templates_dir, ".mustache", false},
-        {TREE_TEMPLATES, env.shipped_templates_dir, ".mustache", true},
+        {env.scripts_dir, ".lua", TREE_SCRIPTS, false},
+        {env.shipped_scripts_dir, ".lua", TREE_SCRIPTS, true},
+        {env.templates_dir, ".mustache", TREE_TEMPLATES, false},
+        {env.shipped_templates_dir, ".mustache", TREE_TEMPLATES, true},
     };
     struct tree *t = tree_new(e);
-    struct tree_file *files;
 
     if (t == NULL)
         return NULL;
@@ -230,8 +261,7 @@ struct tree *tree_read(struct err *e) {
     qsort(t->files, t->n, sizeof(t->files[0]), compare);
     if (add_digest(t, e) != 0)
         goto fail;
-    if ((files = realloc(t->files, (t->n + 1) * sizeof(*files))) != NULL)
-        t->files = files;
+    trim(t);
     return t;
 fail:
     tree_unref(t);
@@ -252,6 +282,9 @@ void tree_unref(struct tree *t) {
         free((void *)(uintptr_t)t->files[i].path);
     }
     free(t->files);
+    for (size_t i = 0; i < t->ndirs; i++)
+        free((void *)(uintptr_t)t->dirs[i].path);
+    free(t->dirs);
     free(t);
 }
 
@@ -266,6 +299,11 @@ const struct tree_file *tree_files(const struct tree *t, size_t *n) {
     return t->files;
 }
 
+const struct tree_dir *tree_dirs(const struct tree *t, size_t *n) {
+    *n = t->ndirs;
+    return t->dirs;
+}
+
 const char *tree_digest(const struct tree *t) {
     return t->digest;
 }
@@ -274,15 +312,21 @@ static bool is_same(const struct tree_file *f, const struct tree_file *g) {
     return f->shipped == g->shipped && f->len == g->len && memcmp(f->text, g->text, f->len) == 0;
 }
 
+/* That a file is shadowed, or no more, is told by the one that shadows it. */
+static void tell(const struct tree_file *f, void (*fn)(const char *name, void *arg), void *arg) {
+    if (strncmp(f->name, TREE_SHADOWED, strlen(TREE_SHADOWED)) != 0)
+        fn(f->name, arg);
+}
+
 void tree_compare(const struct tree *a, const struct tree *b,
                   void (*fn)(const char *name, void *arg), void *arg) {
     for (size_t i = 0, k = 0; i < a->n || k < b->n;) {
         int order = i == a->n ? 1 : k == b->n ? -1 : compare(&a->files[i], &b->files[k]);
 
         if (order < 0)
-            fn(a->files[i].name, arg);
+            tell(&a->files[i], fn, arg);
         else if (order > 0)
-            fn(b->files[k].name, arg);
+            tell(&b->files[k], fn, arg);
         else if (!is_same(&a->files[i], &b->files[k]))
             fn(b->files[k].name, arg);
         i += order <= 0;

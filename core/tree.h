@@ -46,6 +46,14 @@ const struct tree_file *tree_files(const struct tree *t, size_t *n);
 /* The same for two trees only if they hold the same: SHA-256 of names, origins and contents. */
 const char *tree_digest(const struct tree *t);
 
+/* The directories that it was read from.  `inode` tells one from another that has taken its place.
+ */
+struct tree_dir {
+    const char *path;
+    uint64_t device, inode;
+};
+const struct tree_dir *tree_dirs(const struct tree *t, size_t *n);
+
 /* Call fn with the name of each file that is not the same in both. */
 void tree_compare(const struct tree *a, const struct tree *b,
                   void (*fn)(const char *name, void *arg), void *arg);

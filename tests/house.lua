@@ -9,14 +9,14 @@
 local layers = {
   { "base", "blob", "buf", "clock", "err", "log", "mask" },
   -- The configuration is read with the codecs that will read it again.
-  { "address", "crypto", "encode*", "env", "html", "json_text", "mime*", "text*",
+  { "address", "crypto", "encode*", "env", "excerpt", "html", "json_text", "mime*", "text*",
     "tree" },
   { "fetch*", "http*", "loop" },
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "sqlite*", "store" },
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
   { "bindings", "gen", "sandbox", "task*" },
   { "lua_*" },
-  { "check*", "host", "job", "main", "reply", "route", "serve", "test" },
+  { "check*", "host", "job", "main", "reply", "route", "serve", "test", "watch" },
 }
 
 -- One library, one file (or one family of files with one name): a pattern of the header, and who

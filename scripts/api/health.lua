@@ -1,6 +1,7 @@
 --- Is it alive, is it ready, and with which scripts.
 
 local config = require "paraph.config"
+local scripts = require "paraph.scripts"
 
 local health = {}
 
@@ -9,7 +10,12 @@ function health.alive()
   return { json = { status = "ok" } }
 end
 
---- A generation that answers has been loaded and checked.
+local function reload()
+  local refused = scripts.refused()
+  return refused and { status = "refused", error = refused.error, since = refused.since }
+end
+
+--- A generation that answers has been loaded and checked, whatever became of a later edit.
 ---@return paraph.reply
 function health.ready()
   return {
@@ -18,6 +24,7 @@ function health.ready()
       generation = config.generation,
       backend = config.backend,
       version = config.version,
+      reload = reload(),
     },
   }
 end

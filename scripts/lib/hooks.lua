@@ -211,7 +211,6 @@ end
 function hooks.bodies(content, letter)
   local ok, html, text = ask("policy.compose", "bodies", content, letter)
   if not ok then return nil, html end
-  if html == nil and type(text) == "table" then return nil, text end
   if type(html) ~= "string" or type(text) ~= "string" then
     return nil, misfit("policy.compose", "bodies", "answers no two texts, HTML and plain")
   end

@@ -12,6 +12,7 @@ local letter = require "lib.letter"
 local mail = require "paraph.mail"
 local schema = require "lib.schema"
 local templates = require "lib.templates"
+local text = require "paraph.text"
 local time = require "paraph.time"
 
 local message = {}
@@ -176,6 +177,30 @@ local function body_of(fields)
   return "html", html
 end
 
+local to_html = {
+  text = text.to_html,
+  markdown = text.markdown_to_html,
+  html = function(body) return body end,
+}
+
+--- What a policy composes a message of, but for the pixel.
+---@return message_content? content
+---@return paraph.err? err
+local function content_of(fields, signature)
+  local format, body = body_of(fields)
+  if not format then return nil, body end
+  local html, err = to_html[format](body)
+  local plain = html and body
+  if html and format ~= "text" then plain, err = text.from_html(html) end
+  if not plain then return fail(err.code, "message: " .. err.message, "message") end
+  local below
+  below, err = text.from_html(signature)
+  if not below then return nil, err end
+  return {
+    format = format, html = html, text = plain, signature = signature, signature_text = below,
+  }
+end
+
 --- Content and message ids are written with <> in headers, and so by some callers.
 local function bare(id)
   return id and (id:match("^<(.+)>$") or id)
@@ -244,10 +269,10 @@ local function pixel_of(id, document, place)
   return crypto.uuid5(id, "pixel")
 end
 
---- HTML and text of a message with its pixel; nil and an error.
-local function bodies_of(id, document, content)
+--- HTML, text and the id of the pixel; nil and an error.
+local function compose(id, document, content)
   local facts = letter.of(document)
-  local place, html, text, err
+  local place, html, plain, err
   place, err = hooks.place(facts)
   if not place then return nil, err end
   local pixel_id = pixel_of(id, document, place)
@@ -256,10 +281,8 @@ local function bodies_of(id, document, content)
     content.pixel, err = hooks.pixel(pixel_id)
     if not content.pixel then return nil, err end
   end
-  html, text = hooks.bodies(content, facts)
-  if html then return html, text, pixel_id end
-  if text.code == "policy_error" then return nil, text end
-  return fail(text.code, "message: " .. text.message, "message")
+  html, plain = hooks.bodies(content, facts)
+  return html, plain, pixel_id
 end
 
 --- When it was sent, for a message that was; nil is now.
@@ -302,24 +325,23 @@ function message.build(id, document, contents)
   local from
   from, err = mailbox_of(fields)
   if err then return nil, err end
-  local format, body = body_of(fields)
-  if not format then return nil, body end
-  local signature, reply
+  local signature, reply, content
   signature, err = mail.signature(from and from.address)
   if not signature then return nil, err end
   reply, err = reply_headers_of(fields, from)
   if not reply then return nil, err end
 
-  local html, text, pixel_id =
-    bodies_of(id, document, { format = format, body = body, signature = signature })
-  if not html then return nil, text end
+  content, err = content_of(fields, signature)
+  if not content then return nil, err end
+  local html, plain, pixel_id = compose(id, document, content)
+  if not html then return nil, plain end
   local built
   built, err = mail.build {
     id = id,
     from = from,
     to = fields.to, cc = fields.cc, bcc = fields.bcc, reply_to = fields.reply_to,
     subject = fields.subject,
-    text = text, html = html,
+    text = plain, html = html,
     parts = parts_of(fields, contents),
     thread_id = reply.thread_id or fields.thread_id,
     in_reply_to = reply.in_reply_to,

@@ -1,21 +1,15 @@
---- What a recipient reads: message, pixel and signature as HTML and as plain text.
-
-local text = require "paraph.text"
+--- What a recipient reads: message, pixel and signature, as HTML and as plain text.
 
 local compose = {}
 
 ---@class message_content
----@field format "text"|"markdown"|"html"
----@field body string         in that format
----@field signature string    HTML; "" for none
----@field pixel? string       HTML; nil: not tracked
----@field place? pixel_place  where the pixel stands
-
-local to_html = {
-  text = text.to_html,
-  markdown = text.markdown_to_html,
-  html = function(body) return body end,
-}
+---@field format "text"|"markdown"|"html"  what the message was written in
+---@field html string            the message as HTML
+---@field text string            the message as plain text
+---@field signature string       as HTML; "" for none
+---@field signature_text string  as plain text; "" for none
+---@field pixel? string          HTML; nil: not tracked
+---@field place? pixel_place     where the pixel stands
 
 --- Put `addition` at the end of what is shown: before </body> if there is one.
 local function append(html, addition)
@@ -38,36 +32,25 @@ local function html_signature(signature)
 end
 
 local function text_signature(signature)
-  if signature == "" then return "" end
-  local plain, err = text.from_html(signature)
-  return plain and "\n\n-- \n" .. plain, err
+  return signature == "" and "" or "\n\n-- \n" .. signature
 end
 
 ---@param content message_content
 ---@param letter letter
----@return string? html
----@return string|paraph.err plain_or_err  `payload_too_large`: the body cannot be converted
+---@return string html
+---@return string text
 function compose.bodies(content, letter) -- luacheck: no unused args
-  local message, plain, below, err
-  message, err = to_html[content.format](content.body)
-  if not message then return nil, err end
-  plain = content.body
-  if content.format ~= "text" then plain, err = text.from_html(message) end
-  if not plain then return nil, err end
-  below, err = text_signature(content.signature)
-  if not below then return nil, err end
   local pixel = content.pixel or ""
   local signature = html_signature(content.signature)
-
   local html
   if content.place == "top" then
-    html = prepend(append(message, signature), pixel)
+    html = prepend(append(content.html, signature), pixel)
   elseif content.place == "end" then
-    html = append(message, signature .. pixel)
+    html = append(content.html, signature .. pixel)
   else
-    html = append(message, pixel .. signature)
+    html = append(content.html, pixel .. signature)
   end
-  return html, plain .. below
+  return html, content.text .. text_signature(content.signature_text)
 end
 
 return compose

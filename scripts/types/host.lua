@@ -179,6 +179,17 @@ function templates.read(name) end
 ---@return string[]
 function templates.list() end
 
+---@class paraph.scripts
+local scripts = {}
+--- Why the scripts and templates on the disk are not those that serve: they were refused; nil if all
+--- is well.
+---@return paraph.refusal?
+function scripts.refused() end
+
+---@class paraph.refusal
+---@field error string        one sentence, with file and line
+---@field since string        RFC 3339: from when on something on the disk is not live
+
 --- require "paraph.config": settings that scripts may read (CONTRACT: environment variables).
 ---@class paraph.config
 ---@field backend "local"|"google"

@@ -30,7 +30,7 @@ static const char *written(bool json, const char *message, const struct log_fiel
     close(before);
     assert_true(n > 0);
     line[n] = '\0';
-    assert_ptr_equal(strchr(line, '\n'), line + n - 1);
+    assert_ptr_equal(strrchr(line, '\n'), line + n - 1);
     return json ? strstr(line, "\"message\"") : strchr(line, ' ') + 1;
 }
 
@@ -47,6 +47,17 @@ static void fields_of_every_kind(void **state) {
     assert_string_equal(WRITTEN(false, "m", LOG_S("s", "plain/word"), LOG_S("t", "two words"),
                                 LOG_S("none", NULL), LOG_I("i", -7)),
                         "info  m s=plain/word t=\"two words\" i=-7\n");
+}
+
+/* Lines for people to read are lines where people read. */
+static void lines_follow_the_event(void **state) {
+    (void)state;
+    assert_string_equal(WRITTEN(false, "m", LOG_L("t", "one \"x\"\n\ttwo\x1b\\"), LOG_L("u", NULL),
+                                LOG_S("s", "x")),
+                        "info  m s=x\n    one \"x\"\n    \ttwo\\u001b\\\n");
+    assert_string_equal(WRITTEN(true, "m", LOG_L("t", "one\n\ttwo"), LOG_L("u", NULL)),
+                        "\"message\":\"m\",\"request_id\":\"r1\",\"t\":\"one\\n\\ttwo\"}\n");
+    assert_string_equal(WRITTEN(false, "m", LOG_L("t", "x ya29.b")), "info  m\n    x (masked)\n");
 }
 
 /* One event is one line, whatever a script puts into its message. */
@@ -73,6 +84,7 @@ static void secrets_are_masked_wherever_they_are(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_of_every_kind),
+        cmocka_unit_test(lines_follow_the_event),
         cmocka_unit_test(messages_stay_on_their_line),
         cmocka_unit_test(secrets_are_masked_wherever_they_are),
     };

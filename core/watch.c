@@ -1,0 +1,270 @@
+#include "watch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "crypto.h"
+#include "env.h"
+#include "excerpt.h"
+#include "gen.h"
+#include "job.h"
+#include "log.h"
+#include "loop.h"
+#include "tree.h"
+
+#define HINT_MS   50  /* from a hint to the look */
+#define SETTLE_MS 100 /* between two looks that have to agree: nobody writes any more */
+#define NAMES_MAX 5   /* of changed files in one event */
+
+struct look {
+    struct tree *tree; /* NULL: it could not be read */
+    struct err err;
+    bool asked; /* for by SIGHUP */
+};
+
+/* Of a directory. */
+struct hint {
+    uint64_t device, inode;
+    struct loop_watch *watch; /* NULL: the file system gives none */
+};
+
+static struct loop_timer *timer; /* to the next look */
+static uint64_t due_ms;
+static struct loop_work *work;          /* a look under way */
+static bool hinted;                     /* since it began */
+static unsigned asked;                  /* how many looks SIGHUP still waits for */
+static struct gen *candidate;           /* loaded, and being checked */
+static char settled[CRYPTO_SHA256_HEX]; /* what was decided on last: it is live, or refused */
+static char seen[CRYPTO_SHA256_HEX];    /* what the last look found instead, or "" */
+static struct hint *hints;
+static size_t nhints;
+
+static void look(void);
+
+/* --- when ------------------------------------------------------------------------------------ */
+
+static void on_due(void *arg) {
+    (void)arg;
+    loop_timer_stop(&timer);
+    look();
+}
+
+/* Look in so many milliseconds, if not before. */
+static void look_in(uint64_t ms) {
+    uint64_t due = loop_now_ms() + ms;
+
+    if (timer != NULL && due_ms <= due)
+        return;
+    loop_timer_stop(&timer);
+    timer = loop_timer_start(ms, on_due, NULL);
+    due_ms = due;
+}
+
+/* After a look, and whatever came of it. */
+static void look_again(void) {
+    if (work != NULL || candidate != NULL)
+        return;
+    if (asked > 0)
+        look();
+    else if (env.reload_interval > 0)
+        look_in(seen[0] != '\0' ? SETTLE_MS : hinted ? HINT_MS : env.reload_interval * 1000ULL);
+}
+
+static void on_hint(void *arg) {
+    (void)arg;
+    hinted = true;
+    if (work == NULL && candidate == NULL && seen[0] == '\0')
+        look_in(HINT_MS);
+}
+
+/* --- hints ----------------------------------------------------------------------------------- */
+
+static void drop_hints(void) {
+    for (size_t i = 0; i < nhints; i++)
+        loop_watch_stop(&hints[i].watch);
+    free(hints);
+    hints = NULL;
+    nhints = 0;
+}
+
+static bool are_hints_of(const struct tree_dir *dirs, size_t n) {
+    for (size_t i = 0; i < n && n == nhints; i++)
+        if (hints[i].device != dirs[i].device || hints[i].inode != dirs[i].inode)
+            return false;
+    return n == nhints;
+}
+
+/* Watch the directories that the tree was read from.  What changed before that is found by one more
+ * look. */
+static void follow(const struct tree *t) {
+    size_t n;
+    const struct tree_dir *dirs = tree_dirs(t, &n);
+
+    if (env.reload_interval == 0 || are_hints_of(dirs, n))
+        return;
+    drop_hints();
+    if ((hints = calloc(n, sizeof(*hints))) == NULL)
+        return;
+    nhints = n;
+    for (size_t i = 0; i < n; i++)
+        hints[i] = (struct hint){dirs[i].device, dirs[i].inode,
+                                 loop_watch_start(dirs[i].path, on_hint, NULL)};
+    hinted = true;
+}
+
+/* --- the outcome ----------------------------------------------------------------------------- */
+
+/* Names of files, as a sentence has them. */
+struct names {
+    struct buf text;
+    unsigned n;
+};
+
+static void add_name(const char *name, void *arg) {
+    struct names *names = arg;
+
+    if (names->n++ < NAMES_MAX)
+        buf_addf(&names->text, "%s%s", names->n > 1 ? ", " : "", name);
+}
+
+static void refuse(const struct tree *t, const struct err *e) {
+    struct err refused;
+    struct buf text, sentence;
+
+    buf_init(&text, 64 * KIB);
+    buf_init(&sentence, 64 * KIB);
+    excerpt_add(&text, t, e->message);
+    excerpt_add_sentence(&sentence, e->message);
+    LOG(LOG_ERROR, NULL, "reload refused, the scripts loaded before go on serving",
+        LOG_S("code", err_word(e->code)), LOG_L("error", text.data));
+    err_set(&refused, e->code, "%s", sentence.data);
+    gen_refuse(&refused);
+    buf_free(&text);
+    buf_free(&sentence);
+}
+
+static void accept_candidate(void) {
+    struct gen *g = candidate;
+    struct names changed = {.n = 0};
+
+    candidate = NULL;
+    buf_init(&changed.text, 64 * KIB);
+    tree_compare(gen_tree(gen_live()), gen_tree(g), add_name, &changed);
+    if (changed.n > NAMES_MAX)
+        buf_addf(&changed.text, " and %u more", changed.n - NAMES_MAX);
+    gen_swap(g);
+    job_sync();
+    LOG(LOG_INFO, NULL, "scripts reloaded", LOG_I("generation", gen_number(g)),
+        LOG_S("changed", changed.n > 0 ? changed.text.data : "nothing"));
+    buf_free(&changed.text);
+    look_again();
+}
+
+/* What has loaded passes here before it serves: each check ends, now or in a later turn of the
+ * loop, with accept_candidate(), or with refuse() and gen_drop(). */
+static void check_candidate(void) {
+    accept_candidate();
+}
+
+static bool is_live(const struct tree *t) {
+    return strcmp(tree_digest(t), tree_digest(gen_tree(gen_live()))) == 0;
+}
+
+static void decide(const struct look *l) {
+    struct err e = l->err;
+
+    if (l->tree != NULL && !l->asked && is_live(l->tree)) {
+        gen_refuse(NULL);
+        LOG(LOG_INFO, NULL, "nothing to reload any more, the scripts there are those that serve",
+            LOG_I("generation", gen_number(gen_live())));
+    } else if (l->tree != NULL && (candidate = gen_load(l->tree, &e)) != NULL) {
+        check_candidate();
+    } else {
+        refuse(l->tree, &e);
+    }
+}
+
+/* --- a look ---------------------------------------------------------------------------------- */
+
+static void read_tree(void *arg) {
+    struct look *l = arg;
+
+    l->tree = tree_read(&l->err);
+}
+
+static void release_look(void *arg) {
+    struct look *l = arg;
+
+    tree_unref(l->tree);
+    free(l);
+}
+
+/* The same for two looks that found the same. */
+static void name_found(const struct look *l, char found[CRYPTO_SHA256_HEX]) {
+    if (l->tree != NULL)
+        memcpy(found, tree_digest(l->tree), CRYPTO_SHA256_HEX);
+    else
+        crypto_sha256_hex(found, l->err.message, strlen(l->err.message));
+}
+
+static void on_looked(void *arg) {
+    struct look *l = arg;
+    char found[CRYPTO_SHA256_HEX];
+
+    work = NULL;
+    name_found(l, found);
+    if (l->tree != NULL)
+        follow(l->tree);
+    if (l->asked || (strcmp(found, settled) != 0 && strcmp(found, seen) == 0)) {
+        memcpy(settled, found, sizeof(settled));
+        seen[0] = '\0';
+        decide(l);
+    } else if (strcmp(found, settled) == 0) {
+        seen[0] = '\0';
+    } else {
+        memcpy(seen, found, sizeof(seen));
+    }
+    look_again();
+}
+
+static void look(void) {
+    struct look *l = calloc(1, sizeof(*l));
+    bool is_asked = asked > 0;
+
+    hinted = false;
+    asked -= is_asked;
+    if (l != NULL) {
+        l->asked = is_asked;
+        work = loop_work_start(read_tree, on_looked, release_look, l);
+    }
+    if (work == NULL) {
+        LOG(LOG_ERROR, NULL, "no reload: there is not enough memory just now");
+        free(l);
+        look_again();
+    }
+}
+
+/* --- birth and death ------------------------------------------------------------------------- */
+
+void watch_init(void) {
+    memcpy(settled, tree_digest(gen_tree(gen_live())), sizeof(settled));
+    follow(gen_tree(gen_live()));
+    look_again();
+}
+
+void watch_reload(void *arg) {
+    (void)arg;
+    asked++;
+    loop_timer_stop(&timer);
+    look_again();
+}
+
+void watch_fini(void) {
+    loop_timer_stop(&timer);
+    loop_work_detach(&work);
+    drop_hints();
+    if (candidate != NULL)
+        gen_drop(candidate);
+    candidate = NULL;
+}
