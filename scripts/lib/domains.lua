@@ -18,8 +18,8 @@ function domains.canonical(name)
   return mailboxes and #mailboxes == 1 and mailboxes[1].domain or nil
 end
 
---- Whether a domain is one of these. Raises for what is no domain, so that a misspelt list does not
---- go live.
+--- Whether a domain is one of these. Raises for what is no domain, at the line that uses the recipe
+--- that calls this: a misspelt list does not go live.
 ---@param list string[]
 ---@return fun(domain: string): boolean has  takes domains as letters have them
 function domains.among(list)
@@ -27,7 +27,7 @@ function domains.among(list)
   for _, item in ipairs(list) do
     local parent = item:match("^%*%.(.+)$")
     local name = domains.canonical(parent or item)
-    if not name then error(("'%s' is no domain, such as example.com"):format(item), 0) end
+    if not name then error(("'%s' is no domain, such as example.com"):format(item), 3) end
     local set = parent and below or exact
     set[name] = true
   end

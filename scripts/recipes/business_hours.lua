@@ -28,7 +28,7 @@ end
 ---@return rule
 return function(hours)
   if not (hours.from >= 0 and hours.from < hours.to and hours.to <= 24) then
-    error("business hours: from and to are hours from 0 to 24, the earlier one first", 0)
+    error("business hours: from and to are hours from 0 to 24, the earlier one first", 2)
   end
   local days, closed = set_of(hours.days or { 1, 2, 3, 4, 5 }), set_of(hours.closed or {})
   return function(letter)

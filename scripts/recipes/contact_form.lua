@@ -116,7 +116,7 @@ end
 return function(options)
   local to = address.parse(options.to)
   if not to or #to ~= 1 then
-    error(("contact form: '%s' is no address that it could write to"):format(options.to), 0)
+    error(("contact form: '%s' is no address that it could write to"):format(options.to), 2)
   end
   return function(req)
     local written, err, request, counters, ok

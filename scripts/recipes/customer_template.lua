@@ -12,6 +12,7 @@
 
 local shipped = require "shipped.policy.compose"
 local templates = require "lib.templates"
+local text = require "paraph.text"
 
 --- The name of the template that a letter is written with.
 local function name_of(letter)
@@ -23,15 +24,20 @@ local function name_of(letter)
   return (found or broken) and own or letter.template
 end
 
----@param bodies? fun(content: message_content, letter: letter): string?, any  default: as shipped
+--- What cannot be written is not sent: the hook fails, which holds the message.
+local function must(result, err)
+  return result or error(err.message, 0)
+end
+
+---@param bodies? fun(content: message_content, letter: letter): string, string  default: as shipped
+---@return fun(content: message_content, letter: letter): string, string
 return function(bodies)
   bodies = bodies or shipped.bodies
   return function(content, letter)
     local name = letter.template and name_of(letter)
     if name and name ~= letter.template then
-      local html, err = templates.render_mail(name, letter.draft.vars or {})
-      if not html then return nil, err end
-      content.body = html
+      content.html = must(templates.render_mail(name, letter.draft.vars or {}))
+      content.text = must(text.from_html(content.html))
     end
     return bodies(content, letter)
   end

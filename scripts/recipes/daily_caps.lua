@@ -23,7 +23,7 @@ return function(caps)
   local special = {}
   for name, most in pairs(caps.domains or {}) do
     local domain = domains.canonical(name)
-    if not domain then error(("daily caps: '%s' is no domain"):format(name), 0) end
+    if not domain then error(("daily caps: '%s' is no domain"):format(name), 2) end
     special[domain] = most
   end
   return function(letter)

@@ -30,13 +30,16 @@ local function language_of(letter, options)
 end
 
 ---@param options footer
----@param bodies? fun(content: message_content, letter: letter): string?, any  default: as shipped
+---@param bodies? fun(content: message_content, letter: letter): string, string  default: as shipped
+---@return fun(content: message_content, letter: letter): string, string
 return function(options, bodies)
   bodies = bodies or shipped.bodies
   return function(content, letter)
     local footer = options.texts[language_of(letter, options)]
     if footer then
-      content.signature = content.signature .. "<div>" .. assert(text.to_html(footer)) .. "</div>"
+      local above = content.signature_text
+      content.signature = content.signature .. "<div>" .. text.to_html(footer) .. "</div>"
+      content.signature_text = above .. (above == "" and "" or "\n") .. footer
     end
     return bodies(content, letter)
   end

@@ -35,7 +35,7 @@ return function(list)
   local forbidden = {}
   for i, word in ipairs(list) do
     forbidden[i] = words_of(word)
-    if forbidden[i] == " " then error(("forbidden words: '%s' is no word"):format(word), 0) end
+    if forbidden[i] == " " then error(("forbidden words: '%s' is no word"):format(word), 2) end
   end
   return function(letter)
     local body = reading.text(letter)

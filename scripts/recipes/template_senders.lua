@@ -23,7 +23,7 @@ return function(senders)
     local local_part, name = sender:match("^(.*)@([^@]+)$")
     local domain = name and domains.canonical(name)
     if not domain then
-      error(("senders of templates: '%s' is no address, nor @domain"):format(sender), 0)
+      error(("senders of templates: '%s' is no address, nor @domain"):format(sender), 2)
     end
     wanted[template] = (local_part .. "@" .. domain):lower()
   end
