@@ -9,7 +9,8 @@
 #include <lua.h>
 
 int lua_address_open(lua_State *L);
-int lua_blob_open(lua_State *L); /* registers the type; the module is empty */
+int lua_blob_open(lua_State *L);  /* registers the type; the module is empty */
+int lua_cjson_open(lua_State *L); /* the module is `cjson` */
 int lua_config_open(lua_State *L);
 int lua_crypto_open(lua_State *L);
 int lua_environ_open(lua_State *L); /* the module is the function itself */
@@ -25,8 +26,10 @@ int lua_templates_open(lua_State *L);
 int lua_text_open(lua_State *L);
 int lua_time_open(lua_State *L);
 
-/* Not modules: find, match, gmatch, gsub and rep in the global `string`, replaced by versions
- * with a budget of steps. */
+/* Not modules: functions of the globals, and find, match, gmatch, gsub and rep in the global
+ * `string`, replaced by versions with bounds. */
+int lua_base_open(lua_State *L);
 int lua_string_open(lua_State *L);
+int lua_table_open(lua_State *L);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include "auth.h"
 #include "check_google.h"
+#include "check_policies.h"
+#include "check_replay.h"
 #include "check_step.h"
 #include "clock.h"
 #include "crypto.h"
@@ -48,7 +50,8 @@ static void scripts_failed(const struct tree *t, const struct err *e) {
     buf_free(&text);
 }
 
-static void check_scripts(void) {
+/* NULL: they do not load, and that is told. */
+static struct gen *check_scripts(void) {
     struct err e;
     struct tree *tree = tree_read(&e);
     struct gen *g = tree != NULL ? gen_load(tree, &e) : NULL;
@@ -57,11 +60,11 @@ static void check_scripts(void) {
     if (g != NULL) {
         gen_routes(g, &n);
         check_step_ok("scripts", "%zu routes; every template compiles", n);
-        gen_drop(g);
     } else {
         scripts_failed(tree, &e);
     }
     tree_unref(tree);
+    return g;
 }
 
 /* --- the store ------------------------------------------------------------------------------- */
@@ -217,7 +220,9 @@ static void check_live(void) {
     fetch_fini();
 }
 
-int check_run(bool live) {
+int check_run(bool live, unsigned replay) {
+    struct gen *g;
+
     setvbuf(stdout, NULL, _IOLBF, 0); /* each step is told when it has ended */
     if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_MS) != 0) {
         fprintf(stderr, "paraph check: %s\n", strerror(errno));
@@ -225,9 +230,16 @@ int check_run(bool live) {
     }
     loop_on_turn(task_run_ready);
     check_settings();
-    check_scripts();
+    if ((g = check_scripts()) != NULL)
+        check_policies(g);
     if (live)
         check_live();
+    if (replay > 0 && g == NULL)
+        check_step_skipped("replay", "needs a step that has failed");
+    else if (replay > 0)
+        check_replay(g, replay);
+    if (g != NULL)
+        gen_drop(g);
     task_watchdog_stop();
     loop_fini();
     return check_step_failures() == 0 ? 0 : 1;

@@ -11,7 +11,7 @@
 #define STEP_WIDTH    14
 #define SENTENCE_SIZE 1024
 
-enum state { OK, FAILED, SKIPPED };
+enum state { OK, FAILED, SKIPPED, ODD, DIFFERS };
 
 static unsigned failures;
 static unsigned seconds; /* for all steps together */
@@ -22,21 +22,45 @@ static uint64_t end_us;
 static void begin_line(enum state state, const char *step) {
     static const struct {
         const char *word, *color;
-    } states[] = {{"ok", "\033[32m"}, {"failed", "\033[31m"}, {"skipped", "\033[33m"}};
+    } states[] = {{"ok", "\033[32m"},
+                  {"failed", "\033[31m"},
+                  {"skipped", "\033[33m"},
+                  {"odd", "\033[33m"},
+                  {"differs", "\033[33m"}};
     bool color = isatty(STDOUT_FILENO);
 
     printf("%s%-7s%s  %-*s  ", color ? states[state].color : "", states[state].word,
            color ? "\033[0m" : "", STEP_WIDTH, step);
 }
 
+static void line(enum state state, const char *step, const char *fmt, va_list ap) {
+    begin_line(state, step);
+    vprintf(fmt, ap);
+    putchar('\n');
+}
+
 void check_step_ok(const char *step, const char *fmt, ...) {
     va_list ap;
 
-    begin_line(OK, step);
     va_start(ap, fmt);
-    vprintf(fmt, ap);
+    line(OK, step, fmt, ap);
     va_end(ap);
-    putchar('\n');
+}
+
+void check_step_odd(const char *step, const char *fmt, ...) {
+    va_list ap;
+
+    va_start(ap, fmt);
+    line(ODD, step, fmt, ap);
+    va_end(ap);
+}
+
+void check_step_differs(const char *step, const char *fmt, ...) {
+    va_list ap;
+
+    va_start(ap, fmt);
+    line(DIFFERS, step, fmt, ap);
+    va_end(ap);
 }
 
 /* A sentence that begins with the name of the step does not say it twice. */

@@ -1,8 +1,9 @@
 /*
  * check_step.h - the lines of `paraph check`, and waiting for one operation at a time.
  *
- * A step is one line on standard output: ok, failed (and what to do about it), or skipped (and why,
- * which is no failure).  Only for check.c and check_google.c.
+ * A step is one line on standard output: ok, failed (and what to do about it), skipped (and why),
+ * or what somebody should look at: odd, or, of a replay, differs.  Only what failed is a failure.
+ * Only for check*.c.
  */
 #ifndef CHECK_STEP_H
 #define CHECK_STEP_H
@@ -12,6 +13,8 @@
 
 void check_step_ok(const char *step, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void check_step_failed(const char *step, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void check_step_odd(const char *step, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void check_step_differs(const char *step, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void check_step_skipped(const char *step, const char *why);
 
 /* One line more about the step told last. */

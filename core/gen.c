@@ -25,7 +25,7 @@ struct gen {
     unsigned number;
     unsigned holders;
     bool replaced;
-    size_t bytes, limit;
+    size_t bytes, limit, loaded; /* of memory: now, at most, when it was loaded */
     struct gen_route *routes;
     size_t nroutes;
     int roles; /* registry reference: the function of access.lua */
@@ -70,6 +70,14 @@ void gen_allow_until(struct gen *g, size_t limit) {
 
 size_t gen_limit(const struct gen *g) {
     return g->limit;
+}
+
+size_t gen_bytes(const struct gen *g) {
+    return g->bytes;
+}
+
+size_t gen_growth(const struct gen *g) {
+    return g->bytes > g->loaded ? g->bytes - g->loaded : 0;
 }
 
 /* --- routes ---------------------------------------------------------------------------------- */
@@ -411,6 +419,8 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
             goto fail;
     }
+    lua_gc(g->L, LUA_GCCOLLECT);
+    g->loaded = g->bytes;
     return g;
 fail:
     err_set(e, ERR_POLICY_ERROR, "%s", lua_tostring(g->L, -1));
@@ -479,6 +489,10 @@ struct tree *gen_tree(const struct gen *g) {
 
 unsigned gen_number(const struct gen *g) {
     return g->number;
+}
+
+size_t gen_bytes(const struct gen *g) {
+    return g->bytes;
 }
 
 void gen_hold(struct gen *g) {

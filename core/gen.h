@@ -66,6 +66,7 @@ lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
 struct tree *gen_tree(const struct gen *g); /* the generation's own reference */
 unsigned gen_number(const struct gen *g);   /* 1, 2, 3 … */
+size_t gen_bytes(const struct gen *g);      /* memory of its state */
 const struct gen_route *gen_routes(const struct gen *g, size_t *n);
 const struct gen_job *gen_jobs(const struct gen *g, size_t *n);
 
@@ -85,5 +86,9 @@ void gen_release(struct gen *g);
 size_t gen_allow(struct gen *g, size_t growth);
 void gen_allow_until(struct gen *g, size_t limit);
 size_t gen_limit(const struct gen *g);
+
+/* The bytes of its state, and by how many it has grown since it was loaded. */
+size_t gen_bytes(const struct gen *g);
+size_t gen_growth(const struct gen *g);
 
 #endif

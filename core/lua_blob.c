@@ -20,13 +20,14 @@
 #define ENCODED_MAX (128 * MIB) /* of what a method makes: bigger than any body or message */
 
 struct box {
-    struct blob *blob; /* NULL: none yet, or closed */
+    struct blob *blob;            /* NULL: none yet, or closed */
+    struct task_account *account; /* that its bytes are charged to, or NULL */
 };
 
 static struct box *box_push(lua_State *L) {
     struct box *box = lua_newuserdatauv(L, sizeof(*box), 0);
 
-    box->blob = NULL;
+    *box = (struct box){NULL, NULL};
     luaL_setmetatable(L, BLOB_TYPE);
     return box;
 }
@@ -35,6 +36,7 @@ static struct box *box_push(lua_State *L) {
  * box alone: let it work as if Lua had allocated the content, so that garbage does not pile up. */
 static void box_fill(lua_State *L, struct box *box, struct blob *b) {
     box->blob = b;
+    box->account = task_charge(L, b->len);
     if (b->len >= KIB)
         lua_gc(L, LUA_GCSTEP, (int)(b->len / KIB));
 }
@@ -105,8 +107,10 @@ struct blob *lua_blob_take(lua_State *L, int idx) {
 static int l_close(lua_State *L) {
     struct box *box = luaL_checkudata(L, 1, BLOB_TYPE);
 
+    if (box->account != NULL)
+        task_uncharge(box->account, box->blob->len);
     blob_unref(box->blob);
-    box->blob = NULL;
+    *box = (struct box){NULL, NULL};
     return 0;
 }
 

@@ -11,11 +11,13 @@
 
 #include "bindings.h"
 #include "encode.h"
+#include "frozen.h"
 #include "json_text.h"
 #include "lua_blob.h"
 #include "task.h"
 
 #define ARRAY_TYPE "paraph.json.array"
+#define EMPTY_TYPE "paraph.json.empty_array"
 #define HOLD_TYPE  "paraph.json.hold"
 #define INDENT_MAX 8
 
@@ -61,6 +63,10 @@ static int l_array_mt_newindex(lua_State *L) {
     return luaL_error(L, "json.array_mt cannot be changed");
 }
 
+static int l_empty_array_newindex(lua_State *L) {
+    return luaL_error(L, "json.empty_array cannot be changed: setmetatable({}, json.array_mt) can");
+}
+
 /* Push array_mt.  Sealed, because a __gc in it would be a finalizer of every array. */
 static void push_array_mt(lua_State *L) {
     if (luaL_getmetatable(L, ARRAY_TYPE) != LUA_TNIL)
@@ -75,6 +81,19 @@ static void push_array_mt(lua_State *L) {
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
     lua_setfield(L, LUA_REGISTRYINDEX, ARRAY_TYPE);
+}
+
+/* Push empty_array, with array_mt at the top: sealed too, but with array_mt for its metatable. */
+static void push_empty_array(lua_State *L) {
+    lua_newtable(L);
+    lua_createtable(L, 0, 2);
+    lua_pushcfunction(L, l_empty_array_newindex);
+    lua_setfield(L, -2, "__newindex");
+    lua_pushvalue(L, -3);
+    lua_setfield(L, -2, "__metatable");
+    lua_pushvalue(L, -1);
+    lua_setfield(L, LUA_REGISTRYINDEX, EMPTY_TYPE);
+    lua_setmetatable(L, -2);
 }
 
 /* From trees to Lua. */
@@ -226,8 +245,9 @@ static int table_shape(lua_State *L, bool *array, size_t *count) {
     *count = 0;
     if (lua_getmetatable(L, -1)) {
         luaL_getmetatable(L, ARRAY_TYPE);
-        *array = *array || lua_rawequal(L, -1, -2);
-        lua_pop(L, 2);
+        luaL_getmetatable(L, EMPTY_TYPE);
+        *array = *array || lua_rawequal(L, -3, -2) || lua_rawequal(L, -3, -1);
+        lua_pop(L, 3);
     }
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
         lua_Integer key = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
@@ -340,6 +360,7 @@ static int encode_value(struct encoder *c, const struct json_text_path *path) {
 
     if (!lua_checkstack(c->L, 8))
         return json_text_err(c->e, path, "it is nested too deeply");
+    task_check_time(c->L); /* a table may be empty but large, and be there many times */
     c->values++;
     if (check_size(c) != 0)
         return -1;
@@ -356,6 +377,7 @@ static int encode_value(struct encoder *c, const struct json_text_path *path) {
         s = lua_tolstring(c->L, -1, &n);
         return encode_string(c, path, s, n);
     case LUA_TTABLE:
+        frozen_resolve(c->L, -1);
         return encode_table(c, path);
     case LUA_TLIGHTUSERDATA:
         if (lua_touserdata(c->L, -1) != NULL)
@@ -496,9 +518,7 @@ int lua_json_open(lua_State *L) {
     lua_pushlightuserdata(L, NULL);
     lua_setfield(L, -2, "null");
     push_array_mt(L);
-    lua_newtable(L);
-    lua_pushvalue(L, -2);
-    lua_setmetatable(L, -2);
+    push_empty_array(L);
     lua_setfield(L, -3, "empty_array");
     lua_setfield(L, -2, "array_mt");
     return 1;

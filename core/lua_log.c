@@ -1,29 +1,69 @@
 /*
  * lua_log.c - paraph.log: events of scripts, with the id of the request they serve.
  */
+#include "lua_log.h"
+
 #include <lauxlib.h>
 
 #include "bindings.h"
-#include "log.h"
+#include "frozen.h"
 #include "task.h"
 
-#define FIELDS_MAX 16
+#define FIELDS_MAX     16
+#define FIELD_NAME_MAX 64
+#define TEXT_MAX       ((size_t)8 * KIB)
+
+const char *lua_log_text(lua_State *L, int idx) {
+    size_t n;
+    const char *s = lua_tolstring(L, idx, &n);
+
+    if (n <= TEXT_MAX)
+        return s;
+    for (n = TEXT_MAX; n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80;)
+        n--; /* not in the middle of a character */
+    idx = lua_absindex(L, idx);
+    lua_pushlstring(L, s, n);
+    lua_pushliteral(L, "...");
+    lua_concat(L, 2);
+    lua_replace(L, idx);
+    return lua_tostring(L, idx);
+}
+
+void lua_log_event(enum log_level level, const char *message, const struct log_field *fields) {
+    const struct task *t = task_running();
+    const struct task_owner *owner = t != NULL ? task_owner(t) : NULL;
+    const char *id = owner != NULL ? owner->request_id : NULL;
+
+    switch (task_count_event()) {
+    case TASK_EVENT_FINE:
+        log_event(level, id, message, fields);
+        break;
+    case TASK_EVENT_LAST:
+        LOG(LOG_WARNING, id, "the script logs too much: what it logs from here on is left out");
+        break;
+    case TASK_EVENT_NONE:
+        break;
+    }
+}
 
 static int write_event(lua_State *L, enum log_level level) {
-    const char *message = luaL_checkstring(L, 1);
-    const struct task_owner *owner;
+    const char *message;
     struct log_field fields[FIELDS_MAX + 1];
     size_t n = 0;
 
+    luaL_checkstring(L, 1);
     if (!log_on(level))
         return 0;
     lua_settop(L, 2);
+    message = lua_log_text(L, 1);
     if (!lua_isnil(L, 2)) {
         luaL_checktype(L, 2, LUA_TTABLE);
+        frozen_resolve(L, 2);
         luaL_checkstack(L, 2 * FIELDS_MAX + 4, NULL);
         lua_newtable(L); /* keeps the texts made by luaL_tolstring() */
         for (lua_pushnil(L); n < FIELDS_MAX && lua_next(L, 2) != 0; lua_pop(L, 1)) {
-            luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING, 2, "names of fields are strings");
+            luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && lua_rawlen(L, -2) <= FIELD_NAME_MAX,
+                          2, "names of fields are short strings");
             if (lua_isboolean(L, -1)) {
                 fields[n] = LOG_B(lua_tostring(L, -2), lua_toboolean(L, -1));
             } else if (lua_isinteger(L, -1)) {
@@ -31,15 +71,15 @@ static int write_event(lua_State *L, enum log_level level) {
             } else if (lua_type(L, -1) == LUA_TNUMBER) {
                 fields[n] = LOG_N(lua_tostring(L, -2), lua_tonumber(L, -1));
             } else {
-                fields[n] = LOG_S(lua_tostring(L, -2), luaL_tolstring(L, -1, NULL));
+                luaL_tolstring(L, -1, NULL);
+                fields[n] = LOG_S(lua_tostring(L, -3), lua_log_text(L, -1));
                 lua_rawseti(L, 3, (lua_Integer)n + 1);
             }
             n++;
         }
     }
     fields[n] = LOG_END;
-    owner = task_running() != NULL ? task_owner(task_running()) : NULL;
-    log_event(level, owner != NULL ? owner->request_id : NULL, message, fields);
+    lua_log_event(level, message, fields);
     return 0;
 }
 

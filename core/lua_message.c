@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "encode.h"
 #include "env.h"
+#include "frozen.h"
 #include "lua_blob.h"
 #include "mime.h"
 #include "task.h"
@@ -108,6 +109,7 @@ static int push_members(lua_State *L, int idx, const char *path, const struct me
     size_t len;
 
     luaL_checkstack(L, (int)n + LUA_MINSTACK, NULL);
+    frozen_resolve(L, idx);
     refuse_unknown_members(L, idx, path, members, n);
     for (size_t i = 0; i < n; i++) {
         lua_pushstring(L, members[i].name);
@@ -127,8 +129,10 @@ static int push_members(lua_State *L, int idx, const char *path, const struct me
 
 /* The length of the list at idx; raises if the table is no list. */
 static size_t list_length(lua_State *L, int idx, const char *name) {
-    size_t n = lua_rawlen(L, idx), members = 0;
+    size_t n, members = 0;
 
+    frozen_resolve(L, idx);
+    n = lua_rawlen(L, idx);
     for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1))
         members++;
     if (members != n)
@@ -149,6 +153,12 @@ static int parse_recipients(struct address_list *list, lua_State *L, int idx, co
     return err_set_field(e, cause.code, field, "%s: %s", field, cause.message);
 }
 
+static int refuse_recipients(size_t n, struct err *e) {
+    return err_set_field(e, ERR_INVALID_RECIPIENT, "to",
+                         "to: there are %zu recipients in all, and %d are the most", n,
+                         LUA_MESSAGE_RECIPIENTS_MAX);
+}
+
 /* One string, or a list of them. */
 static int read_recipients(struct address_list *list, lua_State *L, int idx, struct err *e) {
     const char *name = message_members[idx - ID].name;
@@ -160,6 +170,8 @@ static int read_recipients(struct address_list *list, lua_State *L, int idx, str
     if (lua_type(L, idx) == LUA_TSTRING)
         return parse_recipients(list, L, idx, name, e);
     n = list_length(L, idx, name);
+    if (n > LUA_MESSAGE_RECIPIENTS_MAX)
+        return refuse_recipients(n, e);
     for (size_t i = 0; i < n; i++) {
         snprintf(field, sizeof(field), "%s[%zu]", name, i);
         if (lua_rawgeti(L, idx, (lua_Integer)i + 1) != LUA_TSTRING)
@@ -182,9 +194,7 @@ static int read_all_recipients(struct message *msg, lua_State *L, struct err *e)
     if (n == 0)
         return err_set_field(e, ERR_INVALID_RECIPIENT, "to", "to: there is no recipient");
     if (n > LUA_MESSAGE_RECIPIENTS_MAX)
-        return err_set_field(e, ERR_INVALID_RECIPIENT, "to",
-                             "to: there are %zu recipients in all, and %d are the most", n,
-                             LUA_MESSAGE_RECIPIENTS_MAX);
+        return refuse_recipients(n, e);
     return 0;
 }
 

@@ -8,8 +8,11 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "task.h"
+
 #define STEPS_BASE     4000000 /* of one call, and ... */
 #define STEPS_PER_BYTE 32      /* ... for each byte of the subject */
+#define STEPS_AT_ONCE  100000  /* then it is asked whether there is time left */
 #define RECURSION_MAX  200
 
 #define ESCAPE   '%'
@@ -29,12 +32,26 @@ void lua_pattern_init(struct lua_pattern *m, lua_State *L, const char *subject, 
 
 void lua_pattern_renew(struct lua_pattern *m, lua_State *L) {
     m->L = L;
-    m->steps = STEPS_BASE + STEPS_PER_BYTE * (size_t)(m->subject_end - m->subject);
+    m->steps = 0;
+    m->reserve = STEPS_BASE + STEPS_PER_BYTE * (size_t)(m->subject_end - m->subject);
+}
+
+/* More steps from the reserve, at least so many. */
+static void take_steps(struct lua_pattern *m, size_t steps) {
+    size_t n = steps + STEPS_AT_ONCE;
+
+    if (n > m->reserve)
+        n = m->reserve;
+    m->steps += n;
+    m->reserve -= n;
+    if (steps > m->steps)
+        luaL_error(m->L, "pattern too complex (this call has used up its steps)");
+    task_check_time(m->L);
 }
 
 void lua_pattern_spend(struct lua_pattern *m, size_t steps) {
     if (steps > m->steps)
-        luaL_error(m->L, "pattern too complex (this call has used up its steps)");
+        take_steps(m, steps);
     m->steps -= steps;
 }
 
@@ -322,6 +339,7 @@ static const char *match_here(struct lua_pattern *m, const char *s, const char *
 const char *lua_pattern_at(struct lua_pattern *m, const char *s) {
     m->level = 0;
     m->recursion = RECURSION_MAX;
+    lua_pattern_spend(m, 1);
     return match_here(m, s, m->pattern);
 }
 

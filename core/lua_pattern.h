@@ -19,9 +19,9 @@ struct lua_pattern {
     lua_State *L;
     const char *subject, *subject_end;
     const char *pattern, *pattern_end;
-    size_t steps;  /* left */
-    int recursion; /* left */
-    int level;     /* captures, open and closed */
+    size_t steps, reserve; /* left: until the time is asked for, and behind that */
+    int recursion;         /* left */
+    int level;             /* captures, open and closed */
     struct {
         const char *start;
         ptrdiff_t len;

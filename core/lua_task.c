@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "bindings.h"
+#include "frozen.h"
 #include "gen.h"
 #include "loop.h"
 #include "task.h"
@@ -70,7 +71,7 @@ struct all {
     lua_State *L;      /* the generation's main state */
     int results;       /* registry reference */
     unsigned left;
-    bool failed;
+    bool failed, unstarted;
     struct branch branches[];
 };
 
@@ -149,7 +150,9 @@ static void on_branch_done(lua_State *co, int status, int nres, const char *trac
 
     (void)trace;
     b->task = NULL;
-    if (o != NULL)
+    if (co == a->L) /* it never had a coroutine */
+        a->failed = a->unstarted = true;
+    else if (o != NULL)
         keep(b, co, status, nres);
     if (--a->left > 0)
         return;
@@ -169,14 +172,20 @@ static void all_release(struct op *op) {
 
 static int l_all_finish(lua_State *L, int status, lua_KContext ctx) {
     struct all_op *o = (struct all_op *)ctx;
-    bool failed;
+    bool failed, unstarted;
 
     (void)status;
     if (o->op.err.code != ERR_NONE)
         return op_push_err(L, &o->op);
     failed = o->all->failed;
+    unstarted = o->all->unstarted;
     lua_rawgeti(L, LUA_REGISTRYINDEX, o->all->results);
     op_close(&o->op);
+    if (unstarted)
+        return luaL_error(L,
+                          "a branch was not started: there is no memory for it, or more than %d "
+                          "are alive",
+                          TASK_ALIVE_MAX);
     if (failed) {
         lua_getfield(L, -1, "error");
         return lua_error(L);
@@ -191,6 +200,7 @@ static int l_all(lua_State *L) {
 
     task_check(L);
     luaL_checktype(L, 1, LUA_TTABLE);
+    frozen_resolve(L, 1);
     n = (unsigned)lua_rawlen(L, 1);
     luaL_argcheck(L, n <= BRANCHES_MAX, 1, "at most 64 functions");
     lua_settop(L, 1);

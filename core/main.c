@@ -2,9 +2,11 @@
  * main.c - the command line.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
+#include "check_replay.h"
 #include "env.h"
 #include "log.h"
 #include "serve.h"
@@ -16,8 +18,15 @@ static const char usage[] =
     "paraph - a mail gateway: programs post messages, people review them, Gmail sends them\n"
     "\n"
     "usage: paraph [serve]        run the HTTP service\n"
-    "       paraph check [--live] validate settings, scripts and templates; with --live also do\n"
-    "                             what a send needs, step by step, with the remedy for each failure\n"
+    "       paraph check [--live] [--replay N]\n"
+    "                             validate settings, scripts and templates, and show which policies\n"
+    "                             are in force and what is odd about them; with --live also do what\n"
+    "                             a send needs, step by step, with the remedy for each failure; with\n"
+    "                             --replay also ask the policies about the last N drafts (1 to 1000)\n"
+    "                             and show what is no longer decided as it was: nothing is written\n"
+    "                             or sent.  A draft that was never decided about (mode \"draft\") is\n"
+    "                             shown unless it would be sent; what was sent at once without an\n"
+    "                             Idempotency-Key is stored nowhere, and not looked at\n"
     "       paraph test [DIR]     run the tests (*_test.lua) of a scripts directory\n"
     "       paraph --help | --version\n"
     "\n"
@@ -46,23 +55,46 @@ static int wrong_usage(const char *what, const char *word) {
 }
 
 /* paraph serve */
-static int run_serve(const char *argument) {
-    (void)argument;
+static int run_serve(int n, char **arguments) {
+    (void)n;
+    (void)arguments;
     return load_env() != 0 ? EXIT_USAGE : serve();
 }
 
-/* paraph check [--live] */
-static int run_check(const char *argument) {
-    if (argument != NULL && strcmp(argument, "--live") != 0)
-        return wrong_usage("check has no option", argument);
-    return load_env() != 0 ? EXIT_USAGE : check_run(argument != NULL);
+/* A whole number from 1 to max; 0: it is none. */
+static unsigned read_count(const char *text, unsigned max) {
+    size_t n = strspn(text, "0123456789");
+    unsigned long count = strtoul(text, NULL, 10);
+
+    return n > 0 && text[n] == '\0' && count <= max ? (unsigned)count : 0;
+}
+
+/* paraph check [--live] [--replay N] */
+static int run_check(int n, char **arguments) {
+    bool live = false;
+    unsigned replay = 0;
+
+    for (int i = 0; i < n; i++)
+        if (strcmp(arguments[i], "--live") == 0)
+            live = true;
+        else if (strcmp(arguments[i], "--replay") != 0)
+            return wrong_usage("check has no option", arguments[i]);
+        else if (++i == n || (replay = read_count(arguments[i], CHECK_REPLAY_MAX)) == 0)
+            return wrong_usage("--replay takes a number from 1 to 1000, not",
+                               i < n ? arguments[i] : "");
+    return load_env() != 0 ? EXIT_USAGE : check_run(live, replay);
+}
+
+/* paraph test [DIR] */
+static int run_test(int n, char **arguments) {
+    return test_run(n > 0 ? arguments[0] : NULL);
 }
 
 static const struct {
     const char *name;
-    int (*run)(const char *argument); /* NULL: none given */
-    int arguments;                    /* how many it may have */
-} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 1}, {"test", test_run, 1}};
+    int (*run)(int n, char **arguments);
+    int arguments; /* how many it may have */
+} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 3}, {"test", run_test, 1}};
 
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "serve";
@@ -81,7 +113,7 @@ int main(int argc, char **argv) {
         if (strcmp(commands[i].name, name) == 0) {
             if (argc > 2 + commands[i].arguments)
                 return wrong_usage("one argument too many:", argv[2 + commands[i].arguments]);
-            return commands[i].run(argc > 2 ? argv[2] : NULL);
+            return commands[i].run(argc > 2 ? argc - 2 : 0, argv + 2);
         }
     return wrong_usage("there is no command", name);
 }

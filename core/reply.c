@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <lauxlib.h>
 
+#include "frozen.h"
 #include "json_text.h"
 #include "lua_blob.h"
 #include "lua_json.h"
@@ -128,6 +129,7 @@ static void read_headers(lua_State *L, struct reply *r) {
         return;
     if (!lua_istable(L, -1))
         luaL_error(L, "the reply's headers are not a table");
+    frozen_resolve(L, -1);
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING || !lua_isstring(L, -1) ||
             reply_header(r, lua_tostring(L, -2), lua_tostring(L, -1)) != 0)
@@ -209,15 +211,15 @@ static void policy_error(struct reply *r, const char *request_id) {
     reply_error(r, &e, request_id, NULL);
 }
 
-/* Two values at the top of co through l_read(), protected. */
-static int read_values(struct reply *r, lua_State *co, const char *request_id, char *why,
-                       size_t size) {
+/* Two values at the top of co through `read`, protected. */
+static int read_values(struct reply *r, lua_State *co, lua_CFunction read, const char *request_id,
+                       char *why, size_t size) {
     struct reading in = {r, request_id};
 
     if (!lua_checkstack(co, 4))
         return -1;
     lua_pushlightuserdata(co, &in);
-    lua_pushcfunction(co, l_read);
+    lua_pushcfunction(co, read);
     lua_insert(co, -4);
     if (lua_pcall(co, 3, 0, 0) == LUA_OK)
         return 0;
@@ -237,19 +239,29 @@ void reply_from_lua(struct reply *r, lua_State *co, int nres, const char *reques
         lua_pop(co, nres - 2);
     if (!lua_istable(co, -2) && !lua_istable(co, -1))
         snprintf(why, size, "the handler returned neither a reply nor nil and an error");
-    if (why[0] != '\0' || read_values(r, co, request_id, why, size) != 0)
+    if (why[0] != '\0' || read_values(r, co, l_read, request_id, why, size) != 0)
         policy_error(r, request_id);
+}
+
+/* The error that was raised, if it is one of ours. */
+static int l_read_raised(lua_State *L) {
+    const struct reading *in = lua_touserdata(L, 3);
+    struct err e;
+
+    task_read_err(L, 2, &e);
+    if (e.code == ERR_INTERNAL_ERROR)
+        return luaL_error(L, "no error of ours");
+    read_error(L, in);
+    return 0;
 }
 
 bool reply_from_raised(struct reply *r, lua_State *co, const char *request_id) {
     char why[64];
-    struct err e;
 
     if (lua_istable(co, -1) && lua_checkstack(co, 8)) {
-        task_read_err(co, -1, &e);
         lua_pushnil(co);
         lua_pushvalue(co, -2);
-        if (e.code != ERR_INTERNAL_ERROR && read_values(r, co, request_id, why, sizeof(why)) == 0)
+        if (read_values(r, co, l_read_raised, request_id, why, sizeof(why)) == 0)
             return true;
     }
     policy_error(r, request_id);

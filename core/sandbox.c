@@ -6,16 +6,15 @@
 #include <lualib.h>
 
 #include "bindings.h"
+#include "frozen.h"
 #include "gen.h"
-#include "log.h"
 #include "tree.h"
 
 #define LOADED "paraph.loaded"
-
-int luaopen_cjson(lua_State *L); /* lua-cjson has no header */
+#define OPEN   "paraph.open" /* true: modules may be changed */
 
 static const luaL_Reg modules[] = {
-    {"cjson", luaopen_cjson},
+    {"cjson", lua_cjson_open},
     {"paraph.address", lua_address_open},
     {"paraph.blob", lua_blob_open},
     {"paraph.config", lua_config_open},
@@ -73,6 +72,44 @@ static void push_script(lua_State *L, const char *name) {
         lua_error(L);
 }
 
+static bool is_shipped(const char *name) {
+    return strncmp(name, "shipped.", strlen("shipped.")) == 0;
+}
+
+/* In place of a shipped module at the top: a copy, which the overlay may build on and change. */
+static void copy_shipped(lua_State *L, const char *name) {
+    if (!is_shipped(name) || !lua_istable(L, -1))
+        return;
+    lua_newtable(L);
+    for (lua_pushnil(L); lua_next(L, -3) != 0;) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, -4);
+    }
+    if (lua_getmetatable(L, -2))
+        lua_setmetatable(L, -2);
+    lua_replace(L, -2);
+}
+
+/* Freeze the module at the top, but for what the host alone reads, and what nobody shares. */
+static void freeze_module(lua_State *L, const char *name) {
+    bool open = lua_getfield(L, LUA_REGISTRYINDEX, OPEN) == LUA_TBOOLEAN;
+
+    lua_pop(L, 1);
+    if (open || !lua_istable(L, -1) || strcmp(name, "routes") == 0 || strcmp(name, "jobs") == 0 ||
+        is_shipped(name))
+        return;
+    lua_pushfstring(L, "module '%s'", name);
+    lua_insert(L, -2);
+    frozen_replace(L, lua_tostring(L, -2));
+    lua_remove(L, -2);
+}
+
+void sandbox_open_modules(lua_State *L) {
+    lua_pushboolean(L, true);
+    lua_setfield(L, LUA_REGISTRYINDEX, OPEN);
+}
+
 static int l_require(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
 
@@ -80,8 +117,10 @@ static int l_require(lua_State *L) {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADED);
     if (lua_getfield(L, 2, name) == LUA_TBOOLEAN)
         return luaL_error(L, "module '%s' requires itself, directly or through others", name);
-    if (!lua_isnil(L, -1))
+    if (!lua_isnil(L, -1)) {
+        copy_shipped(L, name);
         return 1;
+    }
     lua_pop(L, 1);
     for (size_t i = 0; i < COUNT_OF(modules); i++)
         if (strcmp(modules[i].name, name) == 0) {
@@ -100,8 +139,10 @@ static int l_require(lua_State *L) {
     }
     if (lua_isnil(L, -1) || lua_isboolean(L, -1))
         return luaL_error(L, "module '%s' returns nothing to require", name);
+    freeze_module(L, name);
     lua_pushvalue(L, -1);
     lua_setfield(L, 2, name);
+    copy_shipped(L, name);
     return 1;
 }
 
@@ -121,43 +162,19 @@ static int l_assign(lua_State *L) {
                       luaL_tolstring(L, 2, NULL));
 }
 
-/* A finalizer would run at a moment of the collector's choosing, outside any budget; rawset() is
- * not there for the same reason. */
-static int l_setmetatable(lua_State *L) {
-    luaL_checktype(L, 1, LUA_TTABLE);
-    luaL_argexpected(L, lua_isnoneornil(L, 2) || lua_istable(L, 2), 2, "nil or table");
-    lua_settop(L, 2);
-    if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL)
-        return luaL_error(L, "cannot change a protected metatable");
-    if (lua_istable(L, 2)) {
-        lua_pushliteral(L, "__gc");
-        if (lua_rawget(L, 2) != LUA_TNIL)
-            return luaL_error(L, "__gc is not available in policies: use <close>");
-    }
-    lua_settop(L, 2);
-    lua_setmetatable(L, 1);
-    return 1;
+/* The library at the top of the stack, from here on a view. */
+static void freeze_library(lua_State *L, const char *name) {
+    lua_getfield(L, -1, name);
+    frozen_replace(L, name);
+    lua_setfield(L, -2, name);
 }
 
-static int l_print(lua_State *L) {
-    luaL_Buffer b;
-    int n = lua_gettop(L);
-
-    luaL_buffinit(L, &b);
-    for (int i = 1; i <= n; i++) {
-        if (i > 1)
-            luaL_addchar(&b, '\t');
-        luaL_tolstring(L, i, NULL);
-        luaL_addvalue(&b);
-    }
-    luaL_pushresult(&b);
-    LOG(LOG_INFO, NULL, "print", LOG_S("text", lua_tostring(L, -1)));
-    return 0;
-}
-
+/* Scripts see a view of the table of globals, which the host alone can change. */
 static void seal_globals(lua_State *L) {
-    static const char *const taken[] = {"collectgarbage", "dofile", "load",
-                                        "loadfile",       "rawset", "warn"};
+    static const char *const taken[] = {"_G",       "collectgarbage", "dofile", "load",
+                                        "loadfile", "rawset",         "warn"};
+    static const char *const libraries[] = {LUA_STRLIBNAME, LUA_TABLIBNAME, LUA_MATHLIBNAME,
+                                            LUA_UTF8LIBNAME};
 
     lua_pushglobaltable(L);
     for (size_t i = 0; i < COUNT_OF(taken); i++) {
@@ -166,18 +183,34 @@ static void seal_globals(lua_State *L) {
     }
     lua_pushcfunction(L, l_require);
     lua_setfield(L, -2, "require");
-    lua_pushcfunction(L, l_setmetatable);
-    lua_setfield(L, -2, "setmetatable");
-    lua_pushcfunction(L, l_print);
-    lua_setfield(L, -2, "print");
-    lua_createtable(L, 0, 3);
-    lua_pushcfunction(L, l_undeclared);
-    lua_setfield(L, -2, "__index");
+    for (size_t i = 0; i < COUNT_OF(libraries); i++)
+        freeze_library(L, libraries[i]);
+    lua_pushvalue(L, -1);
+    frozen_replace(L, "_G");
+    lua_getmetatable(L, -1);
     lua_pushcfunction(L, l_assign);
     lua_setfield(L, -2, "__newindex");
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, -3, "_G");
+    lua_createtable(L, 0, 1);
+    lua_pushcfunction(L, l_undeclared);
+    lua_setfield(L, -2, "__index");
+    lua_setmetatable(L, -3);
+    lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS);
+    lua_pop(L, 1);
+    lua_pushliteral(L, "");
+    lua_getmetatable(L, -1); /* `string` itself is in it */
     lua_pushboolean(L, false);
     lua_setfield(L, -2, "__metatable");
-    lua_setmetatable(L, -2);
+    lua_pop(L, 2);
+}
+
+void sandbox_define(lua_State *L, const char *name) {
+    lua_pushglobaltable(L);
+    frozen_resolve(L, -1);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, name);
     lua_pop(L, 1);
 }
 
@@ -192,8 +225,10 @@ void sandbox_open(lua_State *L) {
         luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
         lua_pop(L, 1);
     }
+    lua_base_open(L);
     lua_string_open(L);
-    lua_pop(L, 1);
+    lua_table_open(L);
+    lua_pop(L, 3);
     lua_blob_open(L);
     lua_pop(L, 1);
     seal_globals(L);

@@ -15,4 +15,11 @@ void sandbox_open(lua_State *L);
  * break out of the state. */
 int sandbox_load(lua_State *L, const struct tree_file *f);
 
+/* Let scripts change the modules that they require from here on: for tests, which put others in the
+ * place of members.  Libraries and globals stay read-only. */
+void sandbox_open_modules(lua_State *L);
+
+/* Pop a value and make it a global. */
+void sandbox_define(lua_State *L, const char *name);
+
 #endif

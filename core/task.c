@@ -27,7 +27,9 @@ struct task {
     task_done_fn *done;
     void *arg;
     const struct task_owner *owner;
-    struct task *next; /* in the ready queue */
+    struct task_account *account; /* shared with the task that started it */
+    char *trace;                  /* of the error that nothing caught, or NULL */
+    struct task *next;            /* in the ready queue */
 };
 
 static struct task *ready_head, **ready_tail = &ready_head;
@@ -207,51 +209,54 @@ static int l_traceback(lua_State *L) {
     return 1;
 }
 
-static int l_traceback_of(lua_State *L) {
-    luaL_traceback(L, lua_touserdata(L, 1), error_text(L, 2), 0);
+/* The message handler of a task: keeps the chain of calls, and leaves the error as it is. */
+static int l_trace(lua_State *L) {
+    lua_pushvalue(L, 1);
+    luaL_traceback(L, L, error_text(L, 2), 1);
+    free(running->trace);
+    running->trace = strndup(lua_tostring(L, -1), TRACE_MAX);
+    lua_settop(L, 1);
     return 1;
 }
 
-/* The text of the error value at the top of co with its chain of calls, into out. */
-static void describe(struct task *t, char *out, size_t size) {
-    lua_State *L = gen_state(t->gen);
-    struct task_slice slice;
+static int l_body_finish(lua_State *L, int status, lua_KContext ctx) {
+    (void)ctx;
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_error(L);
+    return lua_gettop(L) - 1;
+}
 
-    snprintf(out, size, "an error that could not be described");
-    if (!lua_checkstack(L, 4) || !lua_checkstack(t->co, 1))
-        return;
-    lua_pushcfunction(L, l_traceback_of);
-    lua_pushlightuserdata(L, t->co);
-    lua_pushvalue(t->co, -1);
-    lua_xmove(t->co, L, 1);
-    task_slice_begin(&slice, t->gen, L);
-    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
-        snprintf(out, size, "%s", lua_tostring(L, -1));
-    task_slice_end(&slice);
-    lua_pop(L, 1);
+/* The bottom of each coroutine.  A pcall is what allows hooks again after one has raised: without
+ * it, what is then to be closed would run beyond the watchdog. */
+static int l_body(lua_State *L) {
+    lua_pushcfunction(L, l_trace);
+    lua_insert(L, 1);
+    return l_body_finish(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, l_body_finish), 0);
 }
 
 static void task_free(struct task *t) {
-    struct task_slice slice;
-
     loop_timer_stop(&t->deadline);
-    if (t->co != NULL) {
-        task_slice_begin(&slice, t->gen, t->co);
-        lua_resetthread(t->co); /* runs what is to be closed */
-        task_slice_end(&slice);
-        luaL_unref(gen_state(t->gen), LUA_REGISTRYINDEX, t->ref);
-    }
+    luaL_unref(gen_state(t->gen), LUA_REGISTRYINDEX, t->ref);
+    task_account_release(t->account);
     tasks--;
     gen_release(t->gen);
+    free(t->trace);
     free(t);
 }
 
 static void task_end(struct task *t, int status, int nres) {
-    char trace[TRACE_MAX] = "";
+    struct task_slice slice;
+    const char *trace = "";
 
-    if (status != LUA_OK)
-        describe(t, trace, sizeof(trace));
+    if (status == LUA_ERRMEM)
+        trace =
+            "not enough memory: between two waits a script may grow by 64 MiB, and all together "
+            "by 512";
+    else if (status != LUA_OK)
+        trace = t->trace != NULL ? t->trace : "an error that could not be described";
+    task_slice_begin(&slice, t->gen, t->co, t->account); /* results may have metamethods */
     t->done(t->co, status, nres, trace, t->arg);
+    task_slice_end(&slice);
     task_free(t);
 }
 
@@ -263,7 +268,7 @@ static bool task_step(struct task *t) {
 
     t->op = NULL;
     running = t;
-    task_slice_begin(&slice, t->gen, t->co);
+    task_slice_begin(&slice, t->gen, t->co, t->account);
     status = lua_resume(t->co, gen_state(t->gen), t->nargs, &nres);
     task_slice_end(&slice);
     running = outer;
@@ -296,41 +301,59 @@ static int l_task_make(lua_State *L) {
     lua_pop(L, 1);
     if (!lua_checkstack(t->co, n + LUA_MINSTACK))
         return luaL_error(L, "not enough memory");
+    lua_pushcfunction(t->co, l_body);
     lua_xmove(L, t->co, n);
     return 0;
 }
 
-struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t deadline_ms,
-                        const struct task_owner *owner, task_done_fn *done, void *arg) {
+/* A task without its coroutine; NULL: there is no memory, or it is one branch too many. */
+static struct task *task_new(struct gen *g, bool job) {
     struct task *t = calloc(1, sizeof(*t));
-    bool ok;
 
-    if (t == NULL) {
-        lua_pop(from, nargs + 1);
-        lua_pushliteral(from, "");
-        done(from, LUA_ERRMEM, 0, "not enough memory", arg);
-        lua_pop(from, 1);
+    if (t == NULL)
+        return NULL;
+    if (running == NULL)
+        t->account = task_account_new(job);
+    else if (task_account_hold(running->account))
+        t->account = running->account;
+    if (t->account == NULL) {
+        free(t);
         return NULL;
     }
     t->gen = g;
     t->ref = LUA_NOREF;
-    t->nargs = nargs;
+    gen_hold(g);
+    tasks++;
+    return t;
+}
+
+struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t deadline_ms,
+                        const struct task_owner *owner, task_done_fn *done, void *arg) {
+    static const char why[] = "not enough memory, or too many branches at once";
+    struct task *t = task_new(g, deadline_ms == 0);
+
+    if (t == NULL) {
+        lua_pop(from, nargs + 1);
+        lua_pushliteral(from, "");
+        done(from, LUA_ERRMEM, 0, why, arg);
+        lua_pop(from, 1);
+        return NULL;
+    }
+    t->nargs = nargs + 1;
     t->done = done;
     t->arg = arg;
     t->owner = owner == NULL && running != NULL ? running->owner : owner;
     t->until_ms = running != NULL ? running->until_ms : 0;
     if (deadline_ms > 0)
         t->until_ms = loop_now_ms() + deadline_ms;
-    gen_hold(g);
-    tasks++;
     lua_pushcfunction(from, l_task_make);
     lua_insert(from, -nargs - 2);
     lua_pushlightuserdata(from, t);
     lua_insert(from, -nargs - 2);
-    gen_allow(g, TASK_SLICE_MEM);
-    ok = lua_pcall(from, nargs + 2, 0, 0) == LUA_OK;
-    if (!ok) {
-        done(from, LUA_ERRMEM, 0, "not enough memory", arg);
+    if (running == NULL)
+        gen_allow(g, TASK_SLICE_MEM);
+    if (lua_pcall(from, nargs + 2, 0, 0) != LUA_OK) {
+        done(from, LUA_ERRMEM, 0, why, arg);
         lua_pop(from, 1);
         task_free(t);
         return NULL;
@@ -355,13 +378,13 @@ void task_abort(struct task *t, const struct err *e) {
 }
 
 bool task_run_ready(void) {
-    bool any = ready_head != NULL;
-    struct task *t;
+    struct task *t = ready_head, *next;
+    bool any = t != NULL;
 
-    while ((t = ready_head) != NULL) {
-        ready_head = t->next;
-        if (ready_head == NULL)
-            ready_tail = &ready_head;
+    ready_head = NULL;
+    ready_tail = &ready_head;
+    for (; t != NULL; t = next) {
+        next = t->next;
         t->queued = false;
         (void)task_step(t);
     }
@@ -383,7 +406,7 @@ int task_pcall(struct gen *g, lua_State *L, int nargs, int nresults) {
     struct task_slice slice;
     int status;
 
-    task_slice_begin(&slice, g, L);
+    task_slice_begin(&slice, g, L, NULL);
     status = pcall_with(L, l_traceback, nargs, nresults);
     task_slice_end(&slice);
     return status;

@@ -25,34 +25,59 @@ struct gen;
 #define TASK_SLICE_MS 250
 #endif
 #define TASK_SLICE_TEST_MS 2000 /* in tests: on a slow machine, beside others */
-#define TASK_BULK_MS       5000
+#define TASK_BULK_MS       5000 /* of a slice; of a request in all, twice as much */
 
-/* The other budgets of time follow that of a slice. */
+/* The other budgets of time follow that of a slice: 100 ms, 2 s, 20 s. */
 #define TASK_HOOK_MS(slice_ms)    ((slice_ms)*2 / 5)
-#define TASK_REQUEST_MS(slice_ms) ((slice_ms)*8)
-#define TASK_JOB_MS(slice_ms)     ((slice_ms)*80) /* it goes through everything there is */
+#define TASK_REQUEST_MS(slice_ms) (1000 + (slice_ms)*4)
+#define TASK_JOB_MS(slice_ms)     (10 * TASK_REQUEST_MS(slice_ms))
 
 #define TASK_SLICE_MEM (64 * MIB) /* by which a slice may grow its generation */
 #define TASK_HOOK_MEM  (32 * MIB)
+#define TASK_MEM       (128 * MIB) /* by which a task may grow it in all */
+#define TASK_BLOBS     (256 * MIB) /* that it may hold outside of Lua */
+#define TASK_ALIVE_MAX 1000        /* branches of branches are many, soon */
+#define TASK_EVENTS    100         /* that a request may log; a job: ten times as many */
+
+struct task_account;
 
 struct task_slice {
     struct task_slice *outer; /* that this one interrupts, or NULL */
     lua_State *L;
     struct gen *gen;
-    size_t limit; /* of the generation's memory, before */
+    struct task_account *account; /* or NULL */
+    size_t limit, bytes;          /* of the generation's memory, before */
     int max_ticks;
+    unsigned events; /* logged, if there is no account */
     volatile sig_atomic_t ticks, bulk_ticks, in_bulk;
     bool hook;
 };
 
-/* What runs on L until task_slice_end() is one slice. */
-void task_slice_begin(struct task_slice *s, struct gen *g, lua_State *L);
+/* The account of a request, or of a job, which goes through everything there is.  NULL: no memory.
+ * Each of its tasks holds it. */
+struct task_account *task_account_new(bool job);
+/* False: the task that asks has as many branches alive as may be. */
+bool task_account_hold(struct task_account *a);
+void task_account_release(struct task_account *a);
+
+/* What runs on L until task_slice_end() is one slice, on an account or on none. */
+void task_slice_begin(struct task_slice *s, struct gen *g, lua_State *L, struct task_account *a);
 void task_slice_end(struct task_slice *s);
 
 /* The same for a hook: what it uses is not taken from the slice around it; a hook in a hook has
  * what that one has left. */
 void task_hook_begin(struct task_slice *s, struct gen *g, lua_State *L);
 bool task_in_hook(void);
+
+/* Book n bytes that a script holds outside of Lua; raises if they are too many.  The account to
+ * give back to, or NULL where there is none. */
+struct task_account *task_charge(lua_State *L, size_t n);
+void task_uncharge(struct task_account *a, size_t n);
+
+/* Count an event that a script writes to the log: one of so many, the first one too many, or one
+ * that nobody is told of any more. */
+enum task_event { TASK_EVENT_FINE, TASK_EVENT_LAST, TASK_EVENT_NONE };
+enum task_event task_count_event(void);
 
 /* Raises if a budget is used up: for loops in C, where no instruction is run. */
 void task_check_time(lua_State *L);

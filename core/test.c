@@ -81,7 +81,9 @@ static void preload_testing(lua_State *L) {
     luaL_newlib(L, functions);
     lua_setfield(L, -2, "paraph.testing");
     lua_pop(L, 1);
-    lua_register(L, "print", l_print);
+    lua_pushcfunction(L, l_print);
+    sandbox_define(L, "print");
+    sandbox_open_modules(L);
 }
 
 /* --- one test -------------------------------------------------------------------------------- */

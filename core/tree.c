@@ -86,11 +86,12 @@ static char *read_file(const char *path, size_t *len, struct err *e) {
     return text;
 }
 
-static bool is_shadowed(const struct tree *t, const struct place *p, const char *name) {
+/* The file of an overlay that shadows what is shipped under that name; NULL: none does. */
+static struct tree_file *find_shadow(struct tree *t, const struct place *p, const char *name) {
     for (size_t i = 0; i < t->n && p->shipped; i++)
         if (t->files[i].kind == p->kind && strcmp(t->files[i].name, name) == 0)
-            return true;
-    return false;
+            return &t->files[i];
+    return NULL;
 }
 
 static char *name_of(const char *name, bool shadowed) {
@@ -104,11 +105,13 @@ static char *name_of(const char *name, bool shadowed) {
 static int add_file(struct tree *t, const struct place *p, const char *path, struct err *e) {
     struct tree_file *f = &t->files[t->n];
     const char *name = path + strlen(p->dir) + 1;
+    struct tree_file *shadow = find_shadow(t, p, name);
 
-    bool shadowed = is_shadowed(t, p, name);
-
-    if (shadowed && p->kind != TREE_SCRIPTS)
-        return 0;
+    if (shadow != NULL) {
+        shadow->shadows = true;
+        if (p->kind != TREE_SCRIPTS)
+            return 0;
+    }
     if (t->n == FILES_MAX)
         return err_set(e, ERR_POLICY_ERROR, "%s is one file too many: up to %d are possible", path,
                        FILES_MAX);
@@ -116,7 +119,7 @@ static int add_file(struct tree *t, const struct place *p, const char *path, str
     if ((f->text = read_file(path, &f->len, e)) == NULL)
         return -1;
     t->n++; /* from here on freed with the tree */
-    if ((f->name = name_of(name, shadowed)) == NULL || (f->path = strdup(path)) == NULL)
+    if ((f->name = name_of(name, shadow != NULL)) == NULL || (f->path = strdup(path)) == NULL)
         return cannot_read(e, path, ENOMEM);
     if ((t->bytes += f->len) > BYTES_MAX)
         return err_set(e, ERR_POLICY_ERROR, "%s: with it, all files together are over %zu bytes",
@@ -203,6 +206,7 @@ static int compare(const void *a, const void *b) {
 static int add_digest(struct tree *t, struct err *e) {
     unsigned char hash[CRYPTO_SHA256_LEN];
     struct buf b;
+    bool failed;
 
     buf_init(&b, BYTES_MAX);
     for (size_t i = 0; i < t->n; i++) {
@@ -214,17 +218,16 @@ static int add_digest(struct tree *t, struct err *e) {
         buf_add(&b, hash, sizeof(hash));
     }
     crypto_sha256_hex(t->digest, b.data, b.len);
-    if (buf_failed(&b))
-        err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
+    failed = buf_failed(&b);
     buf_free(&b);
-    return t->digest[0] != '\0' ? 0 : -1;
+    return failed ? err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts") : 0;
 }
 
 static struct tree *tree_new(struct err *e) {
     struct tree *t = calloc(1, sizeof(*t));
 
     if (t != NULL) {
-        atomic_init(&t->refs, 1);
+        t->refs = 1;
         t->files = calloc(FILES_MAX, sizeof(*t->files));
         t->dirs = calloc(DIRS_MAX, sizeof(*t->dirs));
         if (t->files != NULL && t->dirs != NULL)

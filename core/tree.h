@@ -22,6 +22,7 @@ struct tree_file {
     size_t len;
     const char *path; /* on the disk */
     bool shipped;     /* else it is in the overlay */
+    bool shadows;     /* a shipped file of its name */
 };
 
 /* A shipped script that is shadowed is there, too, under its name behind this one, so that the

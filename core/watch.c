@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "clock.h"
 #include "crypto.h"
 #include "env.h"
 #include "excerpt.h"
@@ -13,14 +14,15 @@
 #include "loop.h"
 #include "tree.h"
 
-#define HINT_MS   50  /* from a hint to the look */
+#define HINT_MS   20  /* from a hint to the look */
 #define SETTLE_MS 100 /* between two looks that have to agree: nobody writes any more */
 #define NAMES_MAX 5   /* of changed files in one event */
 
 struct look {
     struct tree *tree; /* NULL: it could not be read */
     struct err err;
-    bool asked; /* for by SIGHUP */
+    uint64_t us; /* what it took */
+    bool asked;  /* for by SIGHUP */
 };
 
 /* Of a directory. */
@@ -35,6 +37,7 @@ static struct loop_work *work;          /* a look under way */
 static bool hinted;                     /* since it began */
 static unsigned asked;                  /* how many looks SIGHUP still waits for */
 static struct gen *candidate;           /* loaded, and being checked */
+static uint64_t load_us;                /* what loading it took */
 static char settled[CRYPTO_SHA256_HEX]; /* what was decided on last: it is live, or refused */
 static char seen[CRYPTO_SHA256_HEX];    /* what the last look found instead, or "" */
 static struct hint *hints;
@@ -147,6 +150,7 @@ static void refuse(const struct tree *t, const struct err *e) {
 static void accept_candidate(void) {
     struct gen *g = candidate;
     struct names changed = {.n = 0};
+    uint64_t began = clock_monotonic_us();
 
     candidate = NULL;
     buf_init(&changed.text, 64 * KIB);
@@ -156,13 +160,16 @@ static void accept_candidate(void) {
     gen_swap(g);
     job_sync();
     LOG(LOG_INFO, NULL, "scripts reloaded", LOG_I("generation", gen_number(g)),
-        LOG_S("changed", changed.n > 0 ? changed.text.data : "nothing"));
+        LOG_S("changed", changed.n > 0 ? changed.text.data : "nothing"),
+        LOG_N("ms", (double)(load_us + clock_monotonic_us() - began) / 1000),
+        LOG_I("bytes", gen_bytes(g)));
     buf_free(&changed.text);
     look_again();
 }
 
-/* What has loaded passes here before it serves: each check ends, now or in a later turn of the
- * loop, with accept_candidate(), or with refuse() and gen_drop(). */
+/* What has loaded passes here before it serves: a check ends, now or in a later turn of the loop,
+ * with accept_candidate(); or it refuses, drops the candidate, and looks again.  Nothing is looked
+ * at while there is a candidate. */
 static void check_candidate(void) {
     accept_candidate();
 }
@@ -171,14 +178,23 @@ static bool is_live(const struct tree *t) {
     return strcmp(tree_digest(t), tree_digest(gen_tree(gen_live()))) == 0;
 }
 
+/* Into `candidate`; the time that the loop stands still for it is told later. */
+static bool load(struct tree *t, struct err *e) {
+    uint64_t began = clock_monotonic_us();
+
+    candidate = gen_load(t, e);
+    load_us = clock_monotonic_us() - began;
+    return candidate != NULL;
+}
+
 static void decide(const struct look *l) {
     struct err e = l->err;
 
     if (l->tree != NULL && !l->asked && is_live(l->tree)) {
         gen_refuse(NULL);
-        LOG(LOG_INFO, NULL, "nothing to reload any more, the scripts there are those that serve",
+        LOG(LOG_INFO, NULL, "reload no longer refused, the scripts there are those that serve",
             LOG_I("generation", gen_number(gen_live())));
-    } else if (l->tree != NULL && (candidate = gen_load(l->tree, &e)) != NULL) {
+    } else if (l->tree != NULL && load(l->tree, &e)) {
         check_candidate();
     } else {
         refuse(l->tree, &e);
@@ -190,7 +206,9 @@ static void decide(const struct look *l) {
 static void read_tree(void *arg) {
     struct look *l = arg;
 
+    l->us = clock_monotonic_us();
     l->tree = tree_read(&l->err);
+    l->us = clock_monotonic_us() - l->us;
 }
 
 static void release_look(void *arg) {
@@ -211,19 +229,21 @@ static void name_found(const struct look *l, char found[CRYPTO_SHA256_HEX]) {
 static void on_looked(void *arg) {
     struct look *l = arg;
     char found[CRYPTO_SHA256_HEX];
+    bool changed;
 
     work = NULL;
     name_found(l, found);
+    changed = strcmp(found, settled) != 0;
+    LOG(LOG_DEBUG, NULL, "scripts looked at", LOG_B("changed", changed),
+        LOG_N("ms", (double)l->us / 1000));
     if (l->tree != NULL)
         follow(l->tree);
-    if (l->asked || (strcmp(found, settled) != 0 && strcmp(found, seen) == 0)) {
+    if (l->asked || (changed && strcmp(found, seen) == 0)) {
         memcpy(settled, found, sizeof(settled));
         seen[0] = '\0';
         decide(l);
-    } else if (strcmp(found, settled) == 0) {
-        seen[0] = '\0';
     } else {
-        memcpy(seen, found, sizeof(seen));
+        memcpy(seen, changed ? found : "", changed ? sizeof(seen) : 1);
     }
     look_again();
 }

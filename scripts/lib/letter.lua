@@ -80,8 +80,9 @@ end
 
 ---@param document paraph.document
 ---@param caller? paraph.caller  who asks for it to be sent; default: its author, without roles
+---@param seconds? number        the moment that is `now`, as time.parse() gives it; default: now
 ---@return letter
-function letter.of(document, caller)
+function letter.of(document, caller, seconds)
   local recipients, domains = recipients_of(document)
   local attachments, bytes = attachments_of(document)
   return {
@@ -93,7 +94,7 @@ function letter.of(document, caller)
     size = bytes + (type(document.body) == "string" and #document.body or 0),
     attachments = attachments,
     caller = caller or { name = document.created_by or "", roles = {} },
-    now = time.date(),
+    now = time.date(seconds),
     today = {},
   }
 end

@@ -261,6 +261,15 @@ function message.members(request)
   return members, contents
 end
 
+--- A stored document as it was when it was posted: without what has become of it since.
+---@param document paraph.document
+---@return paraph.document
+function message.posted(document)
+  local members = { body = document.body, attachments = document.attachments }
+  for name in pairs(shared) do members[name] = document[name] end
+  return members
+end
+
 --- The pixel of a message, nil if it is not tracked. It follows from the message's id, so that a
 --- draft is shown with the very pixel it will be sent with; a claimed or sent draft keeps its own.
 local function pixel_of(id, document, place)

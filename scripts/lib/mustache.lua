@@ -183,7 +183,7 @@ end
 local function compile_include(node, template, sigil, bodies)
   local dynamic = node.name:match("^%*(.*)")
   local path = dynamic and use_variable(template, dynamic)
-  if not dynamic then template.partials[node.name] = true end
+  if dynamic then template.is_dynamic = true else template.partials[node.name] = true end
   local tag = ("{{%s%s}}"):format(sigil, node.name)
   return function(rendering, scope)
     local name = node.name
@@ -262,7 +262,8 @@ local mustache = {}
 --- Compile once, render often.
 ---@param source string
 ---@param name string         for messages
----@return table? template    with .variables and .partials: sets of the names in its tags
+---@return table? template    with .variables and .partials: sets of the names in its tags; and
+---                            .is_dynamic: some names are known only when it is rendered
 ---@return string? message
 function mustache.compile(source, name)
   local tree, message = parser.parse(source, name)

@@ -181,8 +181,8 @@ function templates.list() end
 
 ---@class paraph.scripts
 local scripts = {}
---- Why the scripts and templates on the disk are not those that serve; nil if they are. (They were
---- refused.)
+--- Why the scripts and templates on the disk are not those that serve: they were refused; nil if
+--- all is well.
 ---@return paraph.refusal?
 function scripts.refused() end
 

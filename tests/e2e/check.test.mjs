@@ -30,7 +30,9 @@ function assertStates(said, wanted) {
 }
 
 const all = (state, names) => Object.fromEntries(names.map((name) => [name, state]));
-const STATIC = all("ok", ["settings", "scripts"]);
+const STATIC = all("ok", ["settings", "scripts", "access.roles", "review.decide", "review.approve",
+  "limits.of", "compose.bodies", "pixel.place", "pixel.html", "opens.classify", "access.lua",
+  "routes.lua", "jobs.lua", "settings.lua"]);
 
 // --- without a network ----------------------------------------------------------------------------
 

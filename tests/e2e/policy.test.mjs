@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertRefused, overlay, put, run, start } from "./lib/service.mjs";
+import { assertRefused, overlay, run, start } from "./lib/service.mjs";
 
 const letter = { to: "ann@example.com", subject: "Hello", message: "Hi Ann!", mode: "send" };
 
@@ -197,115 +197,4 @@ test("an access.lua without roles() is refused at the start", async (t) => {
   const { code, stderr } = await run(t, ["serve"], { SCRIPTS_DIR: scripts });
   assert.equal(code, 1, stderr);
   assert.match(stderr, /access\.lua/);
-});
-
-// --- reload --------------------------------------------------------------------------------------
-
-const generation = async (service) => (await service.get("/ready")).json.generation;
-
-async function reload(service) {
-  const seen = service.log.length;
-  service.signal("SIGHUP");
-  return service.event((e) => service.log.indexOf(e) >= seen && /reload/.test(e.message), "reload");
-}
-
-test("SIGHUP loads the scripts anew", async (t) => {
-  const scripts = await overlay(t, review('return "hold", "one"'));
-  const service = await start(t, { SCRIPTS_DIR: scripts });
-  assert.equal((await service.post("/", letter)).json.held, "one");
-  const before = await generation(service);
-
-  await put(scripts, "policy/review.lua", review('return "hold", "two"')["policy/review.lua"]);
-  assert.equal((await service.post("/", letter)).json.held, "one");
-  await reload(service);
-  assert.equal((await service.post("/", letter)).json.held, "two");
-  assert.equal(await generation(service), before + 1);
-});
-
-test("SIGHUP loads the templates anew", async (t) => {
-  const templates = await overlay(t, { "mail/note.mustache": "<p>one</p>" });
-  const service = await start(t, { TEMPLATES_DIR: templates });
-  const request = { to: letter.to, subject: "s", template: "note", mode: "draft" };
-  const { draft_id: id } = (await service.post("/", request)).json;
-  const shown = async () => (await service.get(`/drafts/${id}/message`)).text;
-  assert.match(await shown(), /<p>one<\/p>/);
-  await put(templates, "mail/note.mustache", "<p>two</p>");
-  await reload(service);
-  assert.match(await shown(), /<p>two<\/p>/);
-
-  await put(templates, "mail/note.mustache", "<p>\n{{#open}}</p>");
-  const event = await reload(service);
-  assert.equal(event.severity, "ERROR");
-  assert.match(JSON.stringify(event), /mail\/note\.mustache:\d/);
-  assert.match(await shown(), /<p>two<\/p>/);
-});
-
-test("a broken script never replaces a working one", async (t) => {
-  const scripts = await overlay(t, review('return "hold", "one"'));
-  const service = await start(t, { SCRIPTS_DIR: scripts });
-  const before = await generation(service);
-  const broken = {
-    "a syntax error": "local review = {}\nreturn review +",
-    "an error at load": "local review = {}\nerror('at load')\nreturn review",
-    "nothing returned": "local review = {}\n",
-    "an endless load": "local review = {}\nwhile true do end\nreturn review",
-    "a global": "local review = {}\nx = 1\nreturn review",
-  };
-  for (const [name, text] of Object.entries(broken)) {
-    await put(scripts, "policy/review.lua", text);
-    const event = await reload(service);
-    assert.equal(event.severity, "ERROR", name);
-    assert.match(JSON.stringify(event), /policy[/.]review/, name);
-    if (name !== "nothing returned") assert.match(JSON.stringify(event), /review\.lua:[123]/, name);
-    assert.equal((await service.post("/", letter)).json.held, "one", name);
-    assert.equal(await generation(service), before);
-    assert.equal((await service.get("/ready")).status, 200);
-  }
-  await put(scripts, "policy/review.lua", review('return "hold", "two"')["policy/review.lua"]);
-  await reload(service);
-  assert.equal((await service.post("/", letter)).json.held, "two");
-});
-
-test("routes that are wrong never replace right ones", async (t) => {
-  const scripts = await overlay(t, {});
-  const service = await start(t, { SCRIPTS_DIR: scripts });
-  for (const text of ["return 7", "return {}", 'return { { "GET" } }',
-    'return { { "GET", "/x", handler = 7, access = "public" } }',
-    'return { { "GET", "/x", handler = print, access = "boss" } }',
-    'return { { "GET", "/x", handler = print } }',
-    'return { { "FROB", "x", handler = print, access = "public" } }']) {
-    await put(scripts, "routes.lua", text);
-    const event = await reload(service);
-    assert.equal(event.severity, "ERROR", text);
-    assert.equal((await service.get("/drafts")).status, 200);
-  }
-});
-
-test("a request under way ends with the scripts it began with", async (t) => {
-  const routes = (word) => `
-    local task = require "paraph.task"
-    local log = require "paraph.log"
-    local health = require "api.health"
-    return {
-      { "GET", "/word", access = "public", handler = function()
-        log.info("waiting")
-        task.sleep(500)
-        return { json = { word = "${word}" } }
-      end },
-      { "GET", "/ready", handler = health.ready, access = "public", serve = "all" },
-    }`;
-  const scripts = await overlay(t, { "routes.lua": routes("old") });
-  const service = await start(t, { SCRIPTS_DIR: scripts });
-  const reply = service.get("/word");
-  await service.event((e) => e.message === "waiting");
-  await put(scripts, "routes.lua", routes("new"));
-  await reload(service);
-  assert.equal((await reply).json.word, "old");
-  assert.equal((await service.get("/word")).json.word, "new");
-});
-
-test("a hundred reloads leave nothing behind", async (t) => {
-  const service = await reviewed(t, 'return "hold", "x"');
-  for (let i = 0; i < 100; i++) await reload(service);
-  assert.equal((await service.post("/", letter)).json.held, "x");
 });

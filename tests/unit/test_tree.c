@@ -257,6 +257,58 @@ static void each_limit_is_an_error(void **state) {
     free(text);
 }
 
+/* --- directories ----------------------------------------------------------------------------- */
+
+static const struct tree_dir *find_dir(const struct tree *t, const char *path) {
+    size_t n;
+    const struct tree_dir *all = tree_dirs(t, &n);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(all[i].path, path) == 0)
+            return &all[i];
+    return NULL;
+}
+
+/* What is behind a link may be another directory later. */
+static void its_directories_are_known(void **state) {
+    struct tree *t, *later;
+    size_t n;
+
+    (void)state;
+    put(dirs[0], ".v1/a.lua", "a");
+    put(dirs[0], ".v2/a.lua", "a");
+    put(dirs[1], "lib/b.lua", "b");
+    assert_int_equal(symlink(".v1", in(dirs[0], "policy")), 0);
+    t = read_all();
+    tree_dirs(t, &n);
+    assert_int_equal(n, 6);
+    for (size_t i = 0; i < COUNT_OF(dirs); i++)
+        assert_non_null(find_dir(t, dirs[i]));
+    assert_non_null(find_dir(t, in(dirs[1], "lib")));
+    assert_int_equal(remove(in(dirs[0], "policy")), 0);
+    assert_int_equal(symlink(".v2", in(dirs[0], "policy")), 0);
+    later = read_all();
+    assert_string_equal(tree_digest(t), tree_digest(later));
+    assert_true(find_dir(t, in(dirs[0], "policy"))->inode !=
+                find_dir(later, in(dirs[0], "policy"))->inode);
+    assert_true(find_dir(t, dirs[0])->inode == find_dir(later, dirs[0])->inode);
+    tree_unref(t);
+    tree_unref(later);
+}
+
+static void too_many_directories_are_an_error(void **state) {
+    char name[32];
+
+    (void)state;
+    for (int i = 0; i < 1000 - (int)COUNT_OF(dirs); i++) {
+        snprintf(name, sizeof(name), "d%d", i);
+        assert_int_equal(mkdir(in(dirs[0], name), 0700), 0);
+    }
+    tree_unref(read_all());
+    assert_int_equal(mkdir(in(dirs[3], "one"), 0700), 0);
+    assert_refused("/templates/one is one directory too many: up to 1000 are possible");
+}
+
 /* --- the digest ------------------------------------------------------------------------------ */
 
 static void add_name(const char *name, void *arg) {
@@ -345,6 +397,8 @@ int main(void) {
         TEST(a_missing_directory_is_an_error),
         TEST(a_pipe_is_not_read),
         TEST(each_limit_is_an_error),
+        TEST(its_directories_are_known),
+        TEST(too_many_directories_are_an_error),
         TEST(the_digest_is_that_of_the_content),
         TEST(the_digest_tells_files_apart),
         TEST(a_reference_keeps_a_tree),
