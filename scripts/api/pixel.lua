@@ -31,6 +31,7 @@ local function open_of(req, document)
     referer = headers.referer or "",
     purpose = headers["sec-purpose"] or headers.purpose or headers["x-moz"] or "",
     remote = req.remote,
+    forwarded = headers["x-forwarded-for"] or "",
     age = left and time.parse(time.now()) - left or math.huge,
     count = math.tointeger(document.open_count) or 0,
     base_url = config.pixel_base_url or "",

@@ -15,6 +15,7 @@ local opens = {}
 ---@field referer string        "" if there was none
 ---@field purpose string        of Sec-Purpose, Purpose or X-Moz; "" if there was none
 ---@field remote string         address of the peer: a proxy's, if one stands in front
+---@field forwarded string     X-Forwarded-For, each proxy adding whom it saw; "" if there was none
 ---@field age number            seconds since the message left
 ---@field count integer         opens so far
 ---@field base_url string       of our own pages

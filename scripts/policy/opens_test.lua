@@ -5,7 +5,7 @@ local opens = require "policy.opens"
 local function open(more)
   local seen = {
     user_agent = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Thunderbird/128.0",
-    referer = "", purpose = "", remote = "192.0.2.1", age = 60, count = 0,
+    referer = "", purpose = "", remote = "192.0.2.1", forwarded = "", age = 60, count = 0,
     base_url = "https://mail.example.org", pixel = { to = "ann@example.com" },
   }
   for name, value in pairs(more) do seen[name] = value end

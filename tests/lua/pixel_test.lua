@@ -4,6 +4,7 @@ local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local expect = require "lib.expect"
 local json = require "paraph.json"
+local opens = require "policy.opens"
 local pixel = require "api.pixel"
 local store = require "paraph.store"
 
@@ -54,6 +55,24 @@ return {
   ["a store that is down costs the count, not the image"] = function()
     local down = function() return nil, { code = "store_error", message = "down" } end
     expect.while_replaced(store, "increment", down, function() open(crypto.uuid4()) end)
+  end,
+
+  ["the policy sees who asks, and says what is kept"] = function()
+    local id, seen = new_pixel(), nil
+    local headers = { ["user-agent"] = "Reader/1", referer = "https://x.example/",
+      ["sec-purpose"] = "prefetch", ["x-forwarded-for"] = "192.0.2.1, 192.0.2.2" }
+    expect.while_replaced(opens, "classify", function(open_seen)
+      seen = open_seen
+      return "proxy", "because", { agent = "x", [7] = "y", z = 7 }
+    end, function()
+      pixel.get { method = "GET", query = { id = id }, headers = headers, remote = "192.0.2.3" }
+    end)
+    expect.equal({ seen.user_agent, seen.referer, seen.purpose, seen.remote, seen.forwarded },
+      { "Reader/1", "https://x.example/", "prefetch", "192.0.2.3", "192.0.2.1, 192.0.2.2" })
+    expect.equal({ seen.count, seen.pixel.to, seen.age > 0 }, { 0, "ann@example.com", true })
+    local kept = document(id)
+    expect.equal({ kept.open_count, kept.opens_proxy, kept.last_open },
+      { 1, 1, { kind = "proxy", reason = "because", agent = "x" } })
   end,
 
   ["no cache keeps it"] = function()
