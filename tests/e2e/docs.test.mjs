@@ -1,0 +1,388 @@
+// docs/policies.md, done as it says. Its blocks are run in their order, in a directory of their own,
+// and what the text says comes of them must come of them. What a block is stands behind its language,
+// where nobody sees it who reads the page:
+//
+//   lua file=NAME     goes into this file, and is live when the next block is read; `later`: not yet
+//   sh                is run: `keep` again before each later one; `fails`: its exit code is not 0;
+//                     `live`: what it changes goes live; `refused`: it does not; `serve`: it starts
+//                     the service, and ends the one before
+//   json output       what the last sh printed: a value, or one a line; `part`: members may be missing
+//                     in the text; `last`: only its last line
+//   text output       the same as text; `part`: it holds these lines
+//   text log          an event of the log, with these fields among others
+//
+// "…" stands for anything. Every block is one of these. `./dev run` is the program under test.
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { overlay, put, run, start, temporary } from "./lib/service.mjs";
+
+const root = new URL("../../", import.meta.url);
+const text = await readFile(new URL("docs/policies.md", root), "utf8");
+const source = (name) => readFile(new URL(`scripts/${name}`, root), "utf8");
+const PROGRAM = process.env.PARAPH ?? new URL("build/paraph", root).pathname;
+const ADDRESS = "http://127.0.0.1:8080";
+
+// --- the page ------------------------------------------------------------------------------------
+
+// [{ language, words, body, line }]
+function blocksOf(page) {
+  const blocks = [];
+  let open = null;
+  page.split("\n").forEach((row, i) => {
+    if (!row.startsWith("```")) open?.rows.push(row);
+    else if (open) {
+      blocks.push({ ...open, body: `${open.rows.join("\n")}\n` });
+      open = null;
+    } else {
+      const [language, ...words] = row.slice(3).split(" ");
+      open = { language, words, rows: [], line: i + 1 };
+    }
+  });
+  assert.equal(open, null, "a block that does not end");
+  return blocks;
+}
+
+// The rows of the table below a heading, each the texts of its cells.
+function tableBelow(heading) {
+  const section = text.split(`\n## ${heading}\n`)[1]?.split("\n## ")[0];
+  assert.ok(section, `there is no "${heading}"`);
+  const rows = section.split("\n").filter((row) => row.startsWith("| ")).slice(2);
+  return rows.map((row) => row.slice(2, -2).split(" | "));
+}
+
+// The code in a cell.
+const code = (cell) => cell.match(/^(`+)(.*)\1/)[2];
+
+const escaped = (wanted) => wanted.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+const pattern = (wanted) => escaped(wanted).replaceAll("…", "[^]*");
+
+function matchText(wanted, actual, part) {
+  const all = new RegExp(part ? pattern(wanted.trim()) : `^${pattern(wanted.trim())}$`);
+  assert.match(actual.trim(), all);
+}
+
+function matchJson(wanted, actual, part) {
+  if (typeof wanted === "string") {
+    if (wanted !== "…" && typeof actual !== "string") assert.equal(actual, wanted);
+    matchText(wanted, String(actual));
+  } else if (Array.isArray(wanted)) {
+    assert.ok(Array.isArray(actual) && actual.length === wanted.length, JSON.stringify(actual));
+    wanted.forEach((item, i) => matchJson(item, actual[i], part));
+  } else if (typeof wanted === "object" && wanted !== null) {
+    if (!part) assert.deepEqual(Object.keys(actual).sort(), Object.keys(wanted).sort());
+    for (const [name, member] of Object.entries(wanted)) {
+      assert.ok(name in actual, `no ${name} in ${JSON.stringify(actual)}`);
+      matchJson(member, actual[name], part);
+    }
+  } else {
+    assert.equal(actual, wanted);
+  }
+}
+
+function valuesOf(body) {
+  try {
+    return [JSON.parse(body)];
+  } catch {
+    return body.trim().split("\n").map((line) => JSON.parse(line));
+  }
+}
+
+// A line of the log as a terminal shows it, and the lines of an error that belong to it.
+function eventOf(body) {
+  const [first, ...rest] = body.trimEnd().split("\n");
+  const [, severity, told] = first.match(/^\S+ (\w+) +(.*)$/);
+  const fields = {};
+  const message = told.replace(/ (\w+)=("(?:[^"\\]|\\.)*"|\S+)/g, (_, name, value) => {
+    fields[name] = value.startsWith('"') ? JSON.parse(value) : value;
+    return "";
+  });
+  if (rest.length > 0) fields.error = rest.map((line) => line.slice(4)).join("\n");
+  return { severity: severity.toUpperCase(), message, fields };
+}
+
+// --- following it --------------------------------------------------------------------------------
+
+class Reader {
+  constructor(t, dir) {
+    Object.assign(this, { t, dir, service: null, kept: "", output: "" });
+  }
+
+  // An event that is new since the log had so many.
+  newEvent(mark, message) {
+    return this.service.event(
+      (event) => event.message === message && this.service.log.indexOf(event) >= mark, message);
+  }
+
+  // Wait until what was just changed has gone live by itself, or was refused.
+  async settled(mark, refused) {
+    if (refused) await this.newEvent(mark, "reload refused, the scripts loaded before go on serving");
+    else await this.newEvent(mark, "scripts reloaded");
+  }
+
+  async lua({ words, body }) {
+    const name = words[0]?.match(/^file=(\S+)$/)?.[1];
+    assert.ok(name, "a lua block says file=NAME");
+    const mark = this.service?.log.length;
+    await put(this.dir, name, body);
+    if (this.service && !words.includes("later")) await this.settled(mark, false);
+  }
+
+  async serve(body) {
+    const [, variables] = body.match(/^(.*)\.\/dev run\n$/);
+    const env = { RELOAD_INTERVAL: "1", DATA_DIR: join(this.dir, "data") };
+    for (const [, name, value] of variables.matchAll(/(\w+)=(\S*) /g)) env[name] = value;
+    env.SCRIPTS_DIR = join(this.dir, env.SCRIPTS_DIR);
+    await this.service?.stop();
+    this.service = await start(this.t, env);
+  }
+
+  async sh({ words, body }) {
+    if (words.includes("serve")) return this.serve(body);
+    let script = `set -eo pipefail\n${this.kept}${body}`.replaceAll("build/paraph", PROGRAM);
+    if (this.service) script = script.replaceAll(ADDRESS, this.service.url);
+    if (words.includes("keep")) this.kept += body;
+    const mark = this.service?.log.length;
+    const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+    const [failed, output] = await new Promise((resolve) => execFile("bash", ["-c", script],
+      { cwd: this.dir, env }, (error, stdout, stderr) => resolve([error, stdout + stderr])));
+    this.output = output;
+    assert.equal(failed !== null, words.includes("fails"), output);
+    if (words.includes("live") || words.includes("refused")) {
+      await this.settled(mark, words.includes("refused"));
+    }
+  }
+
+  json({ words, body }) {
+    let lines = this.output.trim().split("\n");
+    if (words.includes("last")) lines = lines.slice(-1);
+    matchJson(valuesOf(body), lines.map((line) => JSON.parse(line)), words.includes("part"));
+  }
+
+  async text({ words, body }) {
+    if (words[0] === "output") return matchText(body, this.output, words.includes("part"));
+    assert.equal(words[0], "log");
+    const wanted = eventOf(body);
+    await this.service.event((event) => {
+      try {
+        assert.deepEqual([event.severity, event.message], [wanted.severity, wanted.message]);
+        for (const [name, value] of Object.entries(wanted.fields)) {
+          matchText(value, String(event[name]));
+        }
+        return true;
+      } catch {
+        return false;
+      }
+    }, body);
+  }
+}
+
+test("what the page says is what comes of it", async (t) => {
+  const reader = new Reader(t, await temporary(t));
+  for (const block of blocksOf(text)) {
+    assert.ok(["lua", "sh", "json", "text"].includes(block.language),
+      `docs/policies.md:${block.line}: a block that is not run`);
+    try {
+      await reader[block.language](block);
+    } catch (error) {
+      error.message = `docs/policies.md:${block.line}: ${error.message}`;
+      throw error;
+    }
+  }
+});
+
+// --- what it lists -------------------------------------------------------------------------------
+
+// The fields of a class, as its comments declare them.
+async function fieldsOf(file, name) {
+  const declared = (await source(file)).split(`---@class ${name}\n`)[1] ??
+    (await source(file)).split(`---@class ${name}: `)[1];
+  assert.ok(declared, `${file} has no class ${name}`);
+  const block = declared.split(/\n(?!---)/)[0];
+  return [...block.matchAll(/^---@field (\w+)/gm)].map((match) => match[1]);
+}
+
+test("every hook is in its table, and none that is not there", async () => {
+  const list = (await source("lib/hooks.lua")).match(/\nhooks\.modules = \{\n([^]*?)\n\}\n/)[1];
+  const hooks = list.split(/module = "/).slice(1).flatMap((entry) => {
+    const module = entry.match(/^[\w.]+/)[0].split(".").at(-1);
+    return [...entry.matchAll(/\{ "(\w+)", "/g)].map((match) => `${module}.${match[1]}`);
+  });
+  assert.deepEqual(tableBelow("The hooks").map(([name]) => code(name)), hooks);
+});
+
+test("every field of a letter is in its table, with an example that holds", async (t) => {
+  const names = await fieldsOf("lib/letter.lua", "letter");
+  const rows = tableBelow("What a rule sees: the letter");
+  assert.deepEqual(rows.map(([name]) => code(name)), names.map((name) => `letter.${name}`));
+  const examples = rows.map(([, , example]) => code(example));
+  const service = await start(t, { ALLOWED_SENDERS: "me@example.com", SCRIPTS_DIR: await overlay(t, {
+    "policy/limits.lua": `return { of = function(letter)
+      return { { name = "from " .. letter.sender.address, most = 9 } }
+    end }`,
+    "policy/review.lua": `return { decide = function(letter)
+      letter.reviewer, letter.approvals = { name = "anna" }, { "anna", "bert" }
+      ${examples.map((example, i) => `assert(${example}, "example ${i + 1}")`).join("\n")}
+      return "refuse", "all of them hold"
+    end }` }) });
+  const reply = await service.post("/", {
+    from: "me@example.com", to: "ann@example.com", subject: "Hello", template: "welcome",
+    vars: { name: "Ann", product: "Hats" }, mode: "send",
+    attachments: [{ filename: "a", content: Buffer.alloc(1000001).toString("base64") }],
+  });
+  assert.equal(reply.json.error, "all of them hold", service.stderr);
+});
+
+test("so are those of what it holds, of contents and of opens", async () => {
+  const classes = [["lib/letter.lua", "letter_address"], ["lib/letter.lua", "letter_recipient"],
+    ["lib/letter.lua", "letter_attachment"], ["policy/compose.lua", "message_content"],
+    ["policy/opens.lua", "open"]];
+  for (const [file, name] of classes) {
+    const fields = await fieldsOf(file, name);
+    assert.ok(fields.length > 0, name);
+    for (const field of fields) assert.ok(text.includes(`\`${field}\``), `${name}.${field}`);
+  }
+});
+
+const REVIEW = ["decide", "approve"];
+
+// A policy module with one hook.
+function policy(hook, value) {
+  const made = REVIEW.includes(hook) ? `require("lib.rules").first { { "x", ${value} } }` : value;
+  return `return { ${hook} = ${made} }`;
+}
+
+const recipes = (await readdir(new URL("scripts/recipes", root))).sort()
+  .filter((name) => !name.endsWith("_test.lua")).map((name) => name.replace(/\.lua$/, ""));
+
+test("every recipe is in its table, and is switched on as it says", async (t) => {
+  const rows = tableBelow("Recipes");
+  assert.deepEqual(rows.map(([name]) => code(name)).sort(), recipes);
+  for (const [name, , how] of rows.filter(([, , cell]) => cell.startsWith("`"))) {
+    const [, module, hook, call] = how.match(/^`(\w+)\.(\w+)`: `(.*)`$/);
+    const required = `local ${code(name)} = require "recipes.${code(name)}"\n`;
+    const dir = await overlay(t, { [`policy/${module}.lua`]: required + policy(hook, call) });
+    const { code: status, stdout } = await run(t, ["check"], { SCRIPTS_DIR: dir });
+    assert.equal(status, 0, `${name}: ${stdout}`);
+  }
+});
+
+// What a recipe's opening comment says to write: { "policy/review.lua": text, … }
+function filesOf(recipe) {
+  const opening = recipe.split(/\n(?!---)/)[0];
+  const files = {};
+  let name = null;
+  for (const row of opening.split("\n")) {
+    const inline = row.match(/my\/(\S+\.lua) is `(.*?)`/);
+    if (inline) files[inline[1]] = inline[2];
+    name = row.match(/my\/(\S+\.lua):$/)?.[1] ?? name;
+    const written = row.match(/^--- {3}(.*)$/);
+    if (written) files[name] = `${files[name] ?? ""}${written[1]}\n`;
+  }
+  return files;
+}
+
+test("every recipe goes live as its own first lines say", async (t) => {
+  for (const name of recipes) {
+    const files = filesOf(await source(`recipes/${name}.lua`));
+    assert.ok(Object.keys(files).length > 0, name);
+    const env = { SCRIPTS_DIR: await overlay(t, files), POLICY_CONTACT_TO: "office@example.com" };
+    const { code: status, stdout } = await run(t, ["check"], env);
+    assert.equal(status, 0, `${name}: ${stdout}`);
+    assert.ok(stdout.includes("overlay"), `${name}: ${stdout}`);
+  }
+});
+
+// --- the messages --------------------------------------------------------------------------------
+
+const decide = (body) => ({ "policy/review.lua": `local review = {}
+function review.decide(letter)
+  ${body}
+end
+return review` });
+
+const review = (body) => ({ "policy/review.lua": body });
+
+const route = (members) => ({ "routes.lua": `local routes = require "shipped.routes"
+routes[#routes + 1] = { ${members} }
+return routes` });
+
+// What provokes each: when the scripts are loaded, …
+const LOADED = {
+  "'then' expected near 'return'": decide('if letter.size > 3 return "hold" end'),
+  "unknown global 'letters'": review("return { decide = letters.decide }"),
+  "assignment to the global 'review'": review("review = {}\nreturn review"),
+  "module 'policy.limits' is": review('require("policy.limits").of = nil\nreturn {}'),
+  "there is no module 'recipes.unknown'": review('return { decide = require "recipes.unknown" }'),
+  "module 'policy.review' requires itself": review('return require "policy.review"'),
+  "module 'policy.review' returns nothing": review("local review = {}"),
+  "policy/review.lua: returns no table": review("return { decides = function() end }"),
+  "rule 1 is not": review('return { decide = require("lib.rules").first { { "x" } } }'),
+  "'@example.com' is no domain":
+    review('return { decide = require "recipes.known_domains" { "@example.com" } }'),
+  "settings.lua: POLICY_CONTACT_TO": { "settings.lua": 'return { contact_to = { type = "text" } }' },
+  "settings.lua: POLICY_MOST": { "settings.lua": 'return { most = { type = "number" } }' },
+  "routes.lua: route 12 (POST /hello): handler": route('"POST", "/hello", access = "public"'),
+  "routes.lua: route 12 (POST /hello): access": route('"POST", "/hello", handler = function() end'),
+  "routes.lua: route 12 (POST /): is there twice":
+    route('"POST", "/", handler = function() end, access = "public"'),
+  "jobs.lua: job 'hello'": { "jobs.lua": 'return { { "hello", run = print } }' },
+  "mail/hello.mustache:1": { "mail/hello.mustache": "{{#name}}" },
+};
+
+// … or when a message is sent.
+const ASKED = {
+  "attempt to get length of a nil value": decide("return #letter.recipient"),
+  "decide answers nil": decide(""),
+  'decide answers "holt"': decide('return "holt"'),
+  "of answers a list whose limit 1":
+    { "policy/limits.lua": 'return { of = function() return { { name = "x" } } end }' },
+  'place answers "bottom"':
+    { "policy/pixel.lua": 'return { place = function() return "bottom" end }' },
+  "bodies answers no two texts":
+    { "policy/compose.lua": 'return { bodies = function() return "x" end }' },
+  "the policy hook ran for more than": decide("while true do end"),
+  "the policy hook needs more than": decide(
+    'local s, t = ("x"):rep(1 << 16):rep(16), {} for i = 1, 9 do t[i] = s:rep(8) end'),
+  "a policy hook cannot wait": decide('return require("paraph.store").get("a", "b")'),
+};
+
+const messages = tableBelow("Messages, and what to do").map(([cell]) => code(cell));
+
+// The message of the page that a provocation is for.
+function messageOf(start_) {
+  const found = messages.filter((message) => message.startsWith(start_));
+  assert.equal(found.length, 1, `${found.length} messages begin with: ${start_}`);
+  return found[0];
+}
+
+test("every message of the table is provoked", () => {
+  const all = [...Object.keys(LOADED), ...Object.keys(ASKED)];
+  assert.deepEqual(all.map(messageOf).sort(), messages.slice().sort());
+});
+
+for (const [start_, files] of Object.entries(LOADED)) {
+  test(`check says: ${start_}`, async (t) => {
+    const dir = await overlay(t, files);
+    const env = { SCRIPTS_DIR: dir, TEMPLATES_DIR: dir, POLICY_MOST: "many" };
+    const { code: status, stdout } = await run(t, ["check"], env);
+    assert.equal(status, 1, stdout);
+    assert.match(stdout, new RegExp(`failed +scripts +[^\n]*${pattern(messageOf(start_))}`));
+  });
+}
+
+for (const [start_, files] of Object.entries(ASKED)) {
+  test(`a draft says: ${start_}`, async (t) => {
+    const service = await start(t, { SCRIPTS_DIR: await overlay(t, files) });
+    const reply = await service.post("/", {
+      to: "ann@example.com", subject: "Hello", message: "Hi!", mode: "send" });
+    assert.equal(reply.json.code, "policy_error", reply.text);
+    const { decision } = await service.document(reply.json.draft_id);
+    // A build with sanitizers gives hooks more time.
+    const told = decision.reason.replace(/more than \d+ ms/, "more than 100 ms");
+    assert.match(told, new RegExp(pattern(messageOf(start_))));
+  });
+}
