@@ -3,6 +3,8 @@
  */
 #include "lua_log.h"
 
+#include <string.h>
+
 #include <lauxlib.h>
 
 #include "bindings.h"
@@ -47,6 +49,17 @@ void lua_log_event(enum log_level level, const char *message, const struct log_f
     }
 }
 
+/* The name of a field, below its value at the top. */
+static void check_name(lua_State *L) {
+    static const char *const own[] = {"message", "request_id", "severity", "time"};
+
+    luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && lua_rawlen(L, -2) <= FIELD_NAME_MAX, 2,
+                  "names of fields are short strings");
+    for (size_t i = 0; i < COUNT_OF(own); i++)
+        if (strcmp(lua_tostring(L, -2), own[i]) == 0)
+            luaL_error(L, "field '%s' is set by the log itself", own[i]);
+}
+
 static int write_event(lua_State *L, enum log_level level) {
     const char *message;
     struct log_field fields[FIELDS_MAX + 1];
@@ -63,8 +76,7 @@ static int write_event(lua_State *L, enum log_level level) {
         luaL_checkstack(L, 2 * FIELDS_MAX + 4, NULL);
         lua_newtable(L); /* keeps the texts made by luaL_tolstring() */
         for (lua_pushnil(L); n < FIELDS_MAX && lua_next(L, 2) != 0; lua_pop(L, 1)) {
-            luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && lua_rawlen(L, -2) <= FIELD_NAME_MAX,
-                          2, "names of fields are short strings");
+            check_name(L);
             if (lua_isboolean(L, -1)) {
                 fields[n] = LOG_B(lua_tostring(L, -2), lua_toboolean(L, -1));
             } else if (lua_isinteger(L, -1)) {

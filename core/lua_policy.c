@@ -5,6 +5,8 @@
 
 #include "bindings.h"
 #include "gen.h"
+#include "log.h"
+#include "lua_log.h"
 #include "task.h"
 
 /* call(f, ...) -> true, results... | false, message, trace */
@@ -40,8 +42,26 @@ static int l_where(lua_State *L) {
     return 1;
 }
 
+/* failed(hook, error): what is told of a hook that failed, however much its scripts have logged. */
+static int l_failed(lua_State *L) {
+    const char *hook = luaL_checkstring(L, 1), *why;
+    const struct task *t = task_running();
+    const struct task_owner *owner = t != NULL ? task_owner(t) : NULL;
+
+    luaL_checkstring(L, 2);
+    if (task_in_hook())
+        return luaL_error(L, "a hook does not tell of others that failed");
+    if (gen_scratch(L) != NULL)
+        return 0;
+    why = lua_log_text(L, 2);
+    LOG(LOG_ERROR, owner != NULL ? owner->request_id : NULL, "policy error", LOG_S("hook", hook),
+        LOG_S("error", why));
+    return 0;
+}
+
 int lua_policy_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"call", l_call}, {"where", l_where}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"call", l_call}, {"failed", l_failed}, {"where", l_where}, {NULL, NULL}};
 
     luaL_newlib(L, functions);
     return 1;

@@ -4,7 +4,6 @@
 
 local config = require "paraph.config"
 local fail = require "lib.fail"
-local log = require "paraph.log"
 local policy = require "paraph.policy"
 
 local hooks = {}
@@ -66,7 +65,7 @@ end
 
 local function failed(module_name, name, why, trace)
   local hook = module_name:match("[^.]+$") .. "." .. name
-  log.error("policy error", { hook = hook, error = trace })
+  policy.failed(hook, trace)
   local _, err = fail("policy_error",
     "a policy script failed; the log says where, under this request's id")
   err.rule = hook .. " failed"

@@ -148,6 +148,10 @@ function policy.call(f, ...) end
 ---@param f function
 ---@return string
 function policy.where(f) end
+--- Tell in the log that a hook has failed: for `lib/hooks.lua`. Raises in a hook.
+---@param hook string          "review.decide"
+---@param error string         the error, with the chain of calls
+function policy.failed(hook, error) end
 
 ---@class paraph.fetch_request
 ---@field url string           http or https

@@ -1,0 +1,10 @@
+-- Tries to raise nothing.
+-- Expected: refused, "nil"
+
+local review = {}
+
+function review.decide(letter)
+  error(nil)
+end
+
+return review

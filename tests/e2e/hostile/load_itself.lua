@@ -1,0 +1,4 @@
+-- Tries to require itself.
+-- Expected: not loaded, "requires itself"
+
+return require "policy.review"

@@ -1,0 +1,10 @@
+-- Tries to pad a string to a gigabyte.
+-- Expected: refused, "memory" or "too large"
+
+local review = {}
+
+function review.decide(letter)
+  return string.pack("c1000000000", "x")
+end
+
+return review
