@@ -130,7 +130,7 @@ class Reader {
     assert.ok(name, "a lua block says file=NAME");
     const mark = this.service?.log.length;
     await put(this.dir, name, body);
-    if (this.service && !words.includes("later")) await this.settled(mark, false);
+    if (this.service && !words.includes("later")) await this.settled(mark, words.includes("refused"));
   }
 
   async serve(body) {
@@ -348,7 +348,7 @@ const ASKED = {
     { "policy/compose.lua": 'return { bodies = function() return "x" end }' },
   "the policy hook ran for more than": decide("while true do end"),
   "the policy hook needs more than": decide(
-    'return ("x"):rep(16 << 20)'),
+    'local s = ("x"):rep(4 << 20) return s .. s .. s .. s .. s .. s .. s .. s'),
   "a policy hook cannot wait": decide('return require("paraph.store").get("a", "b")'),
 };
 
