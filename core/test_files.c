@@ -24,7 +24,7 @@ int test_files_of(struct test_files *files, const struct tree *t, struct err *e)
     size_t n;
     const struct tree_file *all = tree_files(t, &n);
 
-    *files = (struct test_files){.v = calloc(n + 1, sizeof(*files->v))};
+    *files = (struct test_files){.v = calloc(n + 1, sizeof(void *))};
     if (files->v == NULL)
         return err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the tests");
     for (size_t i = 0; i < n; i++)
