@@ -86,6 +86,14 @@ async function reload(times) {
   console.log(`a reload, load and swap    ${ms(loads)}; ${kib} KiB a generation`);
 }
 
+// What the policies cost of a request: policies_test.lua, in the host that runs them.
+async function policies() {
+  const child = spawn(PARAPH, ["test", "--real", new URL(".", import.meta.url).pathname],
+    { stdio: ["ignore", "inherit", "inherit"] });
+  const [code] = await once(child, "close");
+  if (code !== 0) throw new Error(`paraph test: exit ${code}`);
+}
+
 console.log(`${CONNECTIONS} connections, ${SECONDS} s each, ${cpus().length} cores shared with wrk`);
 console.log(`memory: ${await memory()}`);
 await wrk("GET /health", "/health");
@@ -96,4 +104,5 @@ console.log(`memory: ${await memory()}`);
 
 await stop();
 await reload(50);
+await policies();
 await rm(dataDir, { recursive: true, force: true });

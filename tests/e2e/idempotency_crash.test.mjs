@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { backends } from "./lib/backends.mjs";
 import { random } from "./lib/random.mjs";
@@ -16,8 +18,13 @@ const withKey = (key) => ({ headers: { "Idempotency-Key": key } });
 // Everything that writes, or lets out, is a step. At the step of this number the process stands
 // still: before it, or after it, with the result lost.
 const standStill = (step, after) => `
-  local log, mail, store, task =
-    require "paraph.log", require "paraph.mail", require "paraph.store", require "paraph.task"
+  local log, task = require "paraph.log", require "paraph.task"
+  local function copied(module)
+    local copy = {}
+    for name, value in pairs(module) do copy[name] = value end
+    return copy
+  end
+  local mail, store = copied(require "paraph.mail"), copied(require "paraph.store")
   local taken = 0
   local function counted(name, f)
     return function(...)
@@ -48,7 +55,20 @@ const standStill = (step, after) => `
   for _, name in ipairs { "draft_create", "draft_send" } do
     mail[name] = counted(name, with_claim(mail[name]))
   end
-  return { decide = function() return "send" end }`;
+  return { mail = mail, store = store }`;
+
+// Modules are read-only, so every script that uses these two is given the ones that stand still.
+async function overlayThatStandsStill(t, step, after) {
+  const dir = new URL("../../scripts/", import.meta.url).pathname;
+  const files = { "still.lua": standStill(step, after) };
+  for (const name of await readdir(dir, { recursive: true })) {
+    if (!name.endsWith(".lua") || name.startsWith("types/")) continue;
+    const text = await readFile(join(dir, name), "utf8");
+    const still = text.replace(/require "paraph\.(mail|store)"/g, 'require("still").$1');
+    if (still !== text && !name.endsWith("_test.lua")) files[name] = still;
+  }
+  return overlay(t, files);
+}
 
 // What is asked, and what becomes of it; how many steps it has.
 const requests = {
@@ -69,7 +89,7 @@ const requests = {
 
 // Kill a service that stands still at this step; the step's name, or null: there are fewer.
 async function killAt(t, env, { path, json }, key, step, after) {
-  const scripts = await overlay(t, { "policy/review.lua": standStill(step, after) });
+  const scripts = await overlayThatStandsStill(t, step, after);
   const service = await start(t, { ...env, SCRIPTS_DIR: scripts });
   const still = service.event((e) => e.message === "standing still").then((e) => e, () => null);
   const answer = service.post(path, json, key).catch(() => null);

@@ -94,7 +94,7 @@ tests["a finalizer that is put in later is none"] = function()
   local mt = {}
   do local _ = setmetatable({}, mt) end
   mt.__gc = function() ran = true end
-  for _ = 1, 200 do local _ = ("x"):rep(1000000) end
+  for _ = 1, 20 do local _ = ("x"):rep(1000000) end
   assert(not ran)
   fails(function() setmetatable({}, mt) end, "__gc")
 end
