@@ -157,6 +157,7 @@ static void accept_candidate(void) {
     uint64_t began = clock_monotonic_us();
 
     candidate = NULL;
+    test_files_fini(&test_files);
     buf_init(&changed.text, 64 * KIB);
     tree_compare(gen_tree(gen_live()), gen_tree(g), add_name, &changed);
     if (changed.n > NAMES_MAX)
@@ -176,6 +177,7 @@ static void refuse_candidate(const struct err *e) {
 
     candidate = NULL;
     refuse(gen_tree(g), e);
+    test_files_fini(&test_files);
     gen_drop(g);
     look_again();
 }
@@ -199,7 +201,6 @@ static void on_tested(unsigned passed, unsigned failed, void *arg) {
     (void)passed;
     (void)arg;
     tests = NULL;
-    test_files_fini(&test_files);
     if (failed == 0)
         accept_candidate();
     else

@@ -11,6 +11,7 @@ local idempotency = require "lib.idempotency"
 local json = require "paraph.json"
 local mail = require "paraph.mail"
 local message = require "lib.message"
+local quota = require "lib.quota"
 local schema = require "lib.schema"
 local time = require "paraph.time"
 
@@ -222,10 +223,13 @@ local function send(req, operation)
   if config.no_send then
     return fail("no_send", "sending is switched off (NO_SEND); the draft is as it was")
   end
+  local counters = decisions.count(document)
   sent, err =
     delivery.send_draft(draft, unquoted(request.etag), req.caller, operation and operation.id)
-  if not sent then return nil, err end
-  decisions.count(document)
+  if not sent then
+    if not err.unknown then quota.give_back(counters) end
+    return nil, err
+  end
   return sent_reply(sent.id, sent.thread_id, sent.pixel_id)
 end
 

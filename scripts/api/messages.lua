@@ -129,6 +129,7 @@ function messages.submit(request, caller, operation)
   end
   local document, contents = message.members(request)
   if not document then return nil, contents end
+  document.created_by = caller.name -- the policies see it from the start
   local id = operation and operation.id or crypto.uuid4()
   local act = mode == "send" and send or draft
   local reply, err = act(id, document, contents, caller, operation ~= nil)

@@ -52,14 +52,12 @@ end
 local function count(id, req)
   local document, version = store.get(config.pixel_collection, id)
   if not document then return nil, version end
-  local kind, reason, kept = hooks.classify(open_of(req, document))
-  local options = {
-    counter = "open_count", also = "opens_" .. kind, last = "last_opened_at",
-    set = last_open(kind, reason, kept),
-  }
+  local options = { counter = "open_count", last = "last_opened_at" }
   if (document.first_opened_at or json.null) == json.null then
     options.first, options.version = "first_opened_at", version
   end
+  local kind, reason, kept = hooks.classify(open_of(req, document))
+  options.also, options.set = "opens_" .. kind, last_open(kind, reason, kept)
   local found, err = store.increment(config.pixel_collection, id, options)
   if found then log.info("open", { pixel_id = id, kind = kind, reason = reason }) end
   return found, err

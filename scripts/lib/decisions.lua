@@ -114,13 +114,14 @@ function decisions.on_approval(draft, etag, reviewer)
     nil, { approvals = #names })
 end
 
---- Count what a reviewer has let out, whatever the limits.
+--- Count what a reviewer lets out, whatever the limits. Who knows that it has not left all the
+--- same, gives back what was counted.
 ---@async
 ---@param document paraph.document
+---@return counter[]
 function decisions.count(document)
   local facts = letter.of(document)
-  local limits = hooks.limits(facts)
-  if limits and #limits > 0 then quota.add(limits, facts.now) end
+  return quota.add(hooks.limits(facts) or {}, facts.now)
 end
 
 return decisions

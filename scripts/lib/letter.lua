@@ -8,7 +8,7 @@ local time = require "paraph.time"
 local letter = {}
 
 ---@class letter
----@field draft paraph.document         the message, as it is stored (CONTRACT §4)
+---@field draft paraph.document         a copy of the message, as it is stored (CONTRACT §4)
 ---@field sender letter_address         who it comes from
 ---@field recipients letter_recipient[] of To, Cc and Bcc, in this order
 ---@field domains string[]              of the recipients, each once, in order
@@ -78,6 +78,14 @@ local function attachments_of(document)
   return attachments, bytes
 end
 
+--- A policy judges a letter, and cannot change the message by it.
+local function copied(value)
+  if type(value) ~= "table" then return value end
+  local copy = setmetatable({}, getmetatable(value))
+  for name, member in pairs(value) do copy[name] = copied(member) end
+  return copy
+end
+
 ---@param document paraph.document
 ---@param caller? paraph.caller  who asks for it to be sent; default: its author, without roles
 ---@param seconds? number        the moment that is `now`, as time.parse() gives it; default: now
@@ -86,7 +94,7 @@ function letter.of(document, caller, seconds)
   local recipients, domains = recipients_of(document)
   local attachments, bytes = attachments_of(document)
   return {
-    draft = document,
+    draft = copied(document),
     sender = sender_of(document),
     recipients = recipients,
     domains = domains,

@@ -10,6 +10,7 @@ local hooks = require "lib.hooks"
 local json = require "paraph.json"
 local letter = require "lib.letter"
 local mail = require "paraph.mail"
+local markup = require "lib.markup"
 local schema = require "lib.schema"
 local templates = require "lib.templates"
 local text = require "paraph.text"
@@ -177,19 +178,13 @@ local function body_of(fields)
   return "html", html
 end
 
-local to_html = {
-  text = text.to_html,
-  markdown = text.markdown_to_html,
-  html = function(body) return body end,
-}
-
 --- What a policy composes a message of, but for the pixel.
 ---@return message_content? content
 ---@return paraph.err? err
 local function content_of(fields, signature)
   local format, body = body_of(fields)
   if not format then return nil, body end
-  local html, err = to_html[format](body)
+  local html, err = markup[format](body)
   local plain = html and body
   if html and format ~= "text" then plain, err = text.from_html(html) end
   if not plain then return fail(err.code, "message: " .. err.message, "message") end

@@ -126,21 +126,24 @@ function quota.take(counters)
   return true
 end
 
---- Count a message that has left, limit or no limit.
+--- Count a message before it leaves, limit or no limit.
 ---@async
 ---@param limits limit[]
 ---@param now paraph.date
+---@return counter[] counted
 function quota.add(limits, now)
   local counters, err = quota.load(limits, now)
   if not counters then
     for _, limit in ipairs(limits) do report({ limit = limit }, err) end
-    return
+    return {}
   end
+  local counted = {}
   for _, counter in ipairs(counters) do
     local ok
     ok, err = change(counter, counter.limit.count)
-    if not ok then report(counter, err) end
+    if ok then counted[#counted + 1] = counter else report(counter, err) end
   end
+  return counted
 end
 
 --- Forget the days that are over.

@@ -1,6 +1,7 @@
 --- The body of a letter, for rules that look into it: what its author wrote, or the template he
 --- chose with his variables. What policy/compose.lua makes of it is not in it.
 
+local markup = require "lib.markup"
 local templates = require "lib.templates"
 local text = require "paraph.text"
 
@@ -10,12 +11,6 @@ local LONGEST = 131072 -- bytes that a hook can look through in its time, whatev
 
 --- The reason to hold what cannot be read.
 reading.TOO_LONG = "it is too long for the rules to look through"
-
-local converters = {
-  html = function(body) return body end,
-  markdown = text.markdown_to_html,
-  text = text.to_html,
-}
 
 --- What cannot be converted cannot be sent either: the hook fails, which holds the message.
 local function checked(result, err)
@@ -31,7 +26,7 @@ function reading.html(letter)
     return checked(templates.render_mail(letter.template, draft.vars or {}))
   end
   local body = checked(type(draft.body) == "string" and draft.body or "")
-  return body and checked((converters[draft.format] or text.to_html)(body))
+  return body and checked((markup[draft.format] or markup.text)(body))
 end
 
 --- The words, without marks and tags.

@@ -1,11 +1,13 @@
 --- What policies decide, and what becomes of it.
 
 local access = require "access"
+local api = require "api.drafts"
 local config = require "paraph.config"
 local delivery = require "lib.delivery"
 local drafts = require "lib.drafts"
 local expect = require "lib.expect"
 local hooks = require "lib.hooks"
+local json = require "paraph.json"
 local letters = require "lib.letter"
 local limits = require "policy.limits"
 local compose = require "policy.compose"
@@ -16,6 +18,7 @@ local review = require "policy.review"
 local rules = require "lib.rules"
 local store = require "paraph.store"
 local task = require "paraph.task"
+local testing = require "paraph.testing"
 local time = require "paraph.time"
 
 local CRM = { name = "crm", roles = { send = true } }
@@ -38,6 +41,12 @@ end
 
 local function approve(id, reviewer)
   return delivery.send_draft(assert(drafts.load(id)), nil, reviewer)
+end
+
+local function send_by_api(id)
+  return api.send {
+    headers = {}, caller = ANNA, body = testing.blob(json.encode { draft_id = id }),
+  }
 end
 
 --- A limit whose count begins anew with each test.
@@ -86,6 +95,30 @@ tests["a letter of a document that holds nonsense is there all the same"] = func
   } do
     expect.equal(#letters.of(document).recipients, 0)
   end
+end
+
+tests["every policy of a message sees who posted it, sent at once or reviewed"] = function()
+  local seen = {}
+  expect.while_replaced(pixel, "place", function(letter)
+    seen[#seen + 1] = letter.caller.name
+    return "end"
+  end, function()
+    assert(post())
+    assert(approve(assert(post { mode = "draft" }).json.draft_id, ANNA))
+  end)
+  assert(#seen >= 3)
+  for _, name in ipairs(seen) do expect.equal(name, "crm") end
+end
+
+tests["a policy that changes its letter changes no message"] = function()
+  local spoil = function(letter)
+    letter.draft.to, letter.draft.metadata.deal, letter.recipients = "eve@example.net", 0, nil
+    return "hold", "spoilt"
+  end
+  expect.while_replaced(review, "decide", spoil, function()
+    local id = assert(post { metadata = { deal = 42, tags = {} } }).json.draft_id
+    expect.equal({ stored(id).to, stored(id).metadata.deal }, { "ann@example.com", 42 })
+  end)
 end
 
 -- --- rules ---------------------------------------------------------------------------------------
@@ -246,6 +279,17 @@ tests["the policy sees what has left today"] = function()
       return "hold", "enough"
     end, post)
     expect.equal({ seen, counted(name) }, { 1, 1 })
+  end)
+end
+
+tests["what a reviewer lets out is counted, unless it was refused"] = function()
+  local sent = assert(post { mode = "draft" }).json.draft_id
+  local refused = assert(post { mode = "draft", to = "permfail@example.test" }).json.draft_id
+  limited(0, nil, function(name)
+    assert(send_by_api(sent))
+    expect.refused("gmail_error", nil, send_by_api(refused))
+    expect.refused("already_sent", nil, send_by_api(sent))
+    expect.equal(counted(name), 1)
   end)
 end
 
