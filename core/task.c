@@ -395,13 +395,16 @@ bool task_are_ready(void) {
 }
 
 bool task_run_ready(void) {
-    struct task *t = ready_head, *next;
-    bool any = t != NULL;
+    struct task **end = ready_tail, *t;
+    bool any = ready_head != NULL, more = any;
+    int ticks = task_ticks();
 
-    ready_head = NULL;
-    ready_tail = &ready_head;
-    for (; t != NULL; t = next) {
-        next = t->next;
+    while (more) {
+        t = ready_head;
+        more = &t->next != end && task_ticks() == ticks;
+        ready_head = t->next;
+        if (ready_head == NULL)
+            ready_tail = &ready_head;
         t->queued = false;
         (void)task_step(t);
     }

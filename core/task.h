@@ -129,7 +129,8 @@ int task_pcall_hook(struct gen *g, lua_State *L, int nargs, int nresults);
 /* Make what the task waits for fail with e, now or at its next wait. */
 void task_abort(struct task *t, const struct err *e);
 
-/* Resume every task whose op became ready; true if there was one. */
+/* Resume the tasks whose op has become ready, but not for long: others wait for the loop.  True if
+ * there was one. */
 bool task_run_ready(void);
 bool task_are_ready(void); /* Is there one? */
 

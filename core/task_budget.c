@@ -27,6 +27,7 @@ static timer_t watchdog;
 static bool watchdog_on;
 static int budget_ms;                       /* of a slice */
 static struct task_slice *volatile current; /* that runs now, or NULL */
+static volatile sig_atomic_t all_ticks;
 
 static int ticks_of(int ms) {
     return ms / TICK_MS;
@@ -95,6 +96,7 @@ static void on_tick(int signum) {
     struct task_slice *s = current;
 
     (void)signum;
+    all_ticks++;
     if (s == NULL || (s->in_bulk && is_allowed_bulk(s)))
         return;
     s->ticks++;
@@ -208,21 +210,33 @@ void task_slice_begin(struct task_slice *s, struct gen *g, lua_State *L, struct 
     start(s);
 }
 
+/* Hooks beyond what all of a slice may use are the slice's own doing. */
+static void book_ticks(struct task_slice *outer, int ticks) {
+    if (!outer->hook)
+        outer->hook_ticks += ticks;
+    if (outer->hook || outer->hook_ticks > outer->max_ticks)
+        outer->ticks += ticks;
+}
+
 void task_slice_end(struct task_slice *s) {
     current = s->outer;
     if (s->outer != NULL)
         gen_allow_until(s->gen, s->limit);
-    if (s->hook && s->outer != NULL && s->outer->hook)
-        s->outer->ticks += s->ticks;
+    if (s->hook && s->outer != NULL)
+        book_ticks(s->outer, s->ticks);
     if (s->account != NULL && !s->hook)
         book_memory(s->account, s->bytes, gen_bytes(s->gen));
+}
+
+static int left_for_hooks(const struct task_slice *s) {
+    return s->max_ticks - (s->hook ? s->ticks : s->hook_ticks);
 }
 
 void task_hook_begin(struct task_slice *s, struct gen *g, lua_State *L) {
     int max_ticks = ticks_of(TASK_HOOK_MS(budget_ms));
 
-    if (task_in_hook() && max_ticks > current->max_ticks - current->ticks)
-        max_ticks = current->max_ticks - current->ticks;
+    if (current != NULL && max_ticks > left_for_hooks(current))
+        max_ticks = left_for_hooks(current);
     begin(s, g, L, max_ticks, TASK_HOOK_MEM);
     s->hook = true;
     if (s->outer != NULL) {
@@ -241,6 +255,10 @@ enum task_event task_count_event(void) {
         return TASK_EVENT_FINE;
     n = a != NULL ? ++a->events : ++current->events;
     return n <= most ? TASK_EVENT_FINE : n == most + 1 ? TASK_EVENT_LAST : TASK_EVENT_NONE;
+}
+
+int task_ticks(void) {
+    return all_ticks;
 }
 
 bool task_in_hook(void) {

@@ -47,8 +47,8 @@ struct task_slice {
     struct gen *gen;
     struct task_account *account; /* or NULL */
     size_t limit, bytes;          /* of the generation's memory, before */
-    int max_ticks;
-    unsigned events; /* logged, if there is no account */
+    int max_ticks, hook_ticks;    /* its own, and what its hooks have used */
+    unsigned events;              /* logged, if there is no account */
     volatile sig_atomic_t ticks, bulk_ticks, in_bulk;
     bool hook;
 };
@@ -64,8 +64,8 @@ void task_account_release(struct task_account *a);
 void task_slice_begin(struct task_slice *s, struct gen *g, lua_State *L, struct task_account *a);
 void task_slice_end(struct task_slice *s);
 
-/* The same for a hook: what it uses is not taken from the slice around it; a hook in a hook has
- * what that one has left. */
+/* The same for a hook: what it uses is not taken from the slice around it, but all hooks of a slice
+ * have as much as that in all.  A hook in a hook has what that one has left. */
 void task_hook_begin(struct task_slice *s, struct gen *g, lua_State *L);
 bool task_in_hook(void);
 
@@ -78,6 +78,9 @@ void task_uncharge(struct task_account *a, size_t n);
  * that nobody is told of any more. */
 enum task_event { TASK_EVENT_FINE, TASK_EVENT_LAST, TASK_EVENT_NONE };
 enum task_event task_count_event(void);
+
+/* The ticks of the watchdog so far: that they went on says that something took long. */
+int task_ticks(void);
 
 /* Raises if a budget is used up: for loops in C, where no instruction is run. */
 void task_check_time(lua_State *L);

@@ -68,6 +68,13 @@ tests["an endless hook is stopped, and its caller goes on"] = function()
   assert(policy.call(function() return 1 end))
 end
 
+tests["who calls hooks without end is stopped like who loops without end"] = function()
+  local ok, err = pcall(task.all, { function()
+    while true do policy.call(endless) end
+  end })
+  assert(not ok and tostring(err):find("the script ran for more than", 1, true), tostring(err))
+end
+
 tests["pcall and xpcall do not save an endless hook"] = function()
   refused("ran for more than", function() while true do pcall(endless) end end)
   refused("ran for more than", function()
