@@ -36,33 +36,38 @@ bool log_on(enum log_level level) {
 }
 
 /*
- * Text without the quotes of a JSON string.  Bytes that would not be valid UTF-8 cannot be told
- * apart here without the codecs of a higher layer; whoever logs foreign bytes has checked them, and
- * a stray one is written as it is rather than lost.
+ * Text whose secrets are masked; add_escaped(): without the quotes of a JSON string.  Bytes that
+ * would not be valid UTF-8 cannot be told apart here without the codecs of a higher layer; whoever
+ * logs foreign bytes has checked them, and a stray one is written as it is rather than lost.
  */
-static void add_escaped(struct buf *b, const char *s) {
-    for (size_t i = 0, len = strlen(s), span; i < len; i += span) {
-        unsigned char c = (unsigned char)s[i];
-
-        span = mask_secret(s, i, len);
-        if (span > 0) {
+static void add_with(struct buf *b, const char *s,
+                     void (*add_one)(struct buf *b, unsigned char c)) {
+    for (size_t i = 0, len = strlen(s), span; i < len; i += span)
+        if ((span = mask_secret(s, i, len)) > 0) {
             buf_adds(b, MASK_WORD);
-            continue;
-        }
-        span = 1;
-        if (c == '"' || c == '\\') {
-            buf_addc(b, '\\');
-            buf_addc(b, (char)c);
-        } else if (c == '\n') {
-            buf_adds(b, "\\n");
-        } else if (c == '\t') {
-            buf_adds(b, "\\t");
-        } else if (c < 0x20 || c == 0x7F) {
-            buf_addf(b, "\\u%04x", c);
         } else {
-            buf_addc(b, (char)c);
+            add_one(b, (unsigned char)s[i]);
+            span = 1;
         }
+}
+
+static void add_escaped_one(struct buf *b, unsigned char c) {
+    if (c == '"' || c == '\\') {
+        buf_addc(b, '\\');
+        buf_addc(b, (char)c);
+    } else if (c == '\n') {
+        buf_adds(b, "\\n");
+    } else if (c == '\t') {
+        buf_adds(b, "\\t");
+    } else if (c < 0x20 || c == 0x7F) {
+        buf_addf(b, "\\u%04x", c);
+    } else {
+        buf_addc(b, (char)c);
     }
+}
+
+static void add_escaped(struct buf *b, const char *s) {
+    add_with(b, s, add_escaped_one);
 }
 
 static void add_quoted(struct buf *b, const char *s) {
@@ -71,13 +76,8 @@ static void add_quoted(struct buf *b, const char *s) {
     buf_addc(b, '"');
 }
 
-/* JSON text.  No secret has a character that is escaped in it. */
-static void add_json_text(struct buf *b, const char *s) {
-    for (size_t i = 0, len = strlen(s), span; i < len; i += span)
-        if ((span = mask_secret(s, i, len)) > 0)
-            buf_adds(b, MASK_WORD);
-        else
-            buf_add(b, s + i, span = 1);
+static void add_plain_one(struct buf *b, unsigned char c) {
+    buf_addc(b, (char)c);
 }
 
 static void add_value(struct buf *b, const struct log_field *f) {
@@ -87,7 +87,7 @@ static void add_value(struct buf *b, const struct log_field *f) {
         add_quoted(b, f->s);
         break;
     case LOG_RAW_JSON:
-        add_json_text(b, f->s);
+        add_with(b, f->s, add_plain_one); /* no secret has a character that JSON escapes */
         break;
     case LOG_INT:
         buf_addf(b, "%" PRId64, f->i);
@@ -146,24 +146,18 @@ static void add_json(struct buf *b, enum log_level level, const char *request_id
 }
 
 /* Below its event; only what a terminal would obey is escaped. */
+static void add_lines_one(struct buf *b, unsigned char c) {
+    if (c == '\n')
+        buf_adds(b, "\n" LINE_INDENT);
+    else if ((c < 0x20 && c != '\t') || c == 0x7F)
+        buf_addf(b, "\\u%04x", c);
+    else
+        buf_addc(b, (char)c);
+}
+
 static void add_lines(struct buf *b, const char *s) {
     buf_adds(b, LINE_INDENT);
-    for (size_t i = 0, len = strlen(s), span; i < len; i += span) {
-        unsigned char c = (unsigned char)s[i];
-
-        span = mask_secret(s, i, len);
-        if (span > 0) {
-            buf_adds(b, MASK_WORD);
-            continue;
-        }
-        span = 1;
-        if (c == '\n')
-            buf_adds(b, "\n" LINE_INDENT);
-        else if ((c < 0x20 && c != '\t') || c == 0x7F)
-            buf_addf(b, "\\u%04x", c);
-        else
-            buf_addc(b, (char)c);
-    }
+    add_with(b, s, add_lines_one);
     buf_addc(b, '\n');
 }
 
