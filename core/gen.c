@@ -1,6 +1,5 @@
 #include "gen.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,15 +9,12 @@
 
 #include "bindings.h"
 #include "clock.h"
-#include "env.h"
+#include "gen_table.h"
 #include "log.h"
 #include "sandbox.h"
 #include "scratch.h"
 #include "task.h"
 #include "tree.h"
-
-#define ROUTES_MAX 200
-#define JOBS_MAX   20
 
 struct gen {
     lua_State *L;
@@ -28,11 +24,8 @@ struct gen {
     unsigned holders;
     bool replaced;
     size_t bytes, limit, loaded; /* of memory: now, at most, when it was loaded */
-    struct gen_route *routes;
-    size_t nroutes;
+    struct gen_table table;
     int roles; /* registry reference: the function of access.lua */
-    struct gen_job *jobs;
-    size_t njobs;
 };
 
 static struct gen *live;
@@ -82,24 +75,29 @@ size_t gen_growth(const struct gen *g) {
     return g->bytes > g->loaded ? g->bytes - g->loaded : 0;
 }
 
-/* --- routes ---------------------------------------------------------------------------------- */
+/* --- routes and jobs
+ * ------------------------------------------------------------------------------- */
+
+struct gen_table *gen_table_of(lua_State *L) {
+    return &gen_of(L)->table;
+}
+
+const struct gen_route *gen_routes(const struct gen *g, size_t *n) {
+    *n = g->table.nroutes;
+    return g->table.routes;
+}
+
+const struct gen_job *gen_jobs(const struct gen *g, size_t *n) {
+    *n = g->table.njobs;
+    return g->table.jobs;
+}
+
+/* --- the roles of an identity ---------------------------------------------------------------- */
 
 static const struct {
     const char *word;
     unsigned bit;
 } roles[] = {{"draft", GEN_DRAFT}, {"send", GEN_SEND}, {"review", GEN_REVIEW}, {"ops", GEN_OPS}};
-
-/* Raises "routes.lua: route 3 (POST /x): ..." */
-static int route_error(lua_State *L, int i, const char *what) {
-    const char *method, *pattern;
-
-    lua_rawgeti(L, 2, 1);
-    lua_rawgeti(L, 2, 2);
-    method = lua_tostring(L, -2);
-    pattern = lua_tostring(L, -1);
-    return luaL_error(L, "routes.lua: route %d (%s %s): %s", i, method != NULL ? method : "?",
-                      pattern != NULL ? pattern : "?", what);
-}
 
 unsigned gen_role(const char *word) {
     for (size_t r = 0; r < COUNT_OF(roles); r++)
@@ -112,188 +110,6 @@ unsigned gen_role(const char *word) {
 static unsigned role_bit(lua_State *L) {
     return lua_type(L, -1) == LUA_TSTRING ? gen_role(lua_tostring(L, -1)) : 0;
 }
-
-static unsigned access_bit(lua_State *L, int i) {
-    unsigned bit = role_bit(L);
-
-    if (bit == 0)
-        route_error(L, i, "access is draft, send, review, ops, a list of them, or \"public\"");
-    return bit;
-}
-
-static unsigned read_access(lua_State *L, int i) {
-    unsigned bits = 0;
-
-    lua_getfield(L, 2, "access");
-    if (lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "public") == 0)
-        return 0;
-    if (!lua_istable(L, -1))
-        return access_bit(L, i);
-    for (lua_Integer n = 1; lua_rawgeti(L, -1, n) != LUA_TNIL; n++) {
-        bits |= access_bit(L, i);
-        lua_pop(L, 1);
-    }
-    if (bits == 0)
-        route_error(L, i, "access names nobody");
-    return bits;
-}
-
-static bool is_method(const char *s) {
-    static const char *const known[] = {"GET", "POST", "PUT", "PATCH", "DELETE"};
-
-    for (size_t i = 0; i < COUNT_OF(known); i++)
-        if (strcmp(s, known[i]) == 0)
-            return true;
-    return false;
-}
-
-static char *route_string(lua_State *L, int i, int n, const char *what) {
-    char *copy;
-
-    if (lua_rawgeti(L, 2, n) != LUA_TSTRING)
-        route_error(L, i, what);
-    if ((copy = strdup(lua_tostring(L, -1))) == NULL)
-        luaL_error(L, "not enough memory");
-    return copy;
-}
-
-/* Member `serve` of the table at 2; false: it names no role. */
-static bool read_serve(lua_State *L, bool *gateway, bool *tracker) {
-    const char *serve = "gateway";
-
-    if (lua_getfield(L, 2, "serve") != LUA_TNIL)
-        serve = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    *gateway = strcmp(serve, "gateway") == 0 || strcmp(serve, "all") == 0;
-    *tracker = strcmp(serve, "tracker") == 0 || strcmp(serve, "all") == 0;
-    return *gateway || *tracker;
-}
-
-static void read_deadline(lua_State *L, int i, struct gen_route *r) {
-    lua_Number seconds = env.request_timeout;
-
-    if (lua_getfield(L, 2, "deadline") != LUA_TNIL)
-        seconds = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
-    if (!(seconds > 0 && seconds <= 3600))
-        route_error(L, i, "deadline is a number of seconds up to 3600");
-    r->deadline_ms = (unsigned)ceil(seconds * 1000);
-}
-
-static void check_members(lua_State *L, int i) {
-    static const char known[] = " handler access deadline serve ";
-    char name[40];
-
-    for (lua_pushnil(L); lua_next(L, 2) != 0; lua_pop(L, 1)) {
-        if (lua_isinteger(L, -2))
-            continue;
-        snprintf(name, sizeof(name), " %.30s ",
-                 lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?");
-        if (strstr(known, name) == NULL)
-            route_error(L, i, lua_pushfstring(L, "unknown member '%s'", name));
-    }
-}
-
-/* Stack: 1 the table of routes, 2 this one. */
-static void read_route(lua_State *L, struct gen *g, int i) {
-    struct gen_route *r = &g->routes[g->nroutes];
-
-    if (!lua_istable(L, 2))
-        luaL_error(L, "routes.lua: route %d is not a table", i);
-    check_members(L, i);
-    g->nroutes++; /* from here on freed with the generation */
-    r->handler = LUA_NOREF;
-    r->method = route_string(L, i, 1, "the first member is the method");
-    r->pattern = route_string(L, i, 2, "the second member is the path");
-    if (!is_method(r->method))
-        route_error(L, i, "the method is GET (which serves HEAD too), POST, PUT, PATCH or DELETE");
-    if (r->pattern[0] != '/')
-        route_error(L, i, "the path begins with '/'");
-    for (size_t k = 0; k + 1 < g->nroutes; k++)
-        if (strcmp(g->routes[k].method, r->method) == 0 &&
-            strcmp(g->routes[k].pattern, r->pattern) == 0)
-            route_error(L, i, "is there twice");
-    r->access = read_access(L, i);
-    if (!read_serve(L, &r->gateway, &r->tracker))
-        route_error(L, i, "serve is \"gateway\", \"tracker\" or \"all\"");
-    read_deadline(L, i, r);
-    if (lua_getfield(L, 2, "handler") != LUA_TFUNCTION)
-        route_error(L, i, "handler is not a function");
-    r->handler = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-static int l_read_routes(lua_State *L) {
-    struct gen *g = gen_of(L);
-    int n;
-
-    if (!lua_istable(L, 1))
-        return luaL_error(L, "routes.lua: returns no table");
-    n = (int)lua_rawlen(L, 1);
-    if (n == 0 || n > ROUTES_MAX)
-        return luaL_error(L, "routes.lua: %d routes; from 1 to %d are possible", n, ROUTES_MAX);
-    if ((g->routes = calloc((size_t)n, sizeof(*g->routes))) == NULL)
-        return luaL_error(L, "not enough memory");
-    for (int i = 1; i <= n; i++) {
-        lua_rawgeti(L, 1, i);
-        read_route(L, g, i);
-        lua_settop(L, 1);
-    }
-    return 0;
-}
-
-const struct gen_route *gen_routes(const struct gen *g, size_t *n) {
-    *n = g->nroutes;
-    return g->routes;
-}
-
-/* --- jobs ------------------------------------------------------------------------------------ */
-
-/* Stack: 1 the table of jobs, 2 this one. */
-static void read_job(lua_State *L, struct gen *g, int i) {
-    struct gen_job *job = &g->jobs[g->njobs];
-    lua_Number seconds;
-
-    if (!lua_istable(L, 2) || lua_rawgeti(L, 2, 1) != LUA_TSTRING)
-        luaL_error(L, "jobs.lua: job %d: the first member is its name", i);
-    if ((job->name = strdup(lua_tostring(L, -1))) == NULL)
-        luaL_error(L, "not enough memory");
-    g->njobs++; /* from here on freed with the generation */
-    lua_getfield(L, 2, "every");
-    seconds = lua_tonumber(L, -1);
-    if (!(seconds > 0 && seconds <= 86400))
-        luaL_error(L, "jobs.lua: job '%s': every is a number of seconds up to 86400", job->name);
-    job->every_ms = (unsigned)ceil(seconds * 1000);
-    if (!read_serve(L, &job->gateway, &job->tracker))
-        luaL_error(L, "jobs.lua: job '%s': serve is \"gateway\", \"tracker\" or \"all\"",
-                   job->name);
-    if (lua_getfield(L, 2, "run") != LUA_TFUNCTION)
-        luaL_error(L, "jobs.lua: job '%s': run is not a function", job->name);
-    job->run = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-static int l_read_jobs(lua_State *L) {
-    struct gen *g = gen_of(L);
-    int n;
-
-    if (!lua_istable(L, 1))
-        return luaL_error(L, "jobs.lua: returns no table");
-    n = (int)lua_rawlen(L, 1);
-    if (n > JOBS_MAX)
-        return luaL_error(L, "jobs.lua: %d jobs; up to %d are possible", n, JOBS_MAX);
-    if (n > 0 && (g->jobs = calloc((size_t)n, sizeof(*g->jobs))) == NULL)
-        return luaL_error(L, "not enough memory");
-    for (int i = 1; i <= n; i++) {
-        lua_rawgeti(L, 1, i);
-        read_job(L, g, i);
-        lua_settop(L, 1);
-    }
-    return 0;
-}
-
-const struct gen_job *gen_jobs(const struct gen *g, size_t *n) {
-    *n = g->njobs;
-    return g->jobs;
-}
-
-/* --- the roles of an identity ---------------------------------------------------------------- */
 
 static int l_load_access(lua_State *L) {
     lua_settop(L, 0);
@@ -354,14 +170,7 @@ int gen_roles(struct gen *g, const char *method, const char *name, unsigned *bit
 static void gen_close(struct gen *g) {
     lua_close(g->L);
     scratch_free(g->scratch);
-    for (size_t i = 0; i < g->nroutes; i++) {
-        free((void *)(uintptr_t)g->routes[i].method);
-        free((void *)(uintptr_t)g->routes[i].pattern);
-    }
-    free(g->routes);
-    for (size_t i = 0; i < g->njobs; i++)
-        free((void *)(uintptr_t)g->jobs[i].name);
-    free(g->jobs);
+    gen_table_free(&g->table);
     tree_unref(g->tree);
     free(g);
 }
@@ -383,11 +192,11 @@ static int load_table(lua_State *L, const char *script, lua_CFunction read) {
 }
 
 static int l_load_routes(lua_State *L) {
-    return load_table(L, "routes", l_read_routes);
+    return load_table(L, "routes", gen_table_read_routes);
 }
 
 static int l_load_jobs(lua_State *L) {
-    return load_table(L, "jobs", l_read_jobs);
+    return load_table(L, "jobs", gen_table_read_jobs);
 }
 
 /* What a module's function `check` finds wrong, it raises. */
@@ -463,7 +272,7 @@ struct gen *gen_load_scratch(struct tree *tree, struct err *e) {
 void gen_need_routes(lua_State *L) {
     static const lua_CFunction steps[] = {l_load_routes, l_load_access};
 
-    if (gen_of(L)->routes != NULL)
+    if (gen_of(L)->table.routes != NULL)
         return;
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         lua_pushcfunction(L, steps[i]);

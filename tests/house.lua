@@ -15,7 +15,7 @@ local layers = {
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "scratch*",
     "sqlite*", "store" },
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
-  { "bindings", "frozen", "gen", "sandbox", "task*" },
+  { "bindings", "frozen", "gen*", "sandbox", "task*" },
   { "lua_*" },
   { "check*", "host", "job", "lua_testing", "main", "reply", "request", "route", "serve",
     "test*", "watch" },
