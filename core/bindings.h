@@ -21,6 +21,7 @@ int lua_log_open(lua_State *L);
 int lua_mail_open(lua_State *L);
 int lua_policy_open(lua_State *L);
 int lua_scripts_open(lua_State *L);
+int lua_session_open(lua_State *L);
 int lua_store_open(lua_State *L);
 int lua_task_open(lua_State *L);
 int lua_templates_open(lua_State *L);

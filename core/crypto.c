@@ -4,8 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/param_build.h>
 #include <openssl/rand.h>
 
 #define SHA1_LEN 20
@@ -119,6 +124,127 @@ bool crypto_is_uuid(const char *s, size_t n) {
 
     return parse_uuid(u, s, n);
 }
+
+/* --- public keys ----------------------------------------------------------------------------- */
+
+#define P256_LEN      32
+#define RSA_BITS_MIN  2048
+#define RSA_BITS_MAX  8192
+#define RSA_E_LEN_MAX 8
+#define DER_MAX       80 /* of an ES256 signature: two numbers of 33 bytes, and their heads */
+
+struct crypto_key {
+    EVP_PKEY *pkey;
+    enum crypto_key_kind kind;
+};
+
+/* The key that the parameters describe; OpenSSL checks that a point is on its curve. */
+static struct crypto_key *make_key(enum crypto_key_kind kind, OSSL_PARAM_BLD *parameters) {
+    static const char *const names[] = {[CRYPTO_KEY_RSA] = "RSA", [CRYPTO_KEY_P256] = "EC"};
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, names[kind], NULL);
+    OSSL_PARAM *list = OSSL_PARAM_BLD_to_param(parameters);
+    struct crypto_key *key = calloc(1, sizeof(*key));
+
+    if (key != NULL && ctx != NULL && list != NULL && EVP_PKEY_fromdata_init(ctx) == 1)
+        EVP_PKEY_fromdata(ctx, &key->pkey, EVP_PKEY_PUBLIC_KEY, list);
+    ERR_clear_error();
+    OSSL_PARAM_free(list);
+    EVP_PKEY_CTX_free(ctx);
+    if (key != NULL && key->pkey == NULL) {
+        free(key);
+        key = NULL;
+    }
+    if (key != NULL)
+        key->kind = kind;
+    return key;
+}
+
+struct crypto_key *crypto_key_rsa(const void *n, size_t nlen, const void *e, size_t elen) {
+    OSSL_PARAM_BLD *parameters = OSSL_PARAM_BLD_new();
+    BIGNUM *modulus = NULL, *exponent = NULL;
+    struct crypto_key *key = NULL;
+
+    if (nlen <= RSA_BITS_MAX / 8 && elen <= RSA_E_LEN_MAX) {
+        modulus = BN_bin2bn(n, (int)nlen, NULL);
+        exponent = BN_bin2bn(e, (int)elen, NULL);
+    }
+    if (parameters != NULL && modulus != NULL && exponent != NULL &&
+        BN_num_bits(modulus) >= RSA_BITS_MIN && BN_is_odd(modulus) && BN_is_odd(exponent) &&
+        !BN_is_one(exponent) &&
+        OSSL_PARAM_BLD_push_BN(parameters, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
+        OSSL_PARAM_BLD_push_BN(parameters, OSSL_PKEY_PARAM_RSA_E, exponent) == 1)
+        key = make_key(CRYPTO_KEY_RSA, parameters);
+    OSSL_PARAM_BLD_free(parameters);
+    BN_free(modulus);
+    BN_free(exponent);
+    return key;
+}
+
+struct crypto_key *crypto_key_p256(const void *x, size_t xlen, const void *y, size_t ylen) {
+    unsigned char point[1 + 2 * P256_LEN] = {POINT_CONVERSION_UNCOMPRESSED};
+    OSSL_PARAM_BLD *parameters;
+    struct crypto_key *key = NULL;
+
+    if (xlen != P256_LEN || ylen != P256_LEN || (parameters = OSSL_PARAM_BLD_new()) == NULL)
+        return NULL;
+    memcpy(point + 1, x, P256_LEN);
+    memcpy(point + 1 + P256_LEN, y, P256_LEN);
+    if (OSSL_PARAM_BLD_push_utf8_string(parameters, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) == 1 &&
+        OSSL_PARAM_BLD_push_octet_string(parameters, OSSL_PKEY_PARAM_PUB_KEY, point,
+                                         sizeof(point)) == 1)
+        key = make_key(CRYPTO_KEY_P256, parameters);
+    OSSL_PARAM_BLD_free(parameters);
+    return key;
+}
+
+void crypto_key_free(struct crypto_key *key) {
+    if (key != NULL)
+        EVP_PKEY_free(key->pkey);
+    free(key);
+}
+
+enum crypto_key_kind crypto_key_kind(const struct crypto_key *key) {
+    return key->kind;
+}
+
+/* r and s as ASN.1 has them; 0: out of memory. */
+static size_t to_der(unsigned char out[DER_MAX], const unsigned char *rs) {
+    ECDSA_SIG *sig = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(rs, P256_LEN, NULL), *s = BN_bin2bn(rs + P256_LEN, P256_LEN, NULL);
+    int n = 0;
+
+    if (sig != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(sig, r, s) == 1) {
+        r = s = NULL; /* the signature's */
+        if (i2d_ECDSA_SIG(sig, NULL) <= DER_MAX)
+            n = i2d_ECDSA_SIG(sig, &out);
+    }
+    BN_free(r);
+    BN_free(s);
+    ECDSA_SIG_free(sig);
+    return n > 0 ? (size_t)n : 0;
+}
+
+bool crypto_verify(const struct crypto_key *key, const void *p, size_t len, const void *signature,
+                   size_t nsignature) {
+    unsigned char der[DER_MAX];
+    EVP_MD_CTX *ctx;
+    bool is;
+
+    if (key->kind == CRYPTO_KEY_P256) {
+        if (nsignature != 2 * P256_LEN || (nsignature = to_der(der, signature)) == 0)
+            return false;
+        signature = der;
+    }
+    /* PKCS #1 v1.5 is what RSA does when nothing else is said. */
+    ctx = EVP_MD_CTX_new();
+    is = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1 &&
+         EVP_DigestVerify(ctx, signature, nsignature, p, len) == 1;
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+    return is;
+}
+
+/* --- secrets --------------------------------------------------------------------------------- */
 
 bool crypto_equal(const void *a, const void *b, size_t n) {
     return CRYPTO_memcmp(a, b, n) == 0;

@@ -1,5 +1,5 @@
 /*
- * crypto.h - the only file that knows OpenSSL: hashes, random ids, secrets.
+ * crypto.h - the only file that knows OpenSSL: hashes, random ids, secrets, signatures.
  */
 #ifndef CRYPTO_H
 #define CRYPTO_H
@@ -29,6 +29,22 @@ bool crypto_is_uuid(const char *s, size_t n);
 
 /* In time that depends on n alone. */
 bool crypto_equal(const void *a, const void *b, size_t n);
+
+/* A public key.  What it signs is decided by its kind: RS256 (RFC 7518 §3.3) of RSA, ES256 (§3.4,
+ * a signature is r and s, 32 bytes each) of the curve P-256. */
+enum crypto_key_kind { CRYPTO_KEY_RSA, CRYPTO_KEY_P256 };
+struct crypto_key;
+
+/* From its numbers, most significant byte first: modulus (2048 to 8192 bits) and exponent, or a
+ * point of the curve.  NULL: they are none, or there is no memory. */
+struct crypto_key *crypto_key_rsa(const void *n, size_t nlen, const void *e, size_t elen);
+struct crypto_key *crypto_key_p256(const void *x, size_t xlen, const void *y, size_t ylen);
+void crypto_key_free(struct crypto_key *key); /* NULL-safe */
+enum crypto_key_kind crypto_key_kind(const struct crypto_key *key);
+
+/* Is it the signature of these len bytes? */
+bool crypto_verify(const struct crypto_key *key, const void *p, size_t len, const void *signature,
+                   size_t nsignature);
 
 /* Overwrite a malloc'd string and free it; NULL-safe. */
 void crypto_wipe(char *secret);

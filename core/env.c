@@ -15,8 +15,8 @@
 
 #include "address.h"
 #include "encode.h"
+#include "env_read.h"
 #include "log.h"
-#include "mask.h"
 
 #define LOCAL_SENDER "paraph@example.test"
 #define SIGNATURE                                                                                  \
@@ -31,15 +31,13 @@ static struct buf *faults; /* of the env_load() under way */
 static char *owned[32];
 static size_t nowned;
 
-static char *own(char *s) {
+char *env_own(char *s) {
     if (s == NULL || nowned == COUNT_OF(owned))
         abort();
     return owned[nowned++] = s;
 }
 
-static void fault(const char *name, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-static void fault(const char *name, const char *fmt, ...) {
+void env_fault(const char *name, const char *fmt, ...) {
     char text[512];
     va_list ap;
 
@@ -55,14 +53,14 @@ static void fault(const char *name, const char *fmt, ...) {
 /* --- one variable of each kind --------------------------------------------------------------- */
 
 /* An empty variable counts as not set, since deployment tools cannot always unset one. */
-static const char *get(const char *name, const char *fallback) {
+const char *env_get(const char *name, const char *fallback) {
     const char *value = getenv(name);
 
     return value != NULL && *value != '\0' ? value : fallback;
 }
 
 static uint64_t get_number(const char *name, uint64_t fallback, uint64_t min, uint64_t max) {
-    const char *value = get(name, NULL);
+    const char *value = env_get(name, NULL);
     unsigned long long n;
     char *end;
 
@@ -71,7 +69,7 @@ static uint64_t get_number(const char *name, uint64_t fallback, uint64_t min, ui
     errno = 0;
     n = strtoull(value, &end, 10);
     if (errno != 0 || *end != '\0' || *value < '0' || *value > '9' || n < min || n > max) {
-        fault(name, "'%.40s' is not a whole number from %llu to %llu", value,
+        env_fault(name, "'%.40s' is not a whole number from %llu to %llu", value,
               (unsigned long long)min, (unsigned long long)max);
         return fallback;
     }
@@ -79,7 +77,7 @@ static uint64_t get_number(const char *name, uint64_t fallback, uint64_t min, ui
 }
 
 static bool get_bool(const char *name, bool fallback) {
-    const char *value = get(name, NULL);
+    const char *value = env_get(name, NULL);
 
     if (value == NULL)
         return fallback;
@@ -89,13 +87,13 @@ static bool get_bool(const char *name, bool fallback) {
     for (const char *const *no = (const char *const[]){"false", "0", "no", NULL}; *no; no++)
         if (strcasecmp(value, *no) == 0)
             return false;
-    fault(name, "'%.40s' is neither true, 1, yes nor false, 0, no", value);
+    env_fault(name, "'%.40s' is neither true, 1, yes nor false, 0, no", value);
     return fallback;
 }
 
 /* The index of the value among `words`, which a NULL ends. */
 static int get_choice(const char *name, int fallback, const char *const words[]) {
-    const char *value = get(name, NULL);
+    const char *value = env_get(name, NULL);
     char list[128] = "";
 
     if (value == NULL)
@@ -106,17 +104,17 @@ static int get_choice(const char *name, int fallback, const char *const words[])
         snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s", i > 0 ? ", " : "",
                  words[i]);
     }
-    fault(name, "'%.40s' is not one of: %s", value, list);
+    env_fault(name, "'%.40s' is not one of: %s", value, list);
     return fallback;
 }
 
 /* What ends up in mail and in answers. */
 static const char *get_text(const char *name, const char *fallback) {
-    const char *value = get(name, fallback);
+    const char *value = env_get(name, fallback);
 
     if (encode_utf8_error(value, strlen(value)) == strlen(value))
         return value;
-    fault(name, "is not UTF-8 text");
+    env_fault(name, "is not UTF-8 text");
     return fallback;
 }
 
@@ -156,20 +154,20 @@ static bool holds_user(const char *url) {
 
 /* A whole address. */
 static const char *get_url(const char *name, const char *fallback) {
-    const char *value = get(name, NULL);
+    const char *value = env_get(name, NULL);
     char *copy;
 
     if (value == NULL)
         return fallback;
     if (holds_user(value)) {
-        fault(name, "holds a user or a password, which is of no use here: leave it out");
+        env_fault(name, "holds a user or a password, which is of no use here: leave it out");
         return fallback;
     }
     if (!is_url(value)) {
-        fault(name, "'%.80s' is not an address such as https://mail.example.org", value);
+        env_fault(name, "'%.80s' is not an address such as https://mail.example.org", value);
         return fallback;
     }
-    copy = own(strdup(value));
+    copy = env_own(strdup(value));
     for (size_t n = strlen(copy); n > 0 && copy[n - 1] == '/'; n--)
         copy[n - 1] = '\0';
     return copy;
@@ -181,17 +179,17 @@ static const char *get_base_url(const char *name, const char *fallback) {
 
     if (value == NULL || strpbrk(value, "?#") == NULL)
         return value;
-    fault(name, "'%.80s' cannot be the base of other addresses: it has a query or a fragment",
+    env_fault(name, "'%.80s' cannot be the base of other addresses: it has a query or a fragment",
           value);
     return fallback;
 }
 
 static const char *get_host_port(const char *name) {
-    const char *value = get(name, NULL);
+    const char *value = env_get(name, NULL);
 
     if (value != NULL && (strpbrk(value, "/ \t\r\n@?#\"") != NULL || strlen(value) > 255 ||
                           !is_authority(value, strlen(value)))) {
-        fault(name, "'%.80s' is not host:port (without http://)", value);
+        env_fault(name, "'%.80s' is not host:port (without http://)", value);
         return NULL;
     }
     return value;
@@ -208,17 +206,17 @@ static bool is_mailbox(const char *s) {
 }
 
 static const char *get_mailbox(const char *name) {
-    const char *value = get(name, NULL);
+    const char *value = env_get(name, NULL);
 
     if (value == NULL || is_mailbox(value))
         return value;
-    fault(name, "'%.80s' is not an e-mail address", value);
+    env_fault(name, "'%.80s' is not an e-mail address", value);
     return NULL;
 }
 
 /* Addresses and "@domains", between commas. */
-static const char *get_senders(const char *name) {
-    const char *value = get(name, ""), *item = value;
+const char *env_get_addresses(const char *name) {
+    const char *value = env_get(name, ""), *item = value;
     char text[300];
 
     while (*(item += strspn(item, ", \t")) != '\0') {
@@ -226,7 +224,7 @@ static const char *get_senders(const char *name) {
 
         snprintf(text, sizeof(text), "%s%.*s", *item == '@' ? "x" : "", (int)n, item);
         if (n + 2 > sizeof(text) || !is_mailbox(text)) {
-            fault(name,
+            env_fault(name,
                   "'%.*s' is neither an e-mail address nor a domain such as @example.org (list "
                   "them with commas)",
                   n < 80 ? (int)n : 80, item);
@@ -245,7 +243,7 @@ static const char *get_collection(const char *name, const char *fallback) {
     if (strchr(value, '/') != NULL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0 ||
         n > 200 || encode_control_at(value, n) != n ||
         (n >= 4 && strncmp(value, "__", 2) == 0 && strcmp(value + n - 2, "__") == 0)) {
-        fault(name,
+        env_fault(name,
               "'%.80s' cannot be the name of a collection (no '/', no control characters, not "
               "__between underscores__, at most 200 bytes)",
               value);
@@ -255,31 +253,31 @@ static const char *get_collection(const char *name, const char *fallback) {
 }
 
 static const char *get_dir(const char *name) {
-    const char *value = get(name, NULL);
+    const char *value = env_get(name, NULL);
     struct stat st;
     char *real;
 
     if (value == NULL)
         return NULL;
     if (stat(value, &st) != 0 || (real = realpath(value, NULL)) == NULL) {
-        fault(name, "'%.200s' cannot be opened: %s", value, strerror(errno));
+        env_fault(name, "'%.200s' cannot be opened: %s", value, strerror(errno));
         return NULL;
     }
     if (!S_ISDIR(st.st_mode)) {
-        fault(name, "'%.200s' is not a directory", value);
+        env_fault(name, "'%.200s' is not a directory", value);
         free(real);
         return NULL;
     }
-    return own(real);
+    return env_own(real);
 }
 
 /* Where the local backend keeps everything; it is made if it is not there yet. */
 static const char *get_data_dir(const char *name, const char *fallback) {
-    const char *value = get(name, fallback);
+    const char *value = env_get(name, fallback);
     struct stat st;
 
     if (env.backend == ENV_LOCAL && stat(value, &st) == 0 && !S_ISDIR(st.st_mode))
-        fault(name, "'%.200s' is not a directory", value);
+        env_fault(name, "'%.200s' is not a directory", value);
     return value;
 }
 
@@ -292,14 +290,14 @@ static bool is_loopback(const struct sockaddr *sa) {
 
 /* Whether only this machine reaches it, too: what a name stands for counts, not how it looks. */
 static const char *get_host(const char *name, const char *fallback, bool *loopback) {
-    const char *value = get(name, fallback);
+    const char *value = env_get(name, fallback);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *found = NULL;
     int why = getaddrinfo(value, NULL, &hints, &found);
 
     *loopback = true;
     if (why != 0) {
-        fault(name,
+        env_fault(name,
               "'%.80s' is not an address such as 127.0.0.1, ::1 or 0.0.0.0 (the port is "
               "PORT): %s",
               value, gai_strerror(why));
@@ -329,15 +327,15 @@ static const char *shipped_dir(const char *tree) {
             snprintf(path, sizeof(path), places[i], exe, tree);
             if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
                 (real = realpath(path, NULL)) != NULL)
-                return own(real);
+                return env_own(real);
         }
     }
     snprintf(path, sizeof(path), "%s/%s", PARAPH_SHARE_DIR, tree);
-    return own(strdup(path));
+    return env_own(strdup(path));
 }
 
-static void load_places(bool *loopback) {
-    env.host = get_host("HOST", env.cloud_run ? "0.0.0.0" : "127.0.0.1", loopback);
+static void load_places(void) {
+    env.host = get_host("HOST", env.cloud_run ? "0.0.0.0" : "127.0.0.1", &env.loopback);
     env.port = (uint16_t)get_number("PORT", 8080, 0, 65535);
     env.workers = (unsigned)get_number("WORKERS", 1, 1, 64);
     env.scripts_dir = get_dir("SCRIPTS_DIR");
@@ -354,9 +352,9 @@ static void load_places(bool *loopback) {
 
 static void load_google(void) {
     env.service_account = get_mailbox("GOOGLE_SERVICE_ACCOUNT_EMAIL");
-    env.project = get("GOOGLE_CLOUD_PROJECT", NULL);
-    env.firestore_database = get("FIRESTORE_DATABASE", "(default)");
-    env.gmail_scopes = get("GMAIL_SCOPES", "https://mail.google.com/");
+    env.project = env_get("GOOGLE_CLOUD_PROJECT", NULL);
+    env.firestore_database = env_get("FIRESTORE_DATABASE", "(default)");
+    env.gmail_scopes = env_get("GMAIL_SCOPES", "https://mail.google.com/");
     env.gmail_concurrency = (unsigned)get_number("GMAIL_CONCURRENCY", 4, 1, 100);
     env.gce_metadata_host = get_host_port("GCE_METADATA_HOST");
     env.firestore_emulator_host = get_host_port("FIRESTORE_EMULATOR_HOST");
@@ -369,7 +367,7 @@ static void load_google(void) {
     env.iap_jwks_url = get_url("IAP_JWKS_URL", "https://www.gstatic.com/iap/verify/public_key-jwk");
     if (env.backend == ENV_GOOGLE && env.gmail_user == NULL && env.role != ENV_TRACKER &&
         getenv("GMAIL_USER") == NULL)
-        fault("GMAIL_USER", "is missing: the mailbox that mail leaves through (or set "
+        env_fault("GMAIL_USER", "is missing: the mailbox that mail leaves through (or set "
                             "BACKEND=local to try without Google)");
 }
 
@@ -395,68 +393,44 @@ static void load_tracking(void) {
         get_base_url("PIXEL_TRACKER_BASE_URL", env.backend == ENV_LOCAL ? own_url() : NULL);
     env.tracking = get_bool("ENABLE_TRACKING", env.pixel_base_url != NULL);
     if (env.tracking && env.pixel_base_url == NULL)
-        fault("ENABLE_TRACKING", "is true, but PIXEL_TRACKER_BASE_URL is not set: give the address "
+        env_fault("ENABLE_TRACKING", "is true, but PIXEL_TRACKER_BASE_URL is not set: give the address "
                                  "under which recipients reach /pixel, or set it to false");
-}
-
-static void load_auth(bool loopback) {
-    static const char methods[] = "key, google, iap, iam, none";
-    const char *value = get("AUTH", NULL);
-
-    env.api_keys = get("API_KEYS", NULL);
-    env.auth_audience = get("AUTH_AUDIENCE", NULL);
-    env.auth_allowed = get("AUTH_ALLOWED", NULL);
-    env.iap_audience = get("IAP_AUDIENCE", NULL);
-    env.auth = "none";
-    if (value == NULL && (env.cloud_run || !loopback) && env.role != ENV_TRACKER)
-        fault("AUTH", "is not set, and %s: say who may call with one or more of %s",
-              env.cloud_run ? "this is Cloud Run" : "HOST is not a loopback address", methods);
-    if (value != NULL && strcmp(value, "none") != 0)
-        fault("AUTH",
-              "'%.80s' is not one of: none (the other methods, key, google, iap and iam, "
-              "are not in this version; it does not run open instead)",
-              value);
 }
 
 int env_load(struct buf *out) {
     size_t before = out->len;
-    bool loopback;
 
     faults = out;
     while (nowned > 0)
         free(owned[--nowned]);
-    env = (struct env){.cloud_run = get("K_SERVICE", NULL) != NULL};
+    env_free_auth();
+    env = (struct env){.cloud_run = env_get("K_SERVICE", NULL) != NULL};
     env.role = (enum env_role)get_choice("ROLE", ENV_ALL,
                                          (const char *const[]){"all", "gateway", "tracker", NULL});
     env.gmail_user = get_mailbox("GMAIL_USER");
     env.backend = (enum env_backend)get_choice(
-        "BACKEND", env.cloud_run || get("GMAIL_USER", NULL) != NULL ? ENV_GOOGLE : ENV_LOCAL,
+        "BACKEND", env.cloud_run || env_get("GMAIL_USER", NULL) != NULL ? ENV_GOOGLE : ENV_LOCAL,
         (const char *const[]){"local", "google", NULL});
     env.send_mode = (enum env_mode)get_choice("SEND_MODE", ENV_DRAFT,
                                               (const char *const[]){"draft", "send", NULL});
     env.pixel_collection = get_collection("PIXEL_COLLECTION", "email_opens");
     env.draft_collection = get_collection("DRAFT_COLLECTION", "email_drafts");
     if (strcmp(env.pixel_collection, env.draft_collection) == 0)
-        fault("PIXEL_COLLECTION", "is the same as DRAFT_COLLECTION ('%.80s')",
+        env_fault("PIXEL_COLLECTION", "is the same as DRAFT_COLLECTION ('%.80s')",
               env.draft_collection);
     env.no_send = get_bool("NO_SEND", false);
-    env.allowed_senders = get_senders("ALLOWED_SENDERS");
+    env.allowed_senders = env_get_addresses("ALLOWED_SENDERS");
     env.log_level = get_choice("LOG_LEVEL", LOG_INFO,
                                (const char *const[]){"debug", "info", "warning", "error", NULL});
     env.log_format =
         (enum env_log_format)get_choice("LOG_FORMAT", isatty(STDERR_FILENO) ? ENV_TEXT : ENV_JSON,
                                         (const char *const[]){"text", "json", NULL});
-    load_places(&loopback);
+    load_places();
     load_google();
     load_tracking();
-    load_auth(loopback);
+    env_load_auth();
     faults = NULL;
     return out->len > before ? -1 : 0;
-}
-
-/* "(masked)" for what nobody should read in a log, NULL where it is not set. */
-static const char *masked(const char *secret) {
-    return secret != NULL ? MASK_WORD : NULL;
 }
 
 void env_log(void) {
@@ -466,7 +440,7 @@ void env_log(void) {
         LOG_S("BACKEND", env.backend == ENV_GOOGLE ? "google" : "local"),
         LOG_B("cloud_run", env.cloud_run), LOG_S("ROLE", roles[env.role]), LOG_S("HOST", env.host),
         LOG_I("PORT", env.port), LOG_I("WORKERS", env.workers), LOG_S("AUTH", env.auth),
-        LOG_S("API_KEYS", masked(env.api_keys)), LOG_S("AUTH_AUDIENCE", env.auth_audience),
+        LOG_I("API_KEYS", env.nkeys), LOG_S("AUTH_AUDIENCE", env.auth_audience),
         LOG_S("AUTH_ALLOWED", env.auth_allowed), LOG_S("IAP_AUDIENCE", env.iap_audience),
         LOG_S("GMAIL_USER", env.gmail_user), LOG_S("GMAIL_SCOPES", env.gmail_scopes),
         LOG_I("GMAIL_CONCURRENCY", env.gmail_concurrency),

@@ -9,11 +9,23 @@
 
 #include "base.h"
 #include "buf.h"
+#include "crypto.h"
 
 enum env_backend { ENV_LOCAL, ENV_GOOGLE };
 enum env_mode { ENV_DRAFT, ENV_SEND };
 enum env_role { ENV_ALL, ENV_GATEWAY, ENV_TRACKER };
 enum env_log_format { ENV_TEXT, ENV_JSON };
+enum env_auth { ENV_KEY, ENV_GOOGLE_TOKEN, ENV_IAP, ENV_IAM, ENV_NONE };
+
+#define ENV_AUTHS        5
+#define ENV_KEY_NAME_MAX 64
+
+/* One of API_KEYS.  Several may have one name: a caller whose key is being replaced. */
+struct env_key {
+    char name[ENV_KEY_NAME_MAX + 1];
+    unsigned roles; /* role.h */
+    unsigned char sha256[CRYPTO_SHA256_LEN];
+};
 
 struct env {
     enum env_backend backend;
@@ -33,10 +45,15 @@ struct env {
     unsigned gmail_concurrency;
     bool no_send;
     const char *allowed_senders; /* comma-separated; never NULL */
-    const char *auth;            /* comma-separated methods; never NULL */
-    const char *api_keys, *auth_audience, *auth_allowed, *iap_audience;
+    const char *auth;            /* comma-separated methods; never NULL, "": nobody gets in */
+    enum env_auth auths[ENV_AUTHS]; /* the same, in order */
+    size_t nauths;
+    const struct env_key *keys;
+    size_t nkeys;
+    const char *auth_audience, *auth_allowed, *iap_audience; /* lists with commas */
     enum env_role role;
     const char *host;
+    bool loopback; /* nobody but this machine reaches it */
     uint16_t port;
     unsigned workers;
     const char *scripts_dir, *templates_dir;                 /* the overlay, or NULL */
@@ -62,6 +79,21 @@ void env_log(void);
 
 /* PORT=0 took this one: from now on it is env.port, and part of our own pixel URL. */
 void env_bound(uint16_t port);
+
+/* The name of a method of AUTH. */
+const char *env_auth_name(enum env_auth auth);
+
+/* Does AUTH name it? */
+bool env_uses_auth(enum env_auth auth);
+
+/* May a key of API_KEYS be named so? */
+bool env_key_name(const char *s);
+
+/* Is it on a list such as AUTH_AUDIENCE, to the letter? */
+bool env_lists(const char *list, const char *word);
+
+/* Is the address on a list of addresses and "@domains" such as AUTH_ALLOWED?  Whatever the case. */
+bool env_lists_address(const char *list, const char *address);
 
 /* The default sender: GMAIL_USER, or the sample address of the local backend. */
 const char *env_sender(void);

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "gen_table.h"
 #include "log.h"
+#include "role.h"
 #include "sandbox.h"
 #include "scratch.h"
 #include "task.h"
@@ -25,7 +26,7 @@ struct gen {
     bool replaced;
     size_t bytes, limit, loaded; /* of memory: now, at most, when it was loaded */
     struct gen_table table;
-    int roles; /* registry reference: the function of access.lua */
+    int roles, per_minute; /* registry references: functions of access.lua */
 };
 
 static struct gen *live;
@@ -92,77 +93,84 @@ const struct gen_job *gen_jobs(const struct gen *g, size_t *n) {
     return g->table.jobs;
 }
 
-/* --- the roles of an identity ---------------------------------------------------------------- */
+/* --- what an identity may do ----------------------------------------------------------------- */
 
-static const struct {
-    const char *word;
-    unsigned bit;
-} roles[] = {{"draft", GEN_DRAFT}, {"send", GEN_SEND}, {"review", GEN_REVIEW}, {"ops", GEN_OPS}};
+/* Keep a function of access.lua; what an overlay leaves out is the shipped one. */
+static int ref_access(lua_State *L, const char *name) {
+    static const char *const modules[] = {"access", "shipped.access"};
 
-unsigned gen_role(const char *word) {
-    for (size_t r = 0; r < COUNT_OF(roles); r++)
-        if (strcmp(word, roles[r].word) == 0)
-            return roles[r].bit;
-    return 0;
-}
-
-/* The role whose word is at the top of the stack; 0 if it is none. */
-static unsigned role_bit(lua_State *L) {
-    return lua_type(L, -1) == LUA_TSTRING ? gen_role(lua_tostring(L, -1)) : 0;
+    for (size_t i = 0; i < COUNT_OF(modules); i++) {
+        lua_settop(L, 0);
+        lua_getglobal(L, "require");
+        lua_pushstring(L, modules[i]);
+        lua_call(L, 1, 1);
+        if (lua_istable(L, -1) && lua_getfield(L, -1, name) == LUA_TFUNCTION)
+            return luaL_ref(L, LUA_REGISTRYINDEX);
+    }
+    return luaL_error(L, "access.lua: returns no table with a function '%s'", name);
 }
 
 static int l_load_access(lua_State *L) {
-    lua_settop(L, 0);
-    lua_getglobal(L, "require");
-    lua_pushliteral(L, "access");
-    lua_call(L, 1, 1);
-    if (!lua_istable(L, -1) || lua_getfield(L, -1, "roles") != LUA_TFUNCTION)
-        return luaL_error(L, "access.lua: returns no table with a function 'roles'");
-    gen_of(L)->roles = luaL_ref(L, LUA_REGISTRYINDEX);
+    gen_of(L)->roles = ref_access(L, "roles");
+    gen_of(L)->per_minute = ref_access(L, "rate");
     return 0;
 }
 
-struct identity {
-    const char *method, *name;
-    unsigned roles;
-};
-
-static int l_roles(lua_State *L) {
-    struct identity *who = lua_touserdata(L, 1);
-    unsigned bit;
-
-    lua_rawgeti(L, LUA_REGISTRYINDEX, gen_of(L)->roles);
+/* The answer of a function of access.lua. */
+static void ask_access(lua_State *L, int function, const struct gen_identity *who) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, function);
     lua_createtable(L, 0, 2);
     lua_pushstring(L, who->method);
     lua_setfield(L, -2, "method");
     lua_pushstring(L, who->name);
     lua_setfield(L, -2, "name");
     lua_call(L, 1, 1);
+}
+
+static void read_roles(lua_State *L, struct gen_identity *who) {
+    const char *word;
+    unsigned bit;
+    size_t len;
+
+    ask_access(L, gen_of(L)->roles, who);
     if (!lua_istable(L, -1))
-        return luaL_error(L, "access.lua: roles() returns no list");
+        luaL_error(L, "access.lua: roles() returns no list");
     for (lua_Integer n = 1; lua_rawgeti(L, -1, n) != LUA_TNIL; n++) {
-        if ((bit = role_bit(L)) == 0)
-            return luaL_error(L, "access.lua: roles() names '%s', which is no role",
-                              luaL_tolstring(L, -1, NULL));
+        word = luaL_tolstring(L, -1, &len);
+        if ((bit = role_named(word, len)) == 0)
+            luaL_error(L, "access.lua: roles() names '%s', which is no role", word);
         who->roles |= bit;
-        lua_pop(L, 1);
+        lua_pop(L, 2);
     }
+    lua_pop(L, 2);
+}
+
+static void read_per_minute(lua_State *L, struct gen_identity *who) {
+    ask_access(L, gen_of(L)->per_minute, who);
+    if (!lua_isnil(L, -1) &&
+        (lua_type(L, -1) != LUA_TNUMBER || !((who->per_minute = lua_tonumber(L, -1)) > 0)))
+        luaL_error(L, "access.lua: rate() returns neither nil nor a number above 0");
+    lua_pop(L, 1);
+}
+
+static int l_access(lua_State *L) {
+    struct gen_identity *who = lua_touserdata(L, 1);
+
+    if (!who->has_roles)
+        read_roles(L, who);
+    read_per_minute(L, who);
     return 0;
 }
 
-int gen_roles(struct gen *g, const char *method, const char *name, unsigned *bits, char *why,
-              size_t size) {
-    struct identity who = {method, name, 0};
-
-    lua_pushcfunction(g->L, l_roles);
-    lua_pushlightuserdata(g->L, &who);
-    if (task_pcall_hook(g, g->L, 1, 0) != LUA_OK) {
-        snprintf(why, size, "%s", lua_tostring(g->L, -1));
-        lua_pop(g->L, 2);
-        return -1;
-    }
-    *bits = who.roles;
-    return 0;
+int gen_access(struct gen *g, struct gen_identity *who, char *why, size_t size) {
+    who->per_minute = 0;
+    lua_pushcfunction(g->L, l_access);
+    lua_pushlightuserdata(g->L, who);
+    if (task_pcall_hook(g, g->L, 1, 0) == LUA_OK)
+        return 0;
+    snprintf(why, size, "%s", lua_tostring(g->L, -1));
+    lua_pop(g->L, 2);
+    return -1;
 }
 
 /* --- birth and death ------------------------------------------------------------------------- */

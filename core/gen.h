@@ -13,17 +13,10 @@
 #include "base.h"
 #include "err.h"
 
-enum gen_access { /* bits; 0: public */
-                  GEN_DRAFT = 1,
-                  GEN_SEND = 2,
-                  GEN_REVIEW = 4,
-                  GEN_OPS = 8
-};
-
 struct gen_route {
     const char *method;
     const char *pattern; /* "/drafts/{id}/message" */
-    unsigned access;     /* any of these roles; 0: public */
+    unsigned access;     /* any of these roles (role.h); 0: public */
     unsigned deadline_ms;
     bool tracker, gateway; /* which ROLE serves it */
     int handler;           /* registry reference */
@@ -85,13 +78,17 @@ void gen_need_routes(lua_State *L);
 const struct gen_route *gen_routes(const struct gen *g, size_t *n);
 const struct gen_job *gen_jobs(const struct gen *g, size_t *n);
 
-/* The role, one bit of enum gen_access, with that name; 0 if there is none. */
-unsigned gen_role(const char *word);
-
-/* The roles, bits of enum gen_access, that access.lua gives an identity.  -1 if the script fails,
- * with the reason and its chain of calls in `why`. */
-int gen_roles(struct gen *g, const char *method, const char *name, unsigned *bits, char *why,
-              size_t size);
+/* What access.lua says of an identity: its roles, unless it brings those, and how many requests a
+ * minute it may make (0: as many as it likes).  -1 if the script fails, with the reason and its
+ * chain of calls in `why`. */
+struct gen_identity {
+    const char *method; /* of AUTH, by which it is known */
+    const char *name;
+    bool has_roles;
+    unsigned roles;
+    double per_minute;
+};
+int gen_access(struct gen *g, struct gen_identity *who, char *why, size_t size);
 
 /* A task holds its generation; what is held stays open after it was replaced. */
 void gen_hold(struct gen *g);

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 
 #include "env.h"
+#include "role.h"
 
 #define ROUTES_MAX 200
 #define JOBS_MAX   20
@@ -27,7 +28,9 @@ static int route_error(lua_State *L, int i, const char *what) {
 }
 
 static unsigned access_bit(lua_State *L, int i) {
-    unsigned bit = gen_role(lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "");
+    size_t n = 0;
+    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &n) : "";
+    unsigned bit = role_named(word, n);
 
     if (bit == 0)
         route_error(L, i, "access is draft, send, review, ops, a list of them, or \"public\"");

@@ -17,7 +17,8 @@ enum google_peer { /* who answered; bits, for the table's sake */
                    GOOGLE_PEER_IAM = 4,
                    GOOGLE_PEER_EXCHANGE = 8, /* the token endpoint, asked with a signed assertion */
                    GOOGLE_PEER_GMAIL = 16,
-                   GOOGLE_PEER_FIRESTORE = 32
+                   GOOGLE_PEER_FIRESTORE = 32,
+                   GOOGLE_PEER_KEYS = 64 /* the public keys of ID tokens */
 };
 
 /* What the sentences may speak of; NULL where it is not known. */

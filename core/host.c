@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 
+#include "caller.h"
 #include "clock.h"
 #include "crypto.h"
 #include "encode.h"
@@ -28,7 +29,8 @@ struct request {
     struct request *next, **link; /* of all under way */
     struct http_request *http;
     struct task *task; /* NULL: not started, or ended */
-    struct task_owner owner;
+    struct caller caller;
+    struct task_owner owner; /* once the caller is known */
     char id[ID_MAX + 1];
     char *path; /* decoded, without the query */
     struct route_match match;
@@ -47,6 +49,8 @@ static struct loop_timer *drain_timer;
 static void send_reply(struct request *q, struct reply *r) {
     reply_header(r, "X-Request-Id", q->id);
     reply_header(r, "X-Content-Type-Options", "nosniff");
+    if (r->status == 401)
+        reply_header(r, "WWW-Authenticate", "Bearer"); /* RFC 9110 §11.6.1 */
     q->status = r->status;
     q->replied = true;
     http_reply(q->http, r->status, r->headers, r->nheaders, r->body);
@@ -61,6 +65,28 @@ static void send_error(struct request *q, const struct err *e) {
     if (e->code == ERR_METHOD_NOT_ALLOWED)
         reply_header(&r, "Allow", q->match.allow);
     send_reply(q, &r);
+}
+
+/* A person at a browser is shown where to sign in; a program gets 401. */
+static bool send_to_sign_in(struct request *q, const struct err *e) {
+    const char *accept = http_header(q->http, "Accept");
+    struct buf location;
+    struct reply r;
+
+    if (e->code != ERR_UNAUTHENTICATED || !env_uses_auth(ENV_KEY) || accept == NULL ||
+        strstr(accept, "text/html") == NULL || strcmp(q->http->method, "GET") != 0)
+        return false;
+    buf_init(&location, 8 * KIB);
+    buf_adds(&location, "/sign-in?next=");
+    encode_percent(&location, q->http->target, strlen(q->http->target));
+    reply_init(&r);
+    r.status = 303;
+    r.err = *e;
+    if (!buf_failed(&location))
+        reply_header(&r, "Location", location.data);
+    buf_free(&location);
+    send_reply(q, &r);
+    return true;
 }
 
 static void log_policy_error(const struct request *q, const char *trace) {
@@ -82,6 +108,8 @@ static void on_task_done(lua_State *co, int status, int nres, const char *trace,
     } else if (!reply_from_raised(&r, co, q->id)) {
         log_policy_error(q, trace);
     }
+    if (r.status == 401)
+        caller_failed(&q->caller);
     if (r.err.code != ERR_NONE && r.status >= 500 && r.err.code != ERR_POLICY_ERROR)
         LOG(LOG_WARNING, q->id, "request failed", LOG_E(&r.err));
     send_reply(q, &r);
@@ -90,8 +118,12 @@ static void on_task_done(lua_State *co, int status, int nres, const char *trace,
 /* --- the request as Lua sees it -------------------------------------------------------------- */
 
 static bool is_secret(const char *name) {
-    static const char *const secret[] = {"authorization", "x-api-key", "cookie",
-                                         "proxy-authorization", "x-goog-iap-jwt-assertion"};
+    static const char *const secret[] = {"authorization",
+                                         "cookie",
+                                         "proxy-authorization",
+                                         "x-api-key",
+                                         "x-goog-iap-jwt-assertion",
+                                         "x-serverless-authorization"};
 
     for (size_t i = 0; i < COUNT_OF(secret); i++)
         if (strcmp(name, secret[i]) == 0)
@@ -196,30 +228,32 @@ static void take_id(struct request *q) {
         crypto_uuid4(q->id);
 }
 
-/* AUTH=none, the only method so far: whoever reaches this is anonymous, and is what access.lua
- * makes of that. */
-static int take_roles(struct request *q, struct err *e) {
-    char why[4096];
-
-    if (gen_roles(gen_live(), "none", q->owner.caller, &q->owner.roles, why, sizeof(why)) == 0)
-        return 0;
-    log_policy_error(q, why);
-    return err_set(e, ERR_POLICY_ERROR, REPLY_POLICY_ERROR);
-}
-
+/* As far as it can be said without knowing who it comes from. */
 static int admit(struct request *q, struct err *e) {
     if ((q->path = request_path(q->http->target, e)) == NULL ||
         request_route(gen_live(), env.role, q->http->method, q->path, &q->match, e) != 0)
         return -1;
     if (q->match.route->access == 0)
         return 0;
-    if (take_roles(q, e) != 0 || request_access(q->match.route, &q->owner, e) != 0)
-        return -1;
     if (stopping)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
     if (inflight >= INFLIGHT_MAX)
         return err_set(e, ERR_OVERLOADED, "%u requests are under way already; try again", inflight);
     return 0;
+}
+
+static void on_caller(const struct err *e, void *arg) {
+    struct request *q = arg;
+
+    q->owner = (struct task_owner){.request_id = q->id,
+                                   .caller = q->caller.who.name,
+                                   .method = env_auth_name(q->caller.who.method),
+                                   .session = q->caller.who.session,
+                                   .roles = q->caller.who.roles};
+    if (e->code == ERR_NONE)
+        start_task(q);
+    else if (!send_to_sign_in(q, e))
+        send_error(q, e);
 }
 
 static struct request *request_new(struct http_request *http) {
@@ -230,7 +264,6 @@ static struct request *request_new(struct http_request *http) {
     q->http = http;
     http->user = q;
     take_id(q);
-    q->owner = (struct task_owner){q->id, "anonymous", 0};
     q->started_us = clock_monotonic_us();
     q->next = requests;
     q->link = &requests;
@@ -254,7 +287,7 @@ static void on_request(struct http_request *http) {
     else if (admit(q, &e) != 0)
         send_error(q, &e);
     else
-        start_task(q);
+        caller_start(&q->caller, http, q->match.route, q->id, on_caller, q);
 }
 
 static void on_refused(struct http_request *http, const struct err *e) {
@@ -289,6 +322,9 @@ static void log_request(const struct request *q) {
     http_remote(q->http, remote, sizeof(remote));
     LOG(LOG_INFO, q->id, "request", LOG_S("method", q->http->method), LOG_S("path", q->path),
         LOG_I("status", q->gone ? STATUS_GONE : q->status), LOG_N("ms", (double)us / 1000),
+        LOG_S("caller", q->owner.roles != 0 ? q->owner.caller : NULL),
+        LOG_S("auth", q->owner.roles != 0 ? q->owner.method : NULL),
+        LOG_S("refused", q->caller.why[0] != '\0' ? q->caller.why : NULL),
         LOG_I("bytes_in", q->http->body != NULL ? q->http->body->len : 0),
         LOG_I("bytes_out", q->http->reply_length), LOG_S("remote", remote));
 }
@@ -299,6 +335,7 @@ static void on_end(struct http_request *http) {
     if (q == NULL)
         return;
     log_request(q);
+    caller_cancel(&q->caller);
     *q->link = q->next;
     if (q->next != NULL)
         q->next->link = q->link;
@@ -315,6 +352,8 @@ int host_init(struct err *e) {
     static const struct http_handler handler = {on_request, on_refused, on_gone, on_end};
 
     stopping = false;
+    if (caller_init(e) != 0)
+        return -1;
     return http_init(&handler, env.max_body_bytes, e);
 }
 
@@ -354,8 +393,11 @@ void host_fini(void) {
 
     loop_timer_stop(&drain_timer);
     err_set(&e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
-    for (struct request *q = requests; q != NULL; q = q->next)
+    for (struct request *q = requests; q != NULL; q = q->next) {
+        caller_cancel(&q->caller);
         if (!q->replied)
             send_error(q, &e); /* MHD may not be stopped with a request suspended */
+    }
     http_fini();
+    caller_fini();
 }

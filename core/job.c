@@ -10,6 +10,7 @@
 #include "gen.h"
 #include "log.h"
 #include "loop.h"
+#include "role.h"
 #include "task.h"
 
 struct job {
@@ -94,8 +95,7 @@ static struct job *job_new(const char *name) {
         return NULL;
     memcpy(job->name, name, n);
     snprintf(job->id, sizeof(job->id), "job:%s", name);
-    job->owner =
-        (struct task_owner){job->id, "paraph", GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
+    job->owner = (struct task_owner){job->id, "paraph", "job", NULL, ROLE_ALL};
     job->next = jobs;
     jobs = job;
     return job;

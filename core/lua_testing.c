@@ -18,6 +18,7 @@
 #include "lua_blob.h"
 #include "reply.h"
 #include "request.h"
+#include "role.h"
 #include "scratch.h"
 #include "task.h"
 
@@ -296,23 +297,24 @@ static char *copy_member(lua_State *L, int table, const char *name) {
     return copy;
 }
 
-/* The roles that the caller at `caller` brings; none: those that access.lua gives him. */
+/* The roles that the caller at `caller` brings, or those that access.lua gives him. */
 static int take_roles(lua_State *L, int caller, struct serving *v, struct err *e) {
-    unsigned bit;
+    struct gen_identity who = {.method = v->owner.method, .name = v->caller};
+    const char *word;
+    size_t len;
 
-    if (lua_getfield(L, caller, "roles") == LUA_TNIL) {
-        if (gen_roles(gen_of(L), "none", v->caller, &v->owner.roles, v->trace, sizeof(v->trace)) ==
-            0)
-            return 0;
+    if ((who.has_roles = lua_getfield(L, caller, "roles") != LUA_TNIL)) {
+        luaL_checktype(L, -1, LUA_TTABLE);
+        for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++, lua_pop(L, 2)) {
+            word = luaL_tolstring(L, -1, &len);
+            if (role_named(word, len) == 0)
+                return luaL_error(L, "'%s' is no role", word);
+            who.roles |= role_named(word, len);
+        }
+    }
+    if (gen_access(gen_of(L), &who, v->trace, sizeof(v->trace)) != 0)
         return err_set(e, ERR_POLICY_ERROR, REPLY_POLICY_ERROR);
-    }
-    luaL_checktype(L, -1, LUA_TTABLE);
-    for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-        if ((bit = gen_role(luaL_tolstring(L, -1, NULL))) == 0)
-            return luaL_error(L, "'%s' is no role", lua_tostring(L, -1));
-        v->owner.roles |= bit;
-        lua_pop(L, 2);
-    }
+    v->owner.roles = who.roles;
     return 0;
 }
 
@@ -374,7 +376,7 @@ static int l_serve(lua_State *L) {
     reply_init(&v->reply);
     v->id = copy_member(L, 1, "id");
     v->caller = copy_member(L, 2, "name");
-    v->owner = (struct task_owner){v->id, v->caller, 0};
+    v->owner = (struct task_owner){v->id, v->caller, "none", NULL, 0};
     lua_getfield(L, 1, "method");
     lua_getfield(L, 1, "target");
     method = luaL_checkstring(L, -2);

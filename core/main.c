@@ -8,6 +8,7 @@
 #include "check.h"
 #include "check_replay.h"
 #include "env.h"
+#include "key.h"
 #include "log.h"
 #include "serve.h"
 #include "test.h"
@@ -32,6 +33,9 @@ static const char usage[] =
     "                             a store and a mailbox of their own; with --real on a SQLite store\n"
     "                             and an outbox in a temporary directory, in real time; with\n"
     "                             --verbose show the chain of calls of each failure\n"
+    "       paraph key NAME [ROLE...]\n"
+    "                             make an API key: print its secret, this once, and the line for\n"
+    "                             API_KEYS; roles are draft (the default), send, review and ops\n"
     "       paraph --help | --version\n"
     "\n"
     "Configuration is by environment variables; without any, paraph serves on\n"
@@ -107,11 +111,18 @@ static int run_test(int n, char **arguments) {
     return test(&options);
 }
 
+/* paraph key NAME [ROLE...] */
+static int run_key(int n, char **arguments) {
+    if (n == 0)
+        return wrong_usage("key needs", "NAME");
+    return key_make(arguments[0], arguments + 1, n - 1);
+}
+
 static const struct {
     const char *name;
     int (*run)(int n, char **arguments);
     int arguments; /* how many it may have */
-} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 3}, {"test", run_test, 3}};
+} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 3}, {"key", run_key, 5}, {"test", run_test, 3}};
 
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "serve";

@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "encode.h"
+#include "role.h"
 
 char *request_path(const char *target, struct err *e) {
     size_t n = strcspn(target, "?");
@@ -95,20 +96,19 @@ void request_push_params(lua_State *L, const struct route_match *m) {
 }
 
 void request_push_caller(lua_State *L, const struct task_owner *owner) {
-    static const struct {
-        const char *word;
-        unsigned bit;
-    } roles[] = {
-        {"draft", GEN_DRAFT}, {"send", GEN_SEND}, {"review", GEN_REVIEW}, {"ops", GEN_OPS}};
+    const char *word;
+    unsigned bit;
 
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lua_pushstring(L, owner->caller);
     lua_setfield(L, -2, "name");
-    lua_createtable(L, 0, (int)COUNT_OF(roles));
-    for (size_t i = 0; i < COUNT_OF(roles); i++)
-        if (owner->roles & roles[i].bit) {
+    lua_pushstring(L, owner->method);
+    lua_setfield(L, -2, "method");
+    lua_createtable(L, 0, 4);
+    for (size_t i = 0; (word = role_at(i, &bit)) != NULL; i++)
+        if (owner->roles & bit) {
             lua_pushboolean(L, true);
-            lua_setfield(L, -2, roles[i].word);
+            lua_setfield(L, -2, word);
         }
     lua_setfield(L, -2, "roles");
 }

@@ -26,6 +26,7 @@ static const luaL_Reg modules[] = {
     {"paraph.mail", lua_mail_open},
     {"paraph.policy", lua_policy_open},
     {"paraph.scripts", lua_scripts_open},
+    {"paraph.session", lua_session_open},
     {"paraph.store", lua_store_open},
     {"paraph.task", lua_task_open},
     {"paraph.templates", lua_templates_open},

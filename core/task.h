@@ -97,8 +97,10 @@ uint64_t task_deadline_ms(const struct task *t);
 /* On whose behalf a task runs. */
 struct task_owner {
     const char *request_id;
-    const char *caller; /* name of the identity */
-    unsigned roles;     /* enum gen_access */
+    const char *caller;  /* name of the identity */
+    const char *method;  /* of AUTH, by which it is known; "job", "test" ... where nobody called */
+    const char *session; /* id of the one he is signed in by; NULL or "": none */
+    unsigned roles;      /* a set of enum role */
 };
 
 /* The owner given to task_start(), inherited by tasks that a task starts; NULL if there is none,

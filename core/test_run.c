@@ -11,6 +11,7 @@
 #include "fetch.h"
 #include "loop.h"
 #include "lua_testing.h"
+#include "role.h"
 #include "sandbox.h"
 #include "scratch.h"
 #include "task.h"
@@ -256,8 +257,7 @@ static void push_test(struct test_run *r, lua_State *L) {
 }
 
 static void begin_test(struct test_run *r) {
-    static const struct task_owner owner = {"test", "test",
-                                            GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
+    static const struct task_owner owner = {"test", "test", "test", NULL, ROLE_ALL};
     lua_State *L = gen_state(r->gen);
     struct task *task;
 

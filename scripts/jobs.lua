@@ -6,9 +6,11 @@
 local delivery = require "lib.delivery"
 local idempotency = require "lib.idempotency"
 local quota = require "lib.quota"
+local sign_in = require "pages.sign_in"
 
 return {
   { "sweep", every = 60, run = delivery.sweep },
   { "expire keys", every = 3600, run = idempotency.sweep },
   { "expire counts", every = 3600, run = quota.sweep },
+  { "expire sessions", every = 3600, run = sign_in.sweep },
 }

@@ -11,6 +11,7 @@ local drafts = require "api.drafts"
 local health = require "api.health"
 local messages = require "api.messages"
 local pixel = require "api.pixel"
+local sign_in = require "pages.sign_in"
 
 return {
   { "POST", "/", handler = messages.post, access = { "draft", "send" } },
@@ -22,6 +23,10 @@ return {
   { "POST", "/drafts/{id}/reject", handler = drafts.reject, access = "review" },
   { "GET", "/drafts/{id}/message", handler = drafts.message, access = "review" },
   { "POST", "/drafts/{id}/test", handler = drafts.test, access = "review" },
+
+  { "GET", "/sign-in", handler = sign_in.show, access = "public" },
+  { "POST", "/sign-in", handler = sign_in.open, access = "public" },
+  { "POST", "/sign-out", handler = sign_in.close, access = { "draft", "send", "review", "ops" } },
 
   { "GET", "/pixel", handler = pixel.get, access = "public", serve = "tracker", deadline = 2 },
   { "GET", "/health", handler = health.alive, access = "public", serve = "all" },

@@ -7,17 +7,17 @@
 -- Layers, from the bottom up. Includes point down, or to the side. A file is named without its
 -- ending; `a*` is every file that begins with a.
 local layers = {
-  { "base", "blob", "buf", "clock", "err", "log", "mask" },
+  { "base", "blob", "buf", "clock", "err", "log", "mask", "role" },
   -- The configuration is read with the codecs that will read it again.
-  { "address", "crypto", "encode*", "env", "excerpt", "html", "json_text", "mime*", "text*",
-    "tree" },
+  { "address", "crypto", "encode*", "env*", "excerpt", "html", "json_text", "jwt", "mime*", "origin",
+    "text*", "throttle", "tree" },
   { "fetch*", "http*", "loop" },
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "scratch*",
     "sqlite*", "store" },
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
   { "bindings", "frozen", "gen*", "sandbox", "task*" },
   { "lua_*" },
-  { "check*", "host", "job", "lua_testing", "main", "reply", "request", "route", "serve",
+  { "caller", "check*", "host", "job", "key", "lua_testing", "main", "reply", "request", "route", "serve",
     "test*", "watch" },
 }
 
@@ -28,7 +28,7 @@ local libraries = {
   { "^idn2%.h$", "address.c" },
   -- JSON trees are spoken by all services, but neither by the codecs nor by the wires.
   { "^jansson%.h$", "auth*", "firestore*", "gmail*", "google*", "json_text.h", "lua_json*",
-    "reply.c", "scratch.c", "sqlite*", "store*" },
+    "jwt.h", "reply.c", "scratch.c", "sqlite*", "store*" },
   { "^md4c", "text*" },
   { "^microhttpd%.h$", "http*" },
   { "^openssl/", "crypto.c" },

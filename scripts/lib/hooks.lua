@@ -14,10 +14,13 @@ local hooks = {}
 
 --- Every hook there is. What a module of the overlay leaves out, the shipped one decides; but one
 --- that has none of its hooks has them under names that nobody asks for, and does not go live.
---- (`access.roles` is asked by the host, before a request is begun.)
+--- (Those of `access` are asked by the host, before a request is begun.)
 ---@type hook_module[]
 hooks.modules = {
-  { module = "access", hooks = { { "roles", "what a caller may do" } } },
+  { module = "access", hooks = {
+    { "roles", "what a caller may do" },
+    { "rate", "how often he may ask" },
+  } },
   { module = "policy.review", hooks = {
     { "decide", "send, hold or refuse a message" },
     { "approve", "is one reviewer enough" },

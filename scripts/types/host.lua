@@ -194,6 +194,27 @@ function scripts.refused() end
 ---@field error string        one sentence, with file and line
 ---@field since string        RFC 3339: from when on something on the disk is not live
 
+---@class paraph.session
+--- People who sign in at a browser with an API key. The key is no Lua value, nor is the session's
+--- token, but in the cookie.
+---@field collection string   where sessions are kept
+---@field possible boolean    AUTH takes keys: without that nobody can sign in
+---@field seconds integer     that a session lasts
+local session = {}
+--- Begin a session with the key in field `key` of a form, which must have the role `review`.
+---@async
+---@param form string|paraph.blob   application/x-www-form-urlencoded
+---@param secure boolean            the cookie is for TLS alone
+---@return string? cookie           for Set-Cookie
+---@return paraph.err? err          `unauthenticated`, `forbidden`, or what the store says
+function session.open(form, secure) end
+--- End the session that the request came with.
+---@async
+---@param secure boolean
+---@return string? cookie           for Set-Cookie: it takes the other one away
+---@return paraph.err? err
+function session.close(secure) end
+
 --- require "paraph.config": settings that scripts may read (CONTRACT: environment variables).
 ---@class paraph.config
 ---@field backend "local"|"google"

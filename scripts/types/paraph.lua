@@ -49,7 +49,8 @@ function blob:sha256() end
 ---@field caller paraph.caller
 
 ---@class paraph.caller
----@field name string         "anonymous" under AUTH=none
+---@field name string         of the API key, or an e-mail address; "anonymous" under AUTH=none
+---@field method string       of AUTH, by which he is known: "key", "google", "iap", "iam", "none"
 ---@field roles table<"draft"|"send"|"review"|"ops", true>  none on a public route
 
 --- What a handler returns (or nil and a paraph.err, which becomes the error answer).

@@ -79,6 +79,11 @@ static void secrets_are_masked_wherever_they_are(void **state) {
                         "info  (masked) s=(masked) t=\"x (masked) y\"\n");
     assert_string_equal(WRITTEN(false, "m", LOG_S("s", "payee.yJ/xya29.b")),
                         "info  m s=payee.yJ/xya29.b\n"); /* inside a word */
+    assert_string_equal(
+        WRITTEN(false, "m", LOG_S("s", "paraph_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"),
+                LOG_S("t", "paraph_session=0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"),
+                LOG_S("u", "paraph_test")),
+        "info  m s=(masked) t=(masked) u=paraph_test\n");
 }
 
 int main(void) {

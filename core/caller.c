@@ -1,0 +1,199 @@
+#include "caller.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth_keys.h"
+#include "clock.h"
+#include "env.h"
+#include "log.h"
+#include "origin.h"
+#include "reply.h"
+#include "request.h"
+#include "role.h"
+#include "throttle.h"
+
+#define NETWORK_LEN 8 /* bytes of an IPv6 address that are one customer's: 64 bits */
+
+/* Enough for a crowd behind one address whose key has expired, and too few to search for one. */
+#define FAILURES ((struct throttle_rate){5, 300})
+
+static struct throttle *failures; /* of authentication, by address */
+static struct throttle *requests; /* of identities that access.lua gives a rate */
+
+int caller_init(struct err *e) {
+    failures = throttle_new();
+    requests = throttle_new();
+    if (failures == NULL || requests == NULL)
+        return err_set(e, ERR_INTERNAL_ERROR, "out of memory");
+    return auth_keys_init(e);
+}
+
+void caller_fini(void) {
+    auth_keys_fini();
+    throttle_free(failures);
+    throttle_free(requests);
+    failures = requests = NULL;
+}
+
+/* --- where from ------------------------------------------------------------------------------ */
+
+/* Cloud Run's front end adds the address that it was asked from to the end of the list. */
+static void read_address(struct caller *c) {
+    const char *list = env.cloud_run ? http_header(c->http, "X-Forwarded-For") : NULL, *last;
+    struct in6_addr v6;
+
+    if (list != NULL) {
+        last = strrchr(list, ',');
+        last = last != NULL ? last + 1 : list;
+        last += strspn(last, " \t");
+        snprintf(c->address, sizeof(c->address), "%.*s", (int)strcspn(last, " \t"), last);
+    } else {
+        http_remote(c->http, c->address, sizeof(c->address));
+    }
+    if (inet_pton(AF_INET6, c->address, &v6) != 1 || IN6_IS_ADDR_V4MAPPED(&v6))
+        return;
+    memset(&v6.s6_addr[NETWORK_LEN], 0, sizeof(v6.s6_addr) - NETWORK_LEN);
+    inet_ntop(AF_INET6, &v6, c->address, sizeof(c->address));
+}
+
+static bool is_safe(const struct http_request *http) {
+    return strcmp(http->method, "GET") == 0 || strcmp(http->method, "HEAD") == 0;
+}
+
+static struct origin origin_of(const struct caller *c) {
+    return (struct origin){.host = http_header(c->http, "Host"),
+                           .origin = http_header(c->http, "Origin"),
+                           .fetch_site = http_header(c->http, "Sec-Fetch-Site")};
+}
+
+/* --- how often ------------------------------------------------------------------------------- */
+
+static int too_often(struct err *e, uint64_t wait_ms, const char *what) {
+    err_set(e, ERR_RATE_LIMITED, "%s; try again later", what);
+    e->retry_after = (int)(wait_ms / 1000) + 1;
+    return -1;
+}
+
+void caller_failed(const struct caller *c) {
+    throttle_take(failures, FAILURES, c->address, strlen(c->address), clock_monotonic_ms());
+}
+
+/* Whoever was refused too often is not even listened to. */
+static int check_failures(const struct caller *c, struct err *e) {
+    uint64_t wait = throttle_wait(failures, FAILURES, c->address, strlen(c->address),
+                                  clock_monotonic_ms());
+
+    return wait == 0 ? 0 : too_often(e, wait, "too many requests without valid credentials");
+}
+
+static int check_rate(const struct caller *c, double per_minute, struct err *e) {
+    struct throttle_rate rate = {per_minute / 60, per_minute > 1 ? per_minute : 1};
+    char key[AUTH_CALLER_NAME_MAX + 16];
+    uint64_t wait;
+
+    snprintf(key, sizeof(key), "%s %s", env_auth_name(c->who.method), c->who.name);
+    wait = throttle_take(requests, rate, key, strlen(key), clock_monotonic_ms());
+    return wait == 0 ? 0 : too_often(e, wait, "this caller has made too many requests");
+}
+
+/* --- whether --------------------------------------------------------------------------------- */
+
+/* The reason is for the log; he learns no more than that. */
+static int forbid(struct caller *c, enum err_code code, const char *why, struct err *e) {
+    snprintf(c->why, sizeof(c->why), "%.250s", why);
+    if (code == ERR_UNAUTHENTICATED)
+        return err_set(e, code, "this needs valid credentials");
+    if (code == ERR_FORBIDDEN)
+        return err_set(e, code, "this caller may not do that");
+    return err_set(e, code, "the caller's identity cannot be checked just now; try again");
+}
+
+/* Of what a browser does without being asked to by the person at it. */
+static int check_origin(struct caller *c, struct err *e) {
+    struct origin o = origin_of(c);
+    bool signed_in = c->who.session[0] != '\0';
+
+    if (!c->who.ambient)
+        return 0;
+    if ((c->who.method == ENV_NONE && env.loopback && c->route->access != 0 &&
+         origin_check_loopback(&o, env.host, e) != 0) ||
+        (!is_safe(c->http) && origin_check(&o, signed_in, e) != 0)) {
+        snprintf(c->why, sizeof(c->why), "%.250s", e->message); /* which he may read */
+        return -1;
+    }
+    return 0;
+}
+
+static int ask_policies(struct caller *c, struct err *e) {
+    struct gen_identity who = {.method = env_auth_name(c->who.method),
+                               .name = c->who.name,
+                               .has_roles = c->who.has_roles,
+                               .roles = c->who.roles};
+    char trace[4096];
+
+    if (gen_access(gen_live(), &who, trace, sizeof(trace)) != 0) {
+        LOG(LOG_ERROR, c->request_id, "policy error", LOG_S("route", c->route->pattern),
+            LOG_S("error", trace));
+        return err_set(e, ERR_POLICY_ERROR, REPLY_POLICY_ERROR);
+    }
+    c->who.roles = who.roles;
+    if (who.per_minute > 0 && check_rate(c, who.per_minute, e) != 0)
+        return -1;
+    if ((c->route->access & who.roles) == 0)
+        return forbid(c, ERR_FORBIDDEN, "none of his roles has access", e);
+    return 0;
+}
+
+static void on_identity(const struct err *why, const struct auth_identity *who, void *arg) {
+    struct caller *c = arg;
+    struct err e = {.code = ERR_NONE};
+
+    c->asking = NULL;
+    if (who == NULL) {
+        forbid(c, why->code, why->message, &e);
+        if (why->code == ERR_UNAUTHENTICATED)
+            caller_failed(c);
+    } else {
+        c->who = *who;
+        if (check_origin(c, &e) == 0)
+            ask_policies(c, &e);
+    }
+    c->done(&e, c->arg);
+}
+
+static void start_public(struct caller *c) {
+    struct err e = {.code = ERR_NONE};
+
+    c->who = (struct auth_identity){.method = ENV_NONE, .ambient = true, .name = "anonymous"};
+    if (is_safe(c->http) || check_failures(c, &e) == 0)
+        check_origin(c, &e);
+    c->done(&e, c->arg);
+}
+
+void caller_start(struct caller *c, const struct http_request *http, const struct gen_route *route,
+                  const char *request_id, caller_done_fn *done, void *arg) {
+    const struct auth_credentials given = {
+        .authorization = http_header(http, "Authorization"),
+        .serverless_authorization = http_header(http, "X-Serverless-Authorization"),
+        .api_key = http_header(http, "X-API-Key"),
+        .iap_assertion = http_header(http, "X-Goog-IAP-JWT-Assertion"),
+        .cookie = http_header(http, "Cookie")};
+    struct err e;
+
+    *c = (struct caller){
+        .http = http, .route = route, .request_id = request_id, .done = done, .arg = arg};
+    read_address(c);
+    if (route->access == 0)
+        start_public(c);
+    else if (check_failures(c, &e) != 0)
+        done(&e, arg);
+    else
+        c->asking = auth_caller_start(&given, on_identity, c);
+}
+
+void caller_cancel(struct caller *c) {
+    auth_caller_cancel(&c->asking);
+}

@@ -1,0 +1,45 @@
+/*
+ * caller.h - who a request comes from, and whether he may have it carried out: credentials, roles,
+ *   origin, and how often.
+ *
+ * A caller belongs to its request and is valid as long as that; caller_cancel() comes before its
+ * end if done() has not been called.
+ */
+#ifndef CALLER_H
+#define CALLER_H
+
+#include "auth_caller.h"
+#include "base.h"
+#include "err.h"
+#include "gen.h"
+#include "http.h"
+
+#define CALLER_ADDRESS_SIZE 48
+
+/* e->code ERR_NONE: he may.  What else it says is for the caller to read. */
+typedef void caller_done_fn(const struct err *e, void *arg);
+
+struct caller {
+    const struct http_request *http;
+    const struct gen_route *route;
+    const char *request_id; /* for the log */
+    caller_done_fn *done;
+    void *arg;
+    struct auth_caller *asking;        /* NULL: nothing under way */
+    struct auth_identity who;          /* once done; of a public route "anonymous", without roles */
+    char address[CALLER_ADDRESS_SIZE]; /* that failures are counted for: of IPv6 the network */
+    char why[256];                     /* it was refused: the reason, for the log; or "" */
+};
+
+int caller_init(struct err *e);
+void caller_fini(void);
+
+/* Who sent it, and may he take the route?  done() may be called before this returns. */
+void caller_start(struct caller *c, const struct http_request *http, const struct gen_route *route,
+                  const char *request_id, caller_done_fn *done, void *arg);
+void caller_cancel(struct caller *c);
+
+/* Count an attempt at getting in that a handler has refused. */
+void caller_failed(const struct caller *c);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * env_read.h - what the files that read the environment share.  For env*.c alone.
+ *
+ * A value that is wrong is told by env_fault(), and the default goes in its place.
+ */
+#ifndef ENV_READ_H
+#define ENV_READ_H
+
+#include "base.h"
+
+/* One line for a variable; control characters in it become "?". */
+void env_fault(const char *name, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+/* An empty variable counts as not set, since deployment tools cannot always unset one. */
+const char *env_get(const char *name, const char *fallback);
+
+/* Addresses and "@domains", between commas; "" when it is not set. */
+const char *env_get_addresses(const char *name);
+
+/* Keep a malloc'd string until env_load() is called again. */
+char *env_own(char *s);
+
+/* AUTH and what belongs to it, once HOST and ROLE are known; env_free_auth() before the next. */
+void env_load_auth(void);
+void env_free_auth(void);
+
+#endif
