@@ -18,7 +18,7 @@
 #define NETWORK_LEN 8 /* bytes of an IPv6 address that are one customer's: 64 bits */
 
 /* Enough for a crowd behind one address whose key has expired, and too few to search for one. */
-#define FAILURES ((struct throttle_rate){5, 300})
+#define FAILURES ((struct throttle_rate){10, 1000})
 
 static struct throttle *failures; /* of authentication, by address */
 static struct throttle *requests; /* of identities that access.lua gives a rate */

@@ -30,7 +30,7 @@ static bool read_name(char name[NAME_MAX_BYTES + 1], const char *host) {
     bool bracket = *host == '[';
     size_t n = strcspn(host += bracket, bracket ? "]" : ":");
 
-    if (n == 0 || n > NAME_MAX_BYTES)
+    if (n == 0 || n > NAME_MAX_BYTES || (bracket && host[n] != ']'))
         return false;
     memcpy(name, host, n);
     name[n] = '\0';

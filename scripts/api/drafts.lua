@@ -96,6 +96,20 @@ local function change_of(patch, removed)
   return { members = members, removed = removed, contents = contents }
 end
 
+--- The change, and by whom.
+local function signed(change, document, caller)
+  if not next(change.members) and not next(change.removed) then return change end
+  local names = { caller.name }
+  for _, name in ipairs(type(document.edited_by) == "table" and document.edited_by or {}) do
+    if name ~= caller.name then table.insert(names, #names, name) end
+  end
+  return {
+    members = drafts.merged(change.members, { edited_by = names }, {}),
+    removed = change.removed,
+    contents = change.contents,
+  }
+end
+
 --- PATCH /drafts/{id}. What comes of it is built, so that a draft can always be sent.
 ---@param req paraph.request
 ---@return paraph.reply?
@@ -119,7 +133,7 @@ function api.patch(req)
     local document = drafts.merged(draft.document, change.members, change.removed)
     local built
     built, failure = message.build(draft.id, document, contents)
-    return built and change, failure
+    return built and signed(change, draft.document, req.caller), failure
   end))
 end
 

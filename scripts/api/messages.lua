@@ -14,6 +14,10 @@ local quota = require "lib.quota"
 
 local messages = {}
 
+local function may_not_send()
+  return fail("forbidden", "you may draft messages, but not send them")
+end
+
 local function draft_reply(id, held)
   return { json = { status = "ok", mode = "draft", draft_id = id, held = held } }
 end
@@ -66,7 +70,7 @@ end
 
 --- Go on with what an earlier attempt has stored; nil alone: it has stored nothing. What became a
 --- draft, leaves by a review.
-local function resume(id)
+local function resume(id, caller)
   local draft, err = drafts.load(id)
   if not draft then
     if err.code == "draft_not_found" then return nil end
@@ -74,6 +78,7 @@ local function resume(id)
   end
   local document = draft.document
   if document.mode ~= "send" then return draft_reply(id, document.held) end
+  if not caller.roles.send then return may_not_send() end
   if document.status == "sent" then
     return sent_reply(id, { id = document.message_id, thread_id = document.thread_id,
       pixel_id = document.pixel_id })
@@ -124,9 +129,7 @@ end
 ---@return paraph.err? err
 function messages.submit(request, caller, operation)
   local mode = request.mode or config.send_mode
-  if mode == "send" and not caller.roles.send then
-    return fail("forbidden", "you may draft messages, but not send them")
-  end
+  if mode == "send" and not caller.roles.send then return may_not_send() end
   local document, contents = message.members(request)
   if not document then return nil, contents end
   document.created_by = caller.name -- the policies see it from the start
@@ -146,7 +149,7 @@ end
 
 local function post(req, operation)
   local reply, err
-  if operation and operation.resumed then reply, err = resume(operation.id) end
+  if operation and operation.resumed then reply, err = resume(operation.id, req.caller) end
   if reply or err then return reply, err end
   return begin(req, operation)
 end

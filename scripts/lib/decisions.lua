@@ -7,6 +7,7 @@ local hooks = require "lib.hooks"
 local letter = require "lib.letter"
 local log = require "paraph.log"
 local quota = require "lib.quota"
+local settings = require "lib.settings"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
@@ -90,14 +91,26 @@ local function keep_approvals(draft, approvals)
   return fail("conflict", "somebody else is reviewing or changing this draft just now; try again")
 end
 
+--- Did he write the message, or change it?
+local function is_author(document, reviewer)
+  for _, name in ipairs(type(document.edited_by) == "table" and document.edited_by or {}) do
+    if name == reviewer.name then return true end
+  end
+  return document.created_by == reviewer.name
+end
+
 --- Whether a draft that a reviewer approves may leave by now.
 ---@async
 ---@param draft draft
 ---@param etag string              of its message
 ---@param reviewer paraph.caller
 ---@return decision? decision      "send"
----@return paraph.err? err         `refused_by_policy`
+---@return paraph.err? err         `refused_by_policy`; `forbidden`: he wrote it
 function decisions.on_approval(draft, etag, reviewer)
+  if settings.four_eyes and is_author(draft.document, reviewer) then
+    return fail("forbidden",
+      "you wrote this message, or a part of it: somebody else has to approve it (four_eyes)")
+  end
   local facts = letter.of(draft.document)
   local approvals, names = approvals_of(draft.document, etag, reviewer)
   facts.reviewer, facts.approvals = reviewer, names

@@ -5,7 +5,7 @@
 local hooks = require "lib.hooks"
 local policy = require "paraph.policy"
 local route_pattern = require "lib.route_pattern"
-local settings = require "settings"
+local settings = require "lib.settings"
 local source = require "lib.source"
 local task = require "paraph.task"
 local templates = require "lib.templates"

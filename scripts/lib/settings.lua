@@ -1,6 +1,6 @@
---- The values of `settings.lua`, read when the scripts are loaded.
+--- The values of `settings.lua`, of the overlay and as it is shipped, read when the scripts are
+--- loaded.
 
-local declared = require "settings"
 local environ = require "paraph.environ"
 
 ---@class setting
@@ -48,5 +48,7 @@ local function read(name, setting)
 end
 
 local settings = {}
-for name, setting in pairs(declared) do settings[name] = read(name, setting) end
+for _, declared in ipairs { require "shipped.settings", require "settings" } do
+  for name, setting in pairs(declared) do settings[name] = read(name, setting) end
+end
 return settings
