@@ -16,9 +16,9 @@ struct auth_caller {
     struct auth_credentials given;
     auth_caller_done_fn *done;
     void *arg;
-    size_t method;        /* the index in env.auths of the one that is tried */
-    unsigned inside;      /* functions on the stack that will go on with it */
-    bool ended;           /* done was called: the last of them frees it */
+    size_t method;   /* the index in env.auths of the one that is tried */
+    unsigned inside; /* functions on the stack that will go on with it */
+    bool ended;      /* done was called: the last of them frees it */
     struct auth_identity who;
     struct err why; /* of all refusals so far */
     bool refused;   /* there was one */
@@ -53,8 +53,9 @@ static bool leave(struct auth_caller *c) {
 static void refuse(struct auth_caller *c, const char *what, const struct err *e) {
     struct err before = c->why;
 
-    err_set(&c->why, before.code == ERR_UNAUTHENTICATED ? e->code : before.code, "%.200s%s%s: %.250s",
-            c->refused ? before.message : "", c->refused ? "; " : "", what, e->message);
+    err_set(&c->why, before.code == ERR_UNAUTHENTICATED ? e->code : before.code,
+            "%.200s%s%s: %.250s", c->refused ? before.message : "", c->refused ? "; " : "", what,
+            e->message);
     c->refused = true;
 }
 
@@ -264,9 +265,11 @@ static void accept(struct auth_caller *c) {
 
 /* Try the methods from the one that is next on; what waits goes on from its callback. */
 static void go_on(struct auth_caller *c) {
-    static enum attempt (*const methods[])(struct auth_caller *) = {
-        [ENV_KEY] = try_key, [ENV_GOOGLE_TOKEN] = try_google, [ENV_IAP] = try_iap,
-        [ENV_IAM] = try_iam, [ENV_NONE] = try_none};
+    static enum attempt (*const methods[])(struct auth_caller *) = {[ENV_KEY] = try_key,
+                                                                    [ENV_GOOGLE_TOKEN] = try_google,
+                                                                    [ENV_IAP] = try_iap,
+                                                                    [ENV_IAM] = try_iam,
+                                                                    [ENV_NONE] = try_none};
 
     for (; c->method < env.nauths; c->method++) {
         c->who = (struct auth_identity){.method = env.auths[c->method]};

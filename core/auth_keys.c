@@ -40,8 +40,8 @@ static struct set {
 
 static struct throttle *unknown; /* how often an unknown key is looked for, by source */
 
-static const char *const steps[] = {[AUTH_KEYS_GOOGLE] = "keys of ID tokens",
-                                    [AUTH_KEYS_IAP] = "keys of IAP"};
+static const char *const steps[] = {
+    [AUTH_KEYS_GOOGLE] = "keys of ID tokens", [AUTH_KEYS_IAP] = "keys of IAP"};
 
 /* --- those who wait -------------------------------------------------------------------------- */
 
@@ -109,7 +109,8 @@ static uint64_t life_ms(const struct google_answer *a) {
     long life = LIFE_S;
 
     if (said != NULL)
-        life = strtol(said + strlen("max-age="), NULL, 10) - strtol(find_header(a, "age"), NULL, 10);
+        life =
+            strtol(said + strlen("max-age="), NULL, 10) - strtol(find_header(a, "age"), NULL, 10);
     if (strcasestr(control, "no-store") != NULL || strcasestr(control, "no-cache") != NULL)
         life = 0;
     if (life < LIFE_MIN_S)

@@ -20,7 +20,6 @@ int auth_token_check(const struct jwt *t, enum auth_keys_source source, int64_t 
                      char email[AUTH_TOKEN_EMAIL_MAX + 1], struct err *e);
 
 /* The address of a token that Cloud Run has checked in front of us. */
-int auth_token_read_email(const struct jwt *t, char email[AUTH_TOKEN_EMAIL_MAX + 1],
-                          struct err *e);
+int auth_token_read_email(const struct jwt *t, char email[AUTH_TOKEN_EMAIL_MAX + 1], struct err *e);
 
 #endif

@@ -83,8 +83,8 @@ void caller_failed(const struct caller *c) {
 
 /* Whoever was refused too often is not even listened to. */
 static int check_failures(const struct caller *c, struct err *e) {
-    uint64_t wait = throttle_wait(failures, FAILURES, c->address, strlen(c->address),
-                                  clock_monotonic_ms());
+    uint64_t wait =
+        throttle_wait(failures, FAILURES, c->address, strlen(c->address), clock_monotonic_ms());
 
     return wait == 0 ? 0 : too_often(e, wait, "too many requests without valid credentials");
 }

@@ -17,6 +17,7 @@
 #include "encode.h"
 #include "env_read.h"
 #include "log.h"
+#include "mask.h"
 
 #define LOCAL_SENDER "paraph@example.test"
 #define SIGNATURE                                                                                  \
@@ -70,7 +71,7 @@ static uint64_t get_number(const char *name, uint64_t fallback, uint64_t min, ui
     n = strtoull(value, &end, 10);
     if (errno != 0 || *end != '\0' || *value < '0' || *value > '9' || n < min || n > max) {
         env_fault(name, "'%.40s' is not a whole number from %llu to %llu", value,
-              (unsigned long long)min, (unsigned long long)max);
+                  (unsigned long long)min, (unsigned long long)max);
         return fallback;
     }
     return n;
@@ -180,7 +181,7 @@ static const char *get_base_url(const char *name, const char *fallback) {
     if (value == NULL || strpbrk(value, "?#") == NULL)
         return value;
     env_fault(name, "'%.80s' cannot be the base of other addresses: it has a query or a fragment",
-          value);
+              value);
     return fallback;
 }
 
@@ -225,9 +226,9 @@ const char *env_get_addresses(const char *name) {
         snprintf(text, sizeof(text), "%s%.*s", *item == '@' ? "x" : "", (int)n, item);
         if (n + 2 > sizeof(text) || !is_mailbox(text)) {
             env_fault(name,
-                  "'%.*s' is neither an e-mail address nor a domain such as @example.org (list "
-                  "them with commas)",
-                  n < 80 ? (int)n : 80, item);
+                      "'%.*s' is neither an e-mail address nor a domain such as @example.org (list "
+                      "them with commas)",
+                      n < 80 ? (int)n : 80, item);
             return "";
         }
         item += n;
@@ -244,9 +245,9 @@ static const char *get_collection(const char *name, const char *fallback) {
         n > 200 || encode_control_at(value, n) != n ||
         (n >= 4 && strncmp(value, "__", 2) == 0 && strcmp(value + n - 2, "__") == 0)) {
         env_fault(name,
-              "'%.80s' cannot be the name of a collection (no '/', no control characters, not "
-              "__between underscores__, at most 200 bytes)",
-              value);
+                  "'%.80s' cannot be the name of a collection (no '/', no control characters, not "
+                  "__between underscores__, at most 200 bytes)",
+                  value);
         return fallback;
     }
     return value;
@@ -298,9 +299,9 @@ static const char *get_host(const char *name, const char *fallback, bool *loopba
     *loopback = true;
     if (why != 0) {
         env_fault(name,
-              "'%.80s' is not an address such as 127.0.0.1, ::1 or 0.0.0.0 (the port is "
-              "PORT): %s",
-              value, gai_strerror(why));
+                  "'%.80s' is not an address such as 127.0.0.1, ::1 or 0.0.0.0 (the port is "
+                  "PORT): %s",
+                  value, gai_strerror(why));
         return fallback;
     }
     for (const struct addrinfo *a = found; a != NULL; a = a->ai_next)
@@ -368,7 +369,7 @@ static void load_google(void) {
     if (env.backend == ENV_GOOGLE && env.gmail_user == NULL && env.role != ENV_TRACKER &&
         getenv("GMAIL_USER") == NULL)
         env_fault("GMAIL_USER", "is missing: the mailbox that mail leaves through (or set "
-                            "BACKEND=local to try without Google)");
+                                "BACKEND=local to try without Google)");
 }
 
 static const char *own_url(void) {
@@ -393,8 +394,9 @@ static void load_tracking(void) {
         get_base_url("PIXEL_TRACKER_BASE_URL", env.backend == ENV_LOCAL ? own_url() : NULL);
     env.tracking = get_bool("ENABLE_TRACKING", env.pixel_base_url != NULL);
     if (env.tracking && env.pixel_base_url == NULL)
-        env_fault("ENABLE_TRACKING", "is true, but PIXEL_TRACKER_BASE_URL is not set: give the address "
-                                 "under which recipients reach /pixel, or set it to false");
+        env_fault("ENABLE_TRACKING",
+                  "is true, but PIXEL_TRACKER_BASE_URL is not set: give the address "
+                  "under which recipients reach /pixel, or set it to false");
 }
 
 int env_load(struct buf *out) {
@@ -417,7 +419,7 @@ int env_load(struct buf *out) {
     env.draft_collection = get_collection("DRAFT_COLLECTION", "email_drafts");
     if (strcmp(env.pixel_collection, env.draft_collection) == 0)
         env_fault("PIXEL_COLLECTION", "is the same as DRAFT_COLLECTION ('%.80s')",
-              env.draft_collection);
+                  env.draft_collection);
     env.no_send = get_bool("NO_SEND", false);
     env.allowed_senders = env_get_addresses("ALLOWED_SENDERS");
     env.log_level = get_choice("LOG_LEVEL", LOG_INFO,
@@ -440,10 +442,10 @@ void env_log(void) {
         LOG_S("BACKEND", env.backend == ENV_GOOGLE ? "google" : "local"),
         LOG_B("cloud_run", env.cloud_run), LOG_S("ROLE", roles[env.role]), LOG_S("HOST", env.host),
         LOG_I("PORT", env.port), LOG_I("WORKERS", env.workers), LOG_S("AUTH", env.auth),
-        LOG_I("API_KEYS", env.nkeys), LOG_S("AUTH_AUDIENCE", env.auth_audience),
-        LOG_S("AUTH_ALLOWED", env.auth_allowed), LOG_S("IAP_AUDIENCE", env.iap_audience),
-        LOG_S("GMAIL_USER", env.gmail_user), LOG_S("GMAIL_SCOPES", env.gmail_scopes),
-        LOG_I("GMAIL_CONCURRENCY", env.gmail_concurrency),
+        LOG_S("API_KEYS", env_get("API_KEYS", NULL) != NULL ? MASK_WORD : NULL),
+        LOG_S("AUTH_AUDIENCE", env.auth_audience), LOG_S("AUTH_ALLOWED", env.auth_allowed),
+        LOG_S("IAP_AUDIENCE", env.iap_audience), LOG_S("GMAIL_USER", env.gmail_user),
+        LOG_S("GMAIL_SCOPES", env.gmail_scopes), LOG_I("GMAIL_CONCURRENCY", env.gmail_concurrency),
         LOG_S("GOOGLE_SERVICE_ACCOUNT_EMAIL", env.service_account),
         LOG_S("GOOGLE_CLOUD_PROJECT", env.project),
         LOG_S("FIRESTORE_DATABASE", env.firestore_database),

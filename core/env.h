@@ -44,8 +44,8 @@ struct env {
     const char *gmail_scopes;
     unsigned gmail_concurrency;
     bool no_send;
-    const char *allowed_senders; /* comma-separated; never NULL */
-    const char *auth;            /* comma-separated methods; never NULL, "": nobody gets in */
+    const char *allowed_senders;    /* comma-separated; never NULL */
+    const char *auth;               /* comma-separated methods; never NULL, "": nobody gets in */
     enum env_auth auths[ENV_AUTHS]; /* the same, in order */
     size_t nauths;
     const struct env_key *keys;

@@ -116,9 +116,8 @@ static int read_key(struct env_key *key, size_t i, const char *s, size_t n) {
         return -1;
     }
     if (!is_key_name(s, len)) {
-        env_fault(variable,
-                  "entry %zu: the name is not 1 to %d letters, digits, '-', '_' or '.'", i + 1,
-                  ENV_KEY_NAME_MAX);
+        env_fault(variable, "entry %zu: the name is not 1 to %d letters, digits, '-', '_' or '.'",
+                  i + 1, ENV_KEY_NAME_MAX);
         return -1;
     }
     memcpy(key->name, s, len);
@@ -142,7 +141,7 @@ static void load_keys(void) {
     const char *list = env_get("API_KEYS", ""), *item;
     size_t n;
 
-    if (*list == '\0')
+    if (*list == '\0' || !env_uses_auth(ENV_KEY))
         return;
     if ((keys = calloc(KEYS_MAX, sizeof(*keys))) == NULL)
         abort();
@@ -216,7 +215,7 @@ void env_load_auth(void) {
     while ((item = next_item(&list, &n)) != NULL)
         add_method(item, n);
     env.auth_audience = env_get("AUTH_AUDIENCE", NULL);
-    env.auth_allowed = env_get_addresses("AUTH_ALLOWED");
+    env.auth_allowed = env_uses_auth(ENV_GOOGLE_TOKEN) ? env_get_addresses("AUTH_ALLOWED") : "";
     env.iap_audience = env_get("IAP_AUDIENCE", NULL);
     load_keys();
     demand(ENV_KEY, "API_KEYS", env_get("API_KEYS", NULL) != NULL,

@@ -20,10 +20,10 @@
 #define JWT_KEYS_MAX 64
 
 struct jwt {
-    const char *text;   /* borrowed */
-    size_t signed_len;  /* of its bytes that are signed */
-    char *alg, *kid;    /* NULL: absent */
-    json_t *claims;     /* an object */
+    const char *text;  /* borrowed */
+    size_t signed_len; /* of its bytes that are signed */
+    char *alg, *kid;   /* NULL: absent */
+    json_t *claims;    /* an object */
     struct buf signature;
     bool stripped; /* Cloud Run took the signature off, having checked it */
 };

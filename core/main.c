@@ -122,7 +122,8 @@ static const struct {
     const char *name;
     int (*run)(int n, char **arguments);
     int arguments; /* how many it may have */
-} commands[] = {{"serve", run_serve, 0}, {"check", run_check, 3}, {"key", run_key, 5}, {"test", run_test, 3}};
+} commands[] = {
+    {"serve", run_serve, 0}, {"check", run_check, 3}, {"key", run_key, 5}, {"test", run_test, 3}};
 
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "serve";

@@ -1,6 +1,6 @@
 /*
- * mask.h - secrets, known by how they begin: access tokens, signed assertions and ID tokens, refresh
- * tokens, client secrets; and our own API keys and session cookies.
+ * mask.h - secrets, known by how they begin: access tokens, signed assertions and ID tokens,
+ * refresh tokens, client secrets; and our own API keys and session cookies.
  *
  * log.c passes every text of every event through here, whoever wrote it; google_error.c the texts
  * that callers are told.

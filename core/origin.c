@@ -47,9 +47,10 @@ static bool is_this_machine(const char *name) {
         return ntohl(v4.s_addr) >> 24 == 127;
     if (inet_pton(AF_INET6, name, &v6) == 1)
         return IN6_IS_ADDR_LOOPBACK(&v6);
-    /* RFC 6761 §6.3: and all names below it. */
-    return n >= len && strcasecmp(name + n - len, localhost) == 0 &&
-           (n == len || name[n - len - 1] == '.');
+    /* RFC 6761 §6.3: all names below it, too.  A name without a dot is none of the Internet's, but
+     * may be one that somebody has given to this machine. */
+    return strchr(name, '.') == NULL ||
+           (n > len && strcasecmp(name + n - len, localhost) == 0 && name[n - len - 1] == '.');
 }
 
 int origin_check_loopback(const struct origin *o, const char *known, struct err *e) {

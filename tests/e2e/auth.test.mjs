@@ -254,20 +254,21 @@ test("a program that runs wild is held back: access.rate", async (t) => {
   assert.equal((await post(keys.crm)).status, 200, "others are not held back");
 });
 
-test("who is refused too often is not listened to any more", async (t) => {
+test("who is refused too often is not listened to any more, at the door for people neither", async (t) => {
   const { keys, env } = await apiKeys(t, { crm: ["draft"] });
   const service = await start(t, env);
-  const wrong = (i) => service.get("/drafts", bearer(`paraph_${String(i).padStart(43, "0")}`));
-  let refused;
-  for (let i = 0; i < 3000 && refused?.status !== 429; i += 50) {
-    const replies = await Promise.all(Array.from({ length: 50 }, (_, j) => wrong(i + j)));
-    for (const reply of replies) assert.ok([401, 429].includes(reply.status), reply.text);
-    refused = replies.find((reply) => reply.status === 429);
+  const wrong = () => service.get("/drafts", bearer("paraph_" + "A".repeat(43)));
+  const signIn = () => service.request("POST", "/sign-in",
+    { body: new URLSearchParams({ key: keys.crm }) });
+  let refused = [];
+  for (let i = 0; i < 100 && !refused.every(Boolean); i++) {
+    const replies = await Promise.all([signIn(), ...Array.from({ length: 50 }, wrong)]);
+    for (const { status, text } of replies) assert.ok([401, 403, 429].includes(status), text);
+    refused = [replies[0], replies[50]].map((reply) => reply.status === 429 && reply);
   }
-  assertRefused(refused, 429, "rate_limited");
-  assert.ok(Number(refused.headers.get("retry-after")) >= 1);
-  const form = { method: "POST", body: new URLSearchParams({ key: keys.crm }) };
-  const signIn = await service.request("POST", "/sign-in", form);
-  assert.equal(signIn.status, 429, "nor at the door for people");
+  for (const reply of refused) {
+    assertRefused(reply, 429, "rate_limited");
+    assert.ok(Number(reply.headers.get("retry-after")) >= 1);
+  }
   assert.equal((await service.get("/health")).status, 200);
 });

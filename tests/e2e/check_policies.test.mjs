@@ -37,8 +37,8 @@ test("every hook and script is told, and nothing is odd about what is shipped", 
   const { code, stdout } = await run(t, ["check"]);
   assert.equal(code, 0, stdout);
   const ok = sentences(stdout, "ok");
-  for (const [hook, file] of [["access.roles", "access"], ["review.decide", "policy/review"],
-    ["review.approve", "policy/review"], ["limits.of", "policy/limits"],
+  for (const [hook, file] of [["access.roles", "access"], ["access.rate", "access"],
+    ["review.decide", "policy/review"], ["review.approve", "policy/review"], ["limits.of", "policy/limits"],
     ["compose.bodies", "policy/compose"], ["pixel.place", "policy/pixel"],
     ["pixel.html", "policy/pixel"], ["opens.classify", "policy/opens"]]) {
     assert.match(ok[hook], new RegExp(`^shipped +${file}\\.lua:\\d+ `));
@@ -103,11 +103,11 @@ const ODD = {
     ["policy/review.lua", "has no test (policy/review_test.lua is about the shipped one)"]],
   "a route that another one takes": [{ "routes.lua": `local routes = require "shipped.routes"
     routes[#routes + 1] = { "GET", "/drafts/{name}", handler = routes[1].handler, access = "public" }
-    return routes` }, ["routes.lua", "route 12 (GET /drafts/{name}) is never reached | " +
+    return routes` }, ["routes.lua", "route 15 (GET /drafts/{name}) is never reached | " +
     "route 4 (GET /drafts/{id}) takes all of it"]],
   "two parameters of one name": [{ "routes.lua": `local routes = require "shipped.routes"
     routes[#routes + 1] = { "GET", "/x/{id}/{id}", handler = routes[1].handler, access = "public" }
-    return routes` }, ["routes.lua", "route 12 (GET /x/{id}/{id}) has two parameters {id}"]],
+    return routes` }, ["routes.lua", "route 15 (GET /x/{id}/{id}) has two parameters {id}"]],
 };
 
 for (const [name, [scripts, line]] of Object.entries(ODD)) {

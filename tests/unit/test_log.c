@@ -83,7 +83,7 @@ static void secrets_are_masked_wherever_they_are(void **state) {
         WRITTEN(false, "m", LOG_S("s", "paraph_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"),
                 LOG_S("t", "paraph_session=0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"),
                 LOG_S("u", "paraph_test")),
-        "info  m s=(masked) t=(masked) u=paraph_test\n");
+        "info  m s=(masked) t=\"(masked)\" u=paraph_test\n");
 }
 
 int main(void) {
