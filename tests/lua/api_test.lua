@@ -306,6 +306,16 @@ tests["a patch sets, removes and leaves"] = function()
   expect.equal(draft, shown(id))
 end
 
+tests["a draft tells who has changed it, the last one last"] = function()
+  local id = new_draft()
+  for i, name in ipairs { "ann", "bob", "ann", "cy" } do
+    local req = on(id, json.encode { subject = "Hello " .. i })
+    req.caller = { name = name, roles = { review = true } }
+    assert(api.patch(req))
+  end
+  expect.equal(stored(id).edited_by, { "bob", "ann", "cy" })
+end
+
 tests["a patch of nothing writes nothing"] = function()
   local id = new_draft()
   local _, before = store.get(config.draft_collection, id)

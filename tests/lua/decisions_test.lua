@@ -3,6 +3,7 @@
 local access = require "access"
 local api = require "api.drafts"
 local config = require "paraph.config"
+local decisions = require "lib.decisions"
 local delivery = require "lib.delivery"
 local drafts = require "lib.drafts"
 local expect = require "lib.expect"
@@ -16,6 +17,7 @@ local pixel = require "policy.pixel"
 local quota = require "lib.quota"
 local review = require "policy.review"
 local rules = require "lib.rules"
+local settings = require "lib.settings"
 local store = require "paraph.store"
 local task = require "paraph.task"
 local testing = require "paraph.testing"
@@ -203,6 +205,20 @@ tests["a module without its hooks is refused, and what it leaves out is as shipp
   end)
   expect.while_replaced(access, "roles", 7, function()
     expect.raises("access.lua: returns no table with a function 'roles'", hooks.check)
+  end)
+end
+
+tests["four_eyes: nobody approves what he wrote, or has changed"] = function()
+  local draft = { document = { created_by = ANNA.name } }
+  local function on_approval(reviewer) return decisions.on_approval(draft, "etag", reviewer) end
+  expect.equal(assert(on_approval(ANNA)).verdict, "send")
+  expect.while_replaced(settings, "four_eyes", true, function()
+    expect.refused("forbidden", nil, on_approval(ANNA))
+    expect.equal(assert(on_approval(BERT)).verdict, "send")
+    draft.document.edited_by = { "CY", BERT.name }
+    expect.refused("forbidden", nil, on_approval(BERT))
+    draft.document.edited_by = "nonsense in the store"
+    expect.equal(assert(on_approval(BERT)).verdict, "send")
   end)
 end
 

@@ -9,6 +9,7 @@
 
 #include "env.h"
 #include "log.h"
+#include "role.h"
 
 /* Every variable of the contract that a test may set. */
 static const char *const all[] = {"GMAIL_USER",
@@ -18,6 +19,10 @@ static const char *const all[] = {"GMAIL_USER",
                                   "BACKEND",
                                   "NO_SEND",
                                   "AUTH",
+                                  "API_KEYS",
+                                  "AUTH_AUDIENCE",
+                                  "AUTH_ALLOWED",
+                                  "IAP_AUDIENCE",
                                   "ROLE",
                                   "HOST",
                                   "PORT",
@@ -214,6 +219,89 @@ static void the_backend_follows_the_place(void **state) {
     assert_int_equal(LOAD("BACKEND", "google", "ROLE", "tracker"), 0);
 }
 
+#define HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+/* What is wrong is named, and what may be a key that was put in the wrong place is not told. */
+static void auth_that_is_wrong(void **state) {
+    static const struct {
+        const char *auth, *name, *value, *told;
+    } cases[] = {
+        {"keys", "API_KEYS", "", "AUTH: 'keys' is not one of: key, google, iap, iam, none"},
+        {"key,key", "API_KEYS", "a=draft:" HASH, "AUTH: names key twice"},
+        {"key", "API_KEYS", "", "API_KEYS: is not set"},
+        {"key", "API_KEYS", "secret", "entry 1 is not name=role+role:sha256-hex"},
+        {"key", "API_KEYS", "a=draft", "entry 1 is not name=role"},
+        {"key", "API_KEYS", "a:draft=" HASH, "entry 1 is not name=role"},
+        {"key", "API_KEYS", "=draft:" HASH, "entry 1: the name is not"},
+        {"key", "API_KEYS", "a@b=draft:" HASH, "entry 1: the name is not"},
+        {"key", "API_KEYS", "a=:" HASH, "('a'): '' is not one or more of draft"},
+        {"key", "API_KEYS", "a=draft+:" HASH, "'draft+' is not one or more"},
+        {"key", "API_KEYS", "a=Draft:" HASH, "'Draft' is not one or more"},
+        {"key", "API_KEYS", "a=draft:" HASH ", b=draft:secret", "entry 2 ('b'): what is behind"},
+        {"key", "API_KEYS", "a=draft:" HASH "0", "is not the SHA-256"},
+        {"google", "AUTH_ALLOWED", "a@example.com", "AUTH_AUDIENCE: is not set"},
+        {"google", "AUTH_AUDIENCE", "x", "AUTH_ALLOWED: is not set"},
+        {"google", "AUTH_ALLOWED", "everybody", "AUTH_ALLOWED: 'everybody' is neither"},
+        {"iap", "AUTH_AUDIENCE", "x", "IAP_AUDIENCE: is not set"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        if (LOAD("AUTH", cases[i].auth, cases[i].name, cases[i].value) == 0 ||
+            strstr(faults.data, cases[i].told) == NULL)
+            fail_msg("case %zu: %s", i, faults.data);
+        assert_null(strstr(faults.data, "secret"));
+    }
+}
+
+static void auth_that_is_right(void **state) {
+    (void)state;
+    assert_int_equal(
+        LOAD("AUTH", " key , none", "API_KEYS", "a=draft+send:" HASH ",\n b-1.x_=ops:" HASH " "),
+        0);
+    assert_int_equal(env.nauths, 2);
+    assert_int_equal(env.auths[0], ENV_KEY);
+    assert_int_equal(env.auths[1], ENV_NONE);
+    assert_int_equal(env.nkeys, 2);
+    assert_string_equal(env.keys[0].name, "a");
+    assert_int_equal(env.keys[0].roles, ROLE_DRAFT | ROLE_SEND);
+    assert_int_equal(env.keys[0].sha256[0], 0xE3);
+    assert_string_equal(env.keys[1].name, "b-1.x_");
+    assert_int_equal(env.keys[1].roles, ROLE_OPS);
+    /* What a method does not use may be anything. */
+    assert_int_equal(LOAD("AUTH", "none", "API_KEYS", "x"), 0);
+}
+
+/* Nobody gets in by mistake. */
+static void without_auth_only_this_machine_gets_in(void **state) {
+    (void)state;
+    assert_int_equal(LOAD(), 0);
+    assert_true(env.loopback && env_uses_auth(ENV_NONE));
+    assert_int_equal(LOAD("HOST", "0.0.0.0"), -1);
+    assert_non_null(strstr(faults.data, "AUTH: is not set, and HOST is not a loopback address"));
+    assert_int_equal(LOAD("K_SERVICE", "x", "BACKEND", "local", "HOST", "127.0.0.1"), -1);
+    assert_non_null(strstr(faults.data, "AUTH: is not set, and this is Cloud Run"));
+    assert_int_equal(LOAD("K_SERVICE", "x", "ROLE", "tracker"), 0);
+    assert_int_equal(env.nauths, 0);
+    assert_false(env.loopback);
+}
+
+static void lists_of_addresses(void **state) {
+    static const char list[] = "ann@example.com, @example.org";
+
+    (void)state;
+    assert_true(env_lists_address(list, "Ann@Example.com"));
+    assert_true(env_lists_address(list, "anybody@EXAMPLE.ORG"));
+    assert_false(env_lists_address(list, "bob@example.com"));
+    assert_false(env_lists_address(list, "a@x.example.org"));
+    assert_false(env_lists_address(list, "a@xexample.org"));
+    assert_false(env_lists_address(list, "example.org"));
+    assert_false(env_lists_address("", "ann@example.com"));
+    assert_true(env_lists("a, b", "b"));
+    assert_false(env_lists("a, b", "a, b"));
+    assert_false(env_lists("a, b", "B"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_any_variable_it_is_local),
@@ -226,6 +314,10 @@ int main(void) {
         cmocka_unit_test(no_password_is_told),
         cmocka_unit_test(tracking_needs_a_base_url),
         cmocka_unit_test(the_backend_follows_the_place),
+        cmocka_unit_test(auth_that_is_wrong),
+        cmocka_unit_test(auth_that_is_right),
+        cmocka_unit_test(without_auth_only_this_machine_gets_in),
+        cmocka_unit_test(lists_of_addresses),
     };
 
     return cmocka_run_group_tests_name("env", tests, setup, teardown);
