@@ -23,7 +23,19 @@
 static struct throttle *failures; /* of authentication, by address */
 static struct throttle *requests; /* of identities that access.lua gives a rate */
 
+/* What whoever configured it may not have meant. */
+static void warn(void) {
+    if (env_uses_auth(ENV_NONE) && !env.loopback)
+        LOG(LOG_WARNING, NULL, "AUTH=none: everybody who reaches this service may do everything",
+            LOG_S("host", env.host));
+    if (env_uses_auth(ENV_IAM) && !env.cloud_run)
+        LOG(LOG_WARNING, NULL,
+            "AUTH=iam trusts a check that Cloud Run makes, and this is not Cloud Run: whoever "
+            "reaches this service can be whom he likes");
+}
+
 int caller_init(struct err *e) {
+    warn();
     failures = throttle_new();
     requests = throttle_new();
     if (failures == NULL || requests == NULL)

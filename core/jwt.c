@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "encode.h"
-#include "json_text.h"
 
 #define DEPTH    8
 #define STRIPPED "SIGNATURE_REMOVED_BY_GOOGLE"

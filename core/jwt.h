@@ -8,12 +8,11 @@
 #ifndef JWT_H
 #define JWT_H
 
-#include <jansson.h>
-
 #include "base.h"
 #include "buf.h"
 #include "crypto.h"
 #include "err.h"
+#include "json_text.h"
 
 #define JWT_MAX      (16 * KIB)
 #define JWT_KID_MAX  200
