@@ -17,7 +17,7 @@
 
 #define NETWORK_LEN 8 /* bytes of an IPv6 address that are one customer's: 64 bits */
 
-/* Enough for a crowd behind one address whose key has expired, and too few to search for one. */
+/* Enough for a crowd behind one address whose keys have been replaced. */
 #define FAILURES ((struct throttle_rate){10, 1000})
 
 static struct throttle *failures; /* of authentication, by address */
@@ -89,14 +89,9 @@ static int too_often(struct err *e, uint64_t wait_ms, const char *what) {
     return -1;
 }
 
-void caller_failed(const struct caller *c) {
-    throttle_take(failures, FAILURES, c->address, strlen(c->address), clock_monotonic_ms());
-}
-
-/* Whoever was refused too often is not even listened to. */
-static int check_failures(const struct caller *c, struct err *e) {
-    uint64_t wait =
-        throttle_wait(failures, FAILURES, c->address, strlen(c->address), clock_monotonic_ms());
+int caller_failed(const struct caller *c, struct err *e) {
+    uint64_t wait = throttle_take(failures, FAILURES, c->address, strlen(c->address),
+                                  clock_monotonic_ms());
 
     return wait == 0 ? 0 : too_often(e, wait, "too many requests without valid credentials");
 }
@@ -167,7 +162,7 @@ static void on_identity(const struct err *why, const struct auth_identity *who, 
     if (who == NULL) {
         forbid(c, why->code, why->message, &e);
         if (why->code == ERR_UNAUTHENTICATED)
-            caller_failed(c);
+            (void)caller_failed(c, &e);
     } else {
         c->who = *who;
         if (check_origin(c, &e) == 0)
@@ -180,8 +175,7 @@ static void start_public(struct caller *c) {
     struct err e = {.code = ERR_NONE};
 
     c->who = (struct auth_identity){.method = ENV_NONE, .ambient = true, .name = "anonymous"};
-    if (is_safe(c->http) || check_failures(c, &e) == 0)
-        check_origin(c, &e);
+    check_origin(c, &e);
     c->done(&e, c->arg);
 }
 
@@ -193,15 +187,12 @@ void caller_start(struct caller *c, const struct http_request *http, const struc
         .api_key = http_header(http, "X-API-Key"),
         .iap_assertion = http_header(http, "X-Goog-IAP-JWT-Assertion"),
         .cookie = http_header(http, "Cookie")};
-    struct err e;
 
     *c = (struct caller){
         .http = http, .route = route, .request_id = request_id, .done = done, .arg = arg};
     read_address(c);
     if (route->access == 0)
         start_public(c);
-    else if (check_failures(c, &e) != 0)
-        done(&e, arg);
     else
         c->asking = auth_caller_start(&given, on_identity, c);
 }

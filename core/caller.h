@@ -39,7 +39,9 @@ void caller_start(struct caller *c, const struct http_request *http, const struc
                   const char *request_id, caller_done_fn *done, void *arg);
 void caller_cancel(struct caller *c);
 
-/* Count an attempt at getting in that a handler has refused. */
-void caller_failed(const struct caller *c);
+/* Count an attempt at getting in that failed.  -1 and *e: ERR_RATE_LIMITED, it is one too many from
+ * its address, and that is what it is told.  Who has valid credentials gets in all the same: others
+ * may have the same address, such as that of a proxy. */
+int caller_failed(const struct caller *c, struct err *e);
 
 #endif

@@ -97,6 +97,7 @@ static void log_policy_error(const struct request *q, const char *trace) {
 static void on_task_done(lua_State *co, int status, int nres, const char *trace, void *arg) {
     struct request *q = arg;
     struct reply r;
+    struct err e;
     char why[256];
 
     q->task = NULL;
@@ -108,8 +109,8 @@ static void on_task_done(lua_State *co, int status, int nres, const char *trace,
     } else if (!reply_from_raised(&r, co, q->id)) {
         log_policy_error(q, trace);
     }
-    if (r.status == 401)
-        caller_failed(&q->caller);
+    if (r.status == 401 && caller_failed(&q->caller, &e) != 0)
+        reply_error(&r, &e, q->id, NULL);
     if (r.err.code != ERR_NONE && r.status >= 500 && r.err.code != ERR_POLICY_ERROR)
         LOG(LOG_WARNING, q->id, "request failed", LOG_E(&r.err));
     send_reply(q, &r);
