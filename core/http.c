@@ -21,6 +21,8 @@
 #define BODIES_MAX     16                 /* times max_body: all bodies together */
 #define IDLE_SECONDS   30u                /* of silence, then MHD closes the connection */
 #define BODY_FIRST_CAP ((size_t)64 * KIB)
+#define SWALLOW_MAX    4 /* times max_body: so much of one that is too large is read to its end */
+#define EMPTY_RUNS_MAX 8 /* at once; then MHD has to wait a millisecond for the next */
 
 struct request {
     struct http_request pub; /* first: the two pointers are converted */
@@ -31,6 +33,7 @@ struct request {
     size_t len, cap;
     size_t length; /* that the head announces; 0: none */
     bool begun, in_handler, suspended, replied;
+    bool last;             /* the connection ends with it */
     enum err_code refusal; /* of the body, which is not kept then */
 };
 
@@ -42,6 +45,7 @@ static int listen_fd = -1;
 static uv_poll_t mhd_watch;
 static uv_timer_t mhd_timer;
 static bool need_pump, quiesced;
+static unsigned empty_runs; /* in a row: nothing was asked of us */
 
 /* --- the pump: MHD_run as often as MHD wants, and not more often ----------------------------- */
 
@@ -55,12 +59,14 @@ static void on_mhd_ready(uv_poll_t *h, int status, int events) {
     (void)status;
     (void)events;
     need_pump = true;
+    empty_runs = 0;
 }
 
 /*
  * MHD's sockets are edge-triggered inside its own epoll set, and a resumed connection wakes nobody:
  * readability of that set alone is not enough.  MHD_get_timeout() after every run tells what is
- * left to do.
+ * left to do.  But it wants to be run without end while a chunk has an extension that does not fit
+ * into its memory.
  */
 static bool pump(void) {
     MHD_UNSIGNED_LONG_LONG ms;
@@ -71,9 +77,10 @@ static bool pump(void) {
     need_pump = false;
     MHD_run(mhd); /* may set it again: a reply, a closed connection */
     wants = MHD_get_timeout(mhd, &ms) == MHD_YES;
-    need_pump |= wants && ms == 0;
-    if (wants && ms > 0)
-        uv_timer_start(&mhd_timer, on_mhd_timer, ms, 0);
+    if (wants && ms == 0 && empty_runs++ < EMPTY_RUNS_MAX)
+        need_pump = true;
+    if (wants && !need_pump)
+        uv_timer_start(&mhd_timer, on_mhd_timer, ms > 0 ? ms : 1, 0);
     else
         uv_timer_stop(&mhd_timer);
     return true; /* requests may have started tasks */
@@ -111,12 +118,17 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *m) {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(m, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct request *r = info->socket_context != NULL ? calloc(1, sizeof(*r)) : NULL;
+    char *query = strchr(uri, '?');
 
     (void)cls;
     if (r == NULL || (r->target = strdup(uri)) == NULL) {
         free(r);
         return NULL;
     }
+    /* Otherwise MHD would take the query to pieces, which we do ourselves; some thousands of them
+     * fill its memory, and then it answers nothing at all. */
+    if (query != NULL)
+        query[1] = '\0';
     r->mhd = m;
     r->pub.target = r->target;
     r->conn = info->socket_context;
@@ -177,10 +189,15 @@ static void on_head(struct request *r, struct http_head *h) {
         return;
     }
     r->length = http_head_length(h);
+    /* MHD takes a bare LF for the end of a chunk's line, too, and tells nobody.  So nothing that
+     * may stand behind such a body is taken for a request. */
+    r->last = http_head_is_chunked(h);
     if (r->length > max_body)
         r->refusal = ERR_PAYLOAD_TOO_LARGE;
-    if (r->refusal != ERR_NONE && http_header(&r->pub, "Expect") != NULL)
-        refuse(r); /* who does not ask first reads the answer only after his body */
+    /* Who does not ask first reads the answer only after his body. */
+    if (r->refusal != ERR_NONE &&
+        (r->length > SWALLOW_MAX * max_body || http_header(&r->pub, "Expect") != NULL))
+        refuse(r);
 }
 
 static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
@@ -233,6 +250,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *m, const char
 
     (void)cls;
     (void)m;
+    empty_runs = 0;
     if (r == NULL || http_conn_is_cut(r->conn)) /* NULL: no memory in on_uri() */
         return MHD_NO;
     if (!r->begun) {
@@ -300,7 +318,7 @@ void http_reply(struct http_request *pub, int status, const struct http_header *
     if (response != NULL) {
         for (size_t i = 0; i < nheaders; i++)
             MHD_add_response_header(response, headers[i].name, headers[i].value);
-        if (quiesced)
+        if (quiesced || r->last)
             MHD_add_response_header(response, "Connection", "close");
         MHD_queue_response(r->mhd, (unsigned)status, response);
         MHD_destroy_response(response);

@@ -28,12 +28,6 @@ static size_t trimmed(const struct http_field *f) {
     return n;
 }
 
-static bool is_value(const struct http_field *f, const char *word) {
-    size_t n = strlen(word);
-
-    return trimmed(f) == n && strncasecmp(f->value, word, n) == 0;
-}
-
 /* How many fields have the name, and the first of them. */
 static size_t find(const struct http_head *h, const char *name, const struct http_field **first) {
     size_t found = 0, len = strlen(name);
@@ -120,7 +114,8 @@ static int check_framing(const struct http_head *h, struct err *e) {
         return err_set(e, ERR_MALFORMED_REQUEST, "the length of the body is given more than once");
     if (encoding != NULL && is_http_1_0(h))
         return err_set(e, ERR_MALFORMED_REQUEST, "there is no Transfer-Encoding in HTTP/1.0");
-    if (encoding != NULL && !is_value(encoding, "chunked"))
+    /* With white space behind it libmicrohttpd would not know it. */
+    if (encoding != NULL && strcasecmp(encoding->value, "chunked") != 0)
         return err_set(e, ERR_MALFORMED_REQUEST, "the only Transfer-Encoding known is 'chunked'");
     if (length != NULL &&
         (length->value_len == 0 || strspn(length->value, "0123456789") != length->value_len))
@@ -154,12 +149,18 @@ static int check_host(const struct http_head *h, struct err *e) {
     return 0;
 }
 
+/* One without a body is against RFC 9110 §10.1.1, and what is pipelined behind it would be taken
+ * for that body. */
 static int check_expectation(const struct http_head *h, struct err *e) {
     const struct http_field *expect;
     size_t n = is_http_1_0(h) ? 0 : find(h, "Expect", &expect);
 
-    if (n > 1 || (n == 1 && !is_value(expect, "100-continue")))
+    if (n == 0)
+        return 0;
+    if (n > 1 || trimmed(expect) != 12 || strncasecmp(expect->value, "100-continue", 12) != 0)
         return err_set(e, ERR_EXPECTATION_FAILED, "the only expectation known is '100-continue'");
+    if (http_head_length(h) == 0 && !http_head_is_chunked(h))
+        return err_set(e, ERR_EXPECTATION_FAILED, "the request expects to continue without a body");
     return 0;
 }
 
@@ -177,7 +178,13 @@ int http_head_check(const struct http_head *h, struct err *e) {
     return check_expectation(h, e);
 }
 
-/* --- what it says ---------------------------------------------------------------------------- */
+/* --- what it says of the body ---------------------------------------------------------------- */
+
+bool http_head_is_chunked(const struct http_head *h) {
+    const struct http_field *encoding;
+
+    return find(h, "Transfer-Encoding", &encoding) > 0;
+}
 
 size_t http_head_length(const struct http_head *h) {
     const struct http_field *length;

@@ -31,8 +31,9 @@ struct http_head {
 /* 0, or why the request has to be refused and its connection closed. */
 int http_head_check(const struct http_head *h, struct err *e);
 
-/* The Content-Length of a head that has been checked, 0 if it has none; SIZE_MAX stands for all
- * that do not fit. */
+/* Of a head that has been checked: the Content-Length (0 if it has none; SIZE_MAX stands for all
+ * that do not fit), and whether the body comes in chunks. */
 size_t http_head_length(const struct http_head *h);
+bool http_head_is_chunked(const struct http_head *h);
 
 #endif
