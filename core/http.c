@@ -1,19 +1,17 @@
 #include "http.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <microhttpd.h>
 
 #include "http_conn.h"
 #include "http_head.h"
+#include "http_listen.h"
 #include "log.h"
 #include "loop.h"
 
@@ -41,7 +39,6 @@ static struct MHD_Daemon *mhd;
 static const struct http_handler *handler;
 static size_t max_body;
 static size_t bodies; /* bytes of those that requests under way hold */
-static int listen_fd = -1;
 static uv_poll_t mhd_watch;
 static uv_timer_t mhd_timer;
 static bool need_pump, quiesced;
@@ -373,54 +370,6 @@ void http_remote(const struct http_request *pub, char *out, size_t size) {
 
 /* --- birth and death ------------------------------------------------------------------------- */
 
-/* The port stands at the same place in the addresses of IPv4 and of IPv6. */
-static uint16_t bound_port(int fd) {
-    struct sockaddr_in6 a = {0};
-    socklen_t n = sizeof(a);
-
-    return getsockname(fd, (struct sockaddr *)&a, &n) == 0 ? ntohs(a.sin6_port) : 0;
-}
-
-int http_listen(const char *host, uint16_t *port, bool shared, struct err *e) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    char service[8];
-    int on = 1, why;
-
-    snprintf(service, sizeof(service), "%u", *port);
-    if ((why = getaddrinfo(host, service, &hints, &found)) != 0)
-        return err_set(e, ERR_INTERNAL_ERROR, "HOST '%.100s' is not an address of this machine: %s",
-                       host, gai_strerror(why));
-    listen_fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listen_fd < 0)
-        goto fail;
-    setsockopt(listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    /* Otherwise two programs would share a port without anybody noticing. */
-    if (shared)
-        setsockopt(listen_fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    if (bind(listen_fd, found->ai_addr, found->ai_addrlen) != 0 || listen(listen_fd, 4096) != 0)
-        goto fail;
-    freeaddrinfo(found);
-    *port = bound_port(listen_fd);
-    return 0;
-fail:
-    err_set(e, ERR_INTERNAL_ERROR, "cannot listen on %.100s port %u: %s%s", host, *port,
-            strerror(errno), errno == EADDRINUSE ? " (is it running already?)" : "");
-    freeaddrinfo(found);
-    if (listen_fd >= 0)
-        close(listen_fd);
-    listen_fd = -1;
-    return -1;
-}
-
-int http_probe(const char *host, uint16_t *port, struct err *e) {
-    if (http_listen(host, port, false, e) != 0)
-        return -1;
-    close(listen_fd);
-    listen_fd = -1;
-    return 0;
-}
-
 static void on_mhd_log(void *cls, const char *fmt, va_list ap) {
     char line[256];
 
@@ -451,11 +400,11 @@ static unsigned connection_limit(void) {
 static int start_daemon(unsigned limit, struct err *e) {
     mhd = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, on_accept, NULL, on_access,
-        NULL, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET, listen_fd,
-        MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+        NULL, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
+        http_listen_fd(), MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT,
+        IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
+        on_uri, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
     if (mhd == NULL)
         return err_set(e, ERR_INTERNAL_ERROR, "the HTTP server could not be started");
     return 0;
@@ -483,8 +432,7 @@ void http_quiesce(void) {
         return;
     quiesced = true;
     MHD_quiesce_daemon(mhd);
-    close(listen_fd);
-    listen_fd = -1;
+    http_listen_close();
     need_pump = true;
 }
 
