@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <microhttpd.h>
@@ -12,6 +11,7 @@
 #include "http_conn.h"
 #include "http_head.h"
 #include "http_listen.h"
+#include "http_raw.h"
 #include "log.h"
 #include "loop.h"
 
@@ -23,7 +23,8 @@
 #define EMPTY_RUNS_MAX 8 /* at once; then MHD has to wait a millisecond for the next */
 
 struct request {
-    struct http_request pub; /* first: the two pointers are converted */
+    struct http_request pub;      /* first: the two pointers are converted */
+    struct request *next, **link; /* of those that MHD has not shown us; link NULL: it has */
     struct MHD_Connection *mhd;
     struct http_conn *conn;
     char *target;
@@ -32,6 +33,7 @@ struct request {
     size_t length; /* that the head announces; 0: none */
     bool begun, in_handler, suspended, replied;
     bool last;             /* the connection ends with it */
+    bool unseen;           /* refused by MHD, which takes no answer then */
     enum err_code refusal; /* of the body, which is not kept then */
 };
 
@@ -42,6 +44,7 @@ static size_t bodies; /* bytes of those that requests under way hold */
 static uv_poll_t mhd_watch;
 static uv_timer_t mhd_timer;
 static bool need_pump, quiesced;
+static struct request *unseen;
 static unsigned empty_runs; /* in a row: nothing was asked of us */
 
 /* --- the pump: MHD_run as often as MHD wants, and not more often ----------------------------- */
@@ -89,6 +92,10 @@ static const struct sockaddr *peer_of(struct MHD_Connection *m) {
     return MHD_get_connection_info(m, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 }
 
+static int fd_of(struct MHD_Connection *m) {
+    return MHD_get_connection_info(m, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
 static enum MHD_Result on_accept(void *cls, const struct sockaddr *peer, socklen_t n) {
     (void)cls;
     (void)n;
@@ -99,8 +106,7 @@ static void on_connection(void *cls, struct MHD_Connection *m, void **conn,
                           enum MHD_ConnectionNotificationCode what) {
     (void)cls;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        *conn = http_conn_open(
-            MHD_get_connection_info(m, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, peer_of(m));
+        *conn = http_conn_open(fd_of(m), peer_of(m));
         return;
     }
     need_pump = true; /* MHD accepts again only at the start of a run */
@@ -127,9 +133,23 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *m) {
     if (query != NULL)
         query[1] = '\0';
     r->mhd = m;
+    r->next = unseen;
+    r->link = &unseen;
+    if (unseen != NULL)
+        unseen->link = &r->next;
+    unseen = r;
     r->pub.target = r->target;
     r->conn = info->socket_context;
     return r;
+}
+
+static void take_out(struct request *r) {
+    if (r->link == NULL)
+        return;
+    *r->link = r->next;
+    if (r->next != NULL)
+        r->next->link = r->link;
+    r->link = NULL;
 }
 
 static void refuse(struct request *r) {
@@ -176,6 +196,7 @@ static void on_head(struct request *r, struct http_head *h) {
     struct err e;
 
     r->begun = true;
+    take_out(r);
     r->pub.method = h->method;
     http_conn_wait(r->conn, HTTP_WAIT_BODY, 0);
     h->target = r->target;
@@ -195,6 +216,38 @@ static void on_head(struct request *r, struct http_head *h) {
     if (r->refusal != ERR_NONE &&
         (r->length > SWALLOW_MAX * max_body || http_header(&r->pub, "Expect") != NULL))
         refuse(r);
+}
+
+static void answer_unseen(struct request *r) {
+    const char *length = http_header(&r->pub, "Content-Length");
+    size_t digits = length != NULL ? strspn(length, "0123456789") : 0;
+    struct err e;
+
+    if (length != NULL && (digits == 0 || length[digits] != '\0'))
+        err_set(&e, ERR_MALFORMED_REQUEST, "Content-Length is not a number");
+    else if (digits > 18)
+        err_set(&e, ERR_PAYLOAD_TOO_LARGE, "Content-Length is too large a number");
+    else
+        err_set(&e, ERR_HEADERS_TOO_LARGE, "the request's cookies are too large");
+    r->begun = r->unseen = true;
+    r->pub.method = "";
+    take_out(r);
+    handler->on_refused(&r->pub, &e);
+}
+
+/*
+ * A Content-Length that is no number, and cookies that do not fit, MHD refuses before it shows us
+ * the request, and sends the head of that answer twice.  That it complains is the one sign in time;
+ * the request is the one whose head is complete and that has no answer yet.  We answer first, and
+ * what MHD sends then finds the socket shut.
+ */
+static void find_unseen(void) {
+    for (struct request *r = unseen, *next; r != NULL; r = next) {
+        next = r->next;
+        if (MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE) != NULL &&
+            MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_HTTP_STATUS) == NULL)
+            answer_unseen(r);
+    }
 }
 
 static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
@@ -277,6 +330,7 @@ static void on_completed(void *cls, struct MHD_Connection *m, void **state,
     if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
         http_conn_timed_out(r->conn);
     http_conn_wait(r->conn, HTTP_WAIT_HEAD, 0);
+    take_out(r);
     if (r->begun)
         handler->on_end(&r->pub);
     blob_unref(r->pub.body);
@@ -306,13 +360,17 @@ static struct MHD_Response *make_response(struct blob *body) {
 void http_reply(struct http_request *pub, int status, const struct http_header *headers,
                 size_t nheaders, struct blob *body) {
     struct request *r = (struct request *)pub;
-    struct MHD_Response *response = make_response(body);
+    struct MHD_Response *response;
 
     if (r->replied)
         abort(); /* a second answer is a bug of ours that must not go unseen */
     r->replied = true;
     pub->reply_length = body != NULL ? body->len : 0;
-    if (response != NULL) {
+    if (r->unseen) {
+        http_raw_reply(fd_of(r->mhd), status, headers, nheaders, body);
+        return;
+    }
+    if ((response = make_response(body)) != NULL) {
         for (size_t i = 0; i < nheaders; i++)
             MHD_add_response_header(response, headers[i].name, headers[i].value);
         if (quiesced || r->last)
@@ -374,6 +432,7 @@ static void on_mhd_log(void *cls, const char *fmt, va_list ap) {
     char line[256];
 
     (void)cls;
+    find_unseen();
     if (!log_on(LOG_DEBUG))
         return;
     vsnprintf(line, sizeof(line), fmt, ap);
@@ -388,35 +447,25 @@ static size_t keep_escapes(void *cls, struct MHD_Connection *m, char *s) {
     return strlen(s);
 }
 
-/* A request may need two more descriptors (its own transfer, a file); the rest is for the store. */
-static unsigned connection_limit(void) {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < 256)
-        return 64;
-    return limit.rlim_cur > 60000 ? 20000 : (unsigned)(limit.rlim_cur / 3);
-}
-
-static int start_daemon(unsigned limit, struct err *e) {
+static int start_daemon(struct err *e) {
     mhd = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, on_accept, NULL, on_access,
         NULL, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
-        http_listen_fd(), MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT,
-        IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES, MHD_OPTION_URI_LOG_CALLBACK,
-        on_uri, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+        http_listen_fd(), MHD_OPTION_CONNECTION_LIMIT, http_conn_limit(),
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, NULL, MHD_OPTION_END);
     if (mhd == NULL)
         return err_set(e, ERR_INTERNAL_ERROR, "the HTTP server could not be started");
     return 0;
 }
 
 int http_init(const struct http_handler *h, size_t max, struct err *e) {
-    unsigned limit = connection_limit();
-
     handler = h;
     max_body = max;
     quiesced = false;
-    if (http_conn_init(limit, h->on_gone, e) != 0 || start_daemon(limit, e) != 0)
+    if (http_conn_init(h->on_gone, e) != 0 || start_daemon(e) != 0)
         return -1;
     uv_poll_init(loop_uv(), &mhd_watch,
                  MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd);

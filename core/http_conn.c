@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "crypto.h"
@@ -14,7 +15,7 @@
 #define HEAD_MS   40000 /* from the last answer to the next complete head */
 #define BODY_MS   60000 /* from the head to the end of the body */
 #define GRACE_MS  20000 /* bodies and answers: after that ... */
-#define RATE_MIN  1024  /* ... as many bytes a second, on average */
+#define RATE_MIN  4096  /* ... as many bytes a second, on average */
 #define SWEEP_MS  1000
 #define REPORT_MS 60000 /* at most one line in the log */
 
@@ -308,8 +309,17 @@ static void on_gone_ready(uv_poll_t *h, int status, int events) {
 
 /* --- birth and death ------------------------------------------------------------------------- */
 
-int http_conn_init(unsigned max, void (*on_gone)(struct http_request *r), struct err *e) {
-    limit = max;
+/* A request may need two more descriptors (its own transfer, a file); the rest is for the store. */
+static unsigned descriptor_share(void) {
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur < 256)
+        return 64;
+    return files.rlim_cur > 60000 ? 20000 : (unsigned)(files.rlim_cur / 3);
+}
+
+int http_conn_init(void (*on_gone)(struct http_request *r), struct err *e) {
+    limit = descriptor_share();
     tell_gone = on_gone;
     queue_init(&heads);
     queue_init(&transfers);
@@ -322,6 +332,10 @@ int http_conn_init(unsigned max, void (*on_gone)(struct http_request *r), struct
     uv_timer_init(loop_uv(), &sweep_timer);
     uv_timer_start(&sweep_timer, on_sweep, SWEEP_MS, SWEEP_MS);
     return 0;
+}
+
+unsigned http_conn_limit(void) {
+    return limit;
 }
 
 void http_conn_fini(void) {

@@ -25,7 +25,10 @@ struct http_request;
 enum http_wait { HTTP_WAIT_HEAD, HTTP_WAIT_BODY, HTTP_WAIT_TAKEN, HTTP_WAIT_US };
 
 /* on_gone: the client of a request that is suspended has left. */
-int http_conn_init(unsigned limit, void (*on_gone)(struct http_request *r), struct err *e);
+int http_conn_init(void (*on_gone)(struct http_request *r), struct err *e);
+
+/* How many there may be, as the descriptors that the process may open allow. */
+unsigned http_conn_limit(void);
 
 /* All connections must be closed. */
 void http_conn_fini(void);
