@@ -171,7 +171,9 @@ static void cut_late(const struct queue *q, uint64_t now) {
 
     for (c = q->first; c != NULL; c = next) {
         next = c->next;
-        if (now > deadline(c))
+        if (c->gone && c->wait == HTTP_WAIT_HEAD && now > c->since + SWEEP_MS)
+            shutdown(c->fd, SHUT_RDWR); /* the end of its requests, which MHD may have overlooked */
+        else if (now > deadline(c))
             cut_off(c, (enum cut)c->wait);
     }
 }
