@@ -32,6 +32,7 @@
     X(CONFLICT, "conflict", 409)                                                                   \
     X(PAYLOAD_TOO_LARGE, "payload_too_large", 413)                                                 \
     X(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415)                                       \
+    X(EXPECTATION_FAILED, "expectation_failed", 417)                                               \
     X(RATE_LIMITED, "rate_limited", 429)                                                           \
     X(HEADERS_TOO_LARGE, "headers_too_large", 431)                                                 \
     X(POLICY_ERROR, "policy_error", 500)                                                           \

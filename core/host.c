@@ -47,10 +47,9 @@ static struct loop_timer *drain_timer;
 /* --- the reply ------------------------------------------------------------------------------- */
 
 static void send_reply(struct request *q, struct reply *r) {
-    reply_header(r, "X-Request-Id", q->id);
-    reply_header(r, "X-Content-Type-Options", "nosniff");
     if (r->status == 401)
         reply_header(r, "WWW-Authenticate", "Bearer"); /* RFC 9110 §11.6.1 */
+    reply_finish(r, q->id, q->http);
     q->status = r->status;
     q->replied = true;
     http_reply(q->http, r->status, r->headers, r->nheaders, r->body);

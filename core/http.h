@@ -13,7 +13,7 @@
 #include "err.h"
 
 struct http_request {
-    const char *method;  /* as sent */
+    const char *method;  /* as sent; "": refused without a look at it */
     const char *target;  /* path and query as sent, not decoded */
     struct blob *body;   /* NULL: empty */
     size_t reply_length; /* after http_reply(): bytes of the answer's body */

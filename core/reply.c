@@ -1,8 +1,10 @@
 #include "reply.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <jansson.h>
 #include <lauxlib.h>
@@ -266,4 +268,41 @@ bool reply_from_raised(struct reply *r, lua_State *co, const char *request_id) {
     }
     policy_error(r, request_id);
     return false;
+}
+
+/* --- what every answer carries --------------------------------------------------------------- */
+
+/* The pixel is the one thing that is to be shown elsewhere, and says so itself. */
+static const struct http_header always[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+    {"Referrer-Policy", "same-origin"}, /* with "no-referrer" our own forms have no Origin */
+    {"X-Frame-Options", "DENY"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {"Cache-Control", "no-store"},
+};
+static const struct http_header over_https = {"Strict-Transport-Security", "max-age=31536000"};
+
+static_assert(COUNT_OF(always) + 2 <= REPLY_ADDED_MAX, "with the id and over_https");
+
+static bool has_header(const struct reply *r, const char *name) {
+    for (size_t i = 0; i < r->nheaders; i++)
+        if (strcasecmp(r->headers[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void add_if_missing(struct reply *r, const struct http_header *h) {
+    if (!has_header(r, h->name))
+        r->headers[r->nheaders++] = *h;
+}
+
+void reply_finish(struct reply *r, const char *request_id, const struct http_request *http) {
+    const char *scheme = http_header(http, "X-Forwarded-Proto");
+
+    for (size_t i = 0; i < COUNT_OF(always); i++)
+        add_if_missing(r, &always[i]);
+    if (scheme != NULL && strcasecmp(scheme, "https") == 0)
+        add_if_missing(r, &over_https);
+    r->headers[r->nheaders++] = (struct http_header){"X-Request-Id", request_id};
 }

@@ -11,7 +11,8 @@
 #include "err.h"
 #include "http.h"
 
-#define REPLY_HEADERS_MAX 16
+#define REPLY_HEADERS_MAX 16 /* of a handler */
+#define REPLY_ADDED_MAX   8  /* by reply_finish() */
 
 /* All that a caller learns of a script that failed. */
 #define REPLY_POLICY_ERROR "a policy script failed; the log says where, under this request's id"
@@ -19,7 +20,7 @@
 struct reply {
     int status;
     struct blob *body; /* owned; NULL: empty */
-    struct http_header headers[REPLY_HEADERS_MAX];
+    struct http_header headers[REPLY_HEADERS_MAX + REPLY_ADDED_MAX];
     size_t nheaders;
     char *texts[2 * REPLY_HEADERS_MAX]; /* owned copies of names and values */
     size_t ntexts;
@@ -46,5 +47,13 @@ void reply_from_lua(struct reply *r, lua_State *co, int nres, const char *reques
 /* The answer to an error that a handler raised; an error table raised by assert() counts as
  * returned.  True if it was one. */
 bool reply_from_raised(struct reply *r, lua_State *co, const char *request_id);
+
+/*
+ * Add what every answer carries, just before it is sent: X-Request-Id (not copied), and what keeps
+ * browsers from guessing, framing, embedding and storing it; Strict-Transport-Security only if the
+ * request came to the proxy in front by https.  A header that the handler gave itself stays as it
+ * is.
+ */
+void reply_finish(struct reply *r, const char *request_id, const struct http_request *http);
 
 #endif

@@ -18,7 +18,10 @@ local GIF = "GIF89a\x01\0\x01\0\x80\0\0\0\0\0\0\0\0\x21\xF9\x04\x01\0\0\0\0"
 local IMAGE = {
   type = "image/gif",
   body = GIF,
-  headers = { ["Cache-Control"] = "no-cache, no-store, must-revalidate, max-age=0, private" },
+  headers = {
+    ["Cache-Control"] = "no-cache, no-store, must-revalidate, max-age=0, private",
+    ["Cross-Origin-Resource-Policy"] = "cross-origin", -- shown in mail programs on the web
+  },
 }
 
 --- What the policy sees of an open.

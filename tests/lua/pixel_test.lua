@@ -79,4 +79,8 @@ return {
     expect.equal(open(nil).headers["Cache-Control"],
       "no-cache, no-store, must-revalidate, max-age=0, private")
   end,
+
+  ["pages of others may show it"] = function()
+    expect.equal(open(nil).headers["Cross-Origin-Resource-Policy"], "cross-origin")
+  end,
 }
