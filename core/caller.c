@@ -90,8 +90,8 @@ static int too_often(struct err *e, uint64_t wait_ms, const char *what) {
 }
 
 int caller_failed(const struct caller *c, struct err *e) {
-    uint64_t wait = throttle_take(failures, FAILURES, c->address, strlen(c->address),
-                                  clock_monotonic_ms());
+    uint64_t wait =
+        throttle_take(failures, FAILURES, c->address, strlen(c->address), clock_monotonic_ms());
 
     return wait == 0 ? 0 : too_often(e, wait, "too many requests without valid credentials");
 }
@@ -179,14 +179,26 @@ static void start_public(struct caller *c) {
     c->done(&e, c->arg);
 }
 
+static struct auth_credentials credentials_of(const struct http_request *http) {
+    return (struct auth_credentials){.authorization = http_header(http, "Authorization"),
+                                     .serverless_authorization =
+                                         http_header(http, "X-Serverless-Authorization"),
+                                     .api_key = http_header(http, "X-API-Key"),
+                                     .iap_assertion = http_header(http, "X-Goog-IAP-JWT-Assertion"),
+                                     .cookie = http_header(http, "Cookie")};
+}
+
+bool caller_shows_credentials(const struct http_request *http) {
+    struct auth_credentials c = credentials_of(http);
+
+    return env_uses_auth(ENV_NONE) || c.authorization != NULL ||
+           c.serverless_authorization != NULL || c.api_key != NULL || c.iap_assertion != NULL ||
+           c.cookie != NULL;
+}
+
 void caller_start(struct caller *c, const struct http_request *http, const struct gen_route *route,
                   const char *request_id, caller_done_fn *done, void *arg) {
-    const struct auth_credentials given = {
-        .authorization = http_header(http, "Authorization"),
-        .serverless_authorization = http_header(http, "X-Serverless-Authorization"),
-        .api_key = http_header(http, "X-API-Key"),
-        .iap_assertion = http_header(http, "X-Goog-IAP-JWT-Assertion"),
-        .cookie = http_header(http, "Cookie")};
+    struct auth_credentials given = credentials_of(http);
 
     *c = (struct caller){
         .http = http, .route = route, .request_id = request_id, .done = done, .arg = arg};

@@ -34,6 +34,9 @@ struct caller {
 int caller_init(struct err *e);
 void caller_fini(void);
 
+/* Without any, whoever it is will be refused. */
+bool caller_shows_credentials(const struct http_request *http);
+
 /* Who sent it, and may he take the route?  done() may be called before this returns. */
 void caller_start(struct caller *c, const struct http_request *http, const struct gen_route *route,
                   const char *request_id, caller_done_fn *done, void *arg);

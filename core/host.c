@@ -278,6 +278,19 @@ static void reply_without_memory(struct http_request *http) {
     http_reply(http, 503, NULL, 0, NULL);
 }
 
+/* Nobody fills our memory with what is refused anyway. */
+static bool keeps_body(const struct http_request *http) {
+    struct route_match m;
+    struct err e;
+    char *path = request_path(http->target, &e);
+    bool keeps = path != NULL &&
+                 request_route(gen_live(), env.role, http->method, path, &m, &e) == 0 &&
+                 (m.route->access == 0 || caller_shows_credentials(http));
+
+    free(path);
+    return keeps;
+}
+
 static void on_request(struct http_request *http) {
     struct request *q = request_new(http);
     struct err e;
@@ -349,7 +362,8 @@ static void on_end(struct http_request *http) {
 /* --- birth and death ------------------------------------------------------------------------- */
 
 int host_init(struct err *e) {
-    static const struct http_handler handler = {on_request, on_refused, on_gone, on_end};
+    static const struct http_handler handler = {keeps_body, on_request, on_refused, on_gone,
+                                                on_end};
 
     stopping = false;
     if (caller_init(e) != 0)

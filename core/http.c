@@ -31,7 +31,7 @@ struct request {
     char *data; /* body while it arrives */
     size_t len, cap;
     size_t length; /* that the head announces; 0: none */
-    bool begun, in_handler, suspended, replied;
+    bool begun, dropped, in_handler, suspended, replied;
     bool last;             /* the connection ends with it */
     bool unseen;           /* refused by MHD, which takes no answer then */
     enum err_code refusal; /* of the body, which is not kept then */
@@ -171,6 +171,12 @@ static void let_go(struct request *r) {
 
 /* May the body grow by n bytes?  One that may not is read to its end, and dropped. */
 static bool may_grow(struct request *r, size_t n) {
+    if (r->len <= BODY_FIRST_CAP && r->len + n > BODY_FIRST_CAP)
+        r->dropped = !handler->keeps_body(&r->pub);
+    if (r->dropped) {
+        let_go(r);
+        return false;
+    }
     if (n > max_body - r->len)
         r->refusal = ERR_PAYLOAD_TOO_LARGE;
     else if (n > BODIES_MAX * max_body - bodies)
@@ -255,7 +261,7 @@ static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
     char *grown;
 
     http_conn_received(r->conn, n);
-    if (r->refusal != ERR_NONE || !may_grow(r, n))
+    if (r->dropped || r->refusal != ERR_NONE || !may_grow(r, n))
         return MHD_YES; /* swallowed: MHD takes no answer in the middle of a body */
     if (r->len + n > r->cap) {
         want = r->cap == 0 && r->length > 0 ? r->length : r->cap * 2;

@@ -26,6 +26,9 @@ struct http_header {
 };
 
 struct http_handler {
+    /* A large body has begun: is it worth keeping?  One that is not is read to its end and dropped,
+     * and the request is complete without it. */
+    bool (*keeps_body)(const struct http_request *r);
     /* The request is complete. */
     void (*on_request)(struct http_request *r);
     /* The request is malformed or too large; answer with this. */

@@ -275,3 +275,18 @@ test("who is refused too often is told to wait; who has a key gets in all the sa
     ...Array.from({ length: 50 }, wrong)]);
   assert.equal(known.status, 200, known.text);
 });
+
+test("who shows no credentials fills no memory", async (t) => {
+  const { env } = await apiKeys(t, { crm: ["draft"] });
+  const service = await start(t, env);
+  const peak = async () =>
+    Number((await readFile(`/proc/${service.pid}/status`, "utf8")).match(/VmHWM:\s+(\d+)/)[1]) / 1024;
+  const before = await peak();
+  const body = Buffer.alloc(16 << 20, "x");
+  const headers = { "Content-Type": "application/json" };
+  const replies = await Promise.all(Array.from({ length: 8 }, (_, i) =>
+    service.request("POST", i % 2 ? "/" : "/nothing-here", { body, headers })));
+  assert.deepEqual(replies.map(({ status }) => status), [404, 401, 404, 401, 404, 401, 404, 401]);
+  const grown = await peak() - before;
+  assert.ok(grown < 16, `128 MiB were refused, and the peak of memory grew by ${grown} MiB`);
+});
