@@ -19,7 +19,7 @@
 #define BODIES_MAX     16                 /* times max_body: all bodies together */
 #define IDLE_SECONDS   30u                /* of silence, then MHD closes the connection */
 #define BODY_FIRST_CAP ((size_t)64 * KIB)
-#define SWALLOW_MAX    4 /* times max_body: so much of one that is too large is read to its end */
+#define SWALLOW_MAX    ((size_t)1024 * MIB) /* more does not arrive in the time there is */
 #define EMPTY_RUNS_MAX 8 /* at once; then MHD has to wait a millisecond for the next */
 
 struct request {
@@ -220,7 +220,7 @@ static void on_head(struct request *r, struct http_head *h) {
         r->refusal = ERR_PAYLOAD_TOO_LARGE;
     /* Who does not ask first reads the answer only after his body. */
     if (r->refusal != ERR_NONE &&
-        (r->length > SWALLOW_MAX * max_body || http_header(&r->pub, "Expect") != NULL))
+        (r->length > SWALLOW_MAX || http_header(&r->pub, "Expect") != NULL))
         refuse(r);
 }
 

@@ -4,6 +4,11 @@
  * A request belongs to http.c from on_request() or on_refused() to on_end().  In between, exactly
  * one http_reply() is due: from inside the callback or later, from the loop.  After on_end() the
  * request is gone.
+ *
+ * What a head must be is in http_head.h, how connections end in http_conn.h.  What libmicrohttpd
+ * refuses before it has a whole head (a line without a colon, a version that is not 1.x, a head of
+ * more than its 16 KiB), and malformed chunks and trailers, it answers itself, in HTML and without
+ * a handler; it closes the connection then.
  */
 #ifndef HTTP_H
 #define HTTP_H
