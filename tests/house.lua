@@ -17,7 +17,7 @@ local layers = {
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
   { "bindings", "frozen", "gen*", "sandbox", "task*" },
   { "lua_*" },
-  { "check*", "host", "job", "lua_testing", "main", "reply", "request", "route", "serve",
+  { "check*", "confine*", "host", "job", "lua_testing", "main", "reply", "request", "route", "serve",
     "test*", "watch" },
 }
 

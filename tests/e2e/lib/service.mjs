@@ -12,9 +12,14 @@ import { dirname, join } from "node:path";
 
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-const PARAPH = process.env.PARAPH ?? new URL("../../../build/paraph", import.meta.url).pathname;
+export const PARAPH = process.env.PARAPH ?? new URL("../../../build/paraph", import.meta.url).pathname;
 const START_MS = 30000;
 const SANITIZER = /ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w*Sanitizer/;
+
+// Is it a build with sanitizers?
+export async function isInstrumented() {
+  return (await readFile(PARAPH)).includes("__asan_init");
+}
 
 // What a child gets from our own environment; everything else would be configuration.
 function inherited() {
