@@ -118,15 +118,16 @@ static void allow_links(int ruleset, const struct ruleset *r, const struct tree 
             allow_around(ruleset, r, files[i].path, FS_READ);
 }
 
+/* DATA_DIR, and where links in it lead to. */
 static void allow_store(int ruleset, const struct ruleset *r) {
+    static const char *const dirs[] = {"", "outbox", "outbox/tmp", "outbox/new", "outbox/cur"};
     char path[PATH_MAX];
-    static const char *const names[] = {"paraph.db", "outbox/new"};
 
-    allow(ruleset, r, env.data_dir, FS_READ | FS_WRITE);
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if ((size_t)snprintf(path, sizeof(path), "%s/%s", env.data_dir, names[i]) < sizeof(path) &&
-            access(path, F_OK) == 0)
-            allow_around(ruleset, r, path, FS_READ | FS_WRITE);
+    for (size_t i = 0; i < COUNT_OF(dirs); i++)
+        if ((size_t)snprintf(path, sizeof(path), "%s/%s", env.data_dir, dirs[i]) < sizeof(path))
+            allow(ruleset, r, path, FS_READ | FS_WRITE);
+    if ((size_t)snprintf(path, sizeof(path), "%s/paraph.db", env.data_dir) < sizeof(path))
+        allow_around(ruleset, r, path, FS_READ | FS_WRITE);
 }
 
 static void allow_all(int ruleset, const struct ruleset *r, const struct tree *tree) {
