@@ -121,6 +121,17 @@ test("a store and an outbox elsewhere, by links, are written", async (t) => {
   assert.equal((await readdir(join(elsewhere, "mail", "new"))).length, 1);
 });
 
+// What one of them overwrites is set aside, so that it alone can be undone.
+test("many large drafts are changed at once, without temporary files", async (t) => {
+  const service = await program.start(t);
+  const text = (letter) => letter.repeat(150000);
+  const ids = await Promise.all(Array.from({ length: 20 }, () =>
+    service.draft({ message: text("a") })));
+  const replies = await Promise.all(ids.map((id) =>
+    service.patch(`/drafts/${id}`, { message: text("b") })));
+  assert.deepEqual(replies.map(({ status }) => status), ids.map(() => 200));
+});
+
 test("a new sign-in on a laptop needs no restart", async (t) => {
   const google = await standIn(t);
   const path = join(await program.temporary(t), "adc.json");

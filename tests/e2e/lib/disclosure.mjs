@@ -47,7 +47,7 @@ const strings = (value) => (typeof value === "string" ? [value]
 // What of a request is secret, or somebody's own.
 export function noteRequest(headers, json) {
   for (const [name, value] of new Headers(headers)) {
-    if (name === "authorization") secret(value.replace(/^\S+\s+/, ""));
+    if (/^(x-serverless-)?authorization$/.test(name)) secret(value.replace(/^\S+\s+/, ""));
     if (["x-api-key", "x-goog-iap-jwt-assertion"].includes(name)) secret(value);
     if (name !== "cookie") continue;
     for (const pair of value.split(/;\s*/)) secret(pair.replace(/^[^=]*=/, ""));
