@@ -11,7 +11,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -266,7 +268,7 @@ static int make_program(void) {
 }
 
 static int relax(void) {
-    return (int)syscall(SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, 0, NULL);
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL);
 }
 
 static int dump_core(void) {
@@ -378,9 +380,69 @@ static void each_attempt_comes_to_what_it_should(void **state) {
     assert_int_equal(wrong, 0);
 }
 
+/* --- a kernel that has nothing of it ---------------------------------------------------------- */
+
+/* From now on this process's kernel knows neither call. */
+static void forget_calls(void) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_landlock_create_ruleset, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {.len = COUNT_OF(code), .filter = code};
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+        _exit(254);
+}
+
+/* What a child logs that such a kernel runs, and that it goes on. */
+static void confine_on_old_kernel(char *log, size_t size) {
+    int ends[2], status;
+    ssize_t n;
+    size_t len = 0;
+    pid_t pid;
+
+    assert_int_equal(pipe(ends), 0);
+    if ((pid = fork()) == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        forget_calls();
+        confine();
+        _exit(write_data() >= 0 ? 0 : 1);
+    }
+    close(ends[1]);
+    while (len < size - 1 && (n = read(ends[0], log + len, size - 1 - len)) > 0)
+        len += (size_t)n;
+    log[len] = '\0';
+    close(ends[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void what_the_kernel_lacks_is_told(void **state) {
+    char log[1024];
+
+    (void)state;
+    if (!seccomp) {
+        print_message("this kernel lacks it anyway\n");
+        return;
+    }
+    confine_on_old_kernel(log, sizeof(log));
+    assert_non_null(strstr(log, "info  confined landlock=0"));
+    assert_non_null(strstr(log, "no_landlock=\"Function not implemented\""));
+    assert_non_null(strstr(log, "seccomp=false no_seccomp=\"Function not implemented\""));
+    assert_non_null(strstr(log, "core_dumps=off"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_attempt_comes_to_what_it_should),
+        cmocka_unit_test(what_the_kernel_lacks_is_told),
     };
 
     return cmocka_run_group_tests(tests, make_place, remove_place);
