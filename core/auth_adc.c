@@ -1,7 +1,6 @@
 #include "auth_adc.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,19 +207,30 @@ static void find_well_known(char path[PATH_MAX]) {
         path[0] = '\0';
 }
 
-int auth_adc_load(struct auth_adc *out, struct err *e) {
+/* True: it is a setting that names it, and it must be there. */
+static bool find(char path[PATH_MAX]) {
     const char *named = getenv("GOOGLE_APPLICATION_CREDENTIALS");
+
+    path[0] = '\0';
+    if (named != NULL && *named != '\0')
+        return snprintf(path, PATH_MAX, "%s", named) > 0;
+    if (!env.cloud_run && env.gce_metadata_host == NULL)
+        find_well_known(path);
+    return false;
+}
+
+void auth_adc_path(char path[PATH_MAX]) {
+    (void)find(path);
+}
+
+int auth_adc_load(struct auth_adc *out, struct err *e) {
     char path[PATH_MAX];
+    bool needed = find(path);
     int rc = 1;
 
     *out = (struct auth_adc){.kind = AUTH_ADC_METADATA};
-    if (named != NULL && *named != '\0') {
-        rc = read_file(out, named, true, e);
-    } else if (!env.cloud_run && env.gce_metadata_host == NULL) {
-        find_well_known(path);
-        if (path[0] != '\0')
-            rc = read_file(out, path, false, e);
-    }
+    if (path[0] != '\0')
+        rc = read_file(out, path, needed, e);
     if (rc < 0)
         auth_adc_free(out);
     return rc < 0 ? -1 : 0;

@@ -9,6 +9,8 @@
 #ifndef AUTH_ADC_H
 #define AUTH_ADC_H
 
+#include <limits.h>
+
 #include "base.h"
 #include "err.h"
 
@@ -30,6 +32,9 @@ struct auth_adc {
 /* On failure -1, and nothing to free. */
 int auth_adc_load(struct auth_adc *out, struct err *e);
 void auth_adc_free(struct auth_adc *adc);
+
+/* The file that is read, if it is there; "": none. */
+void auth_adc_path(char path[PATH_MAX]);
 
 /* Is this a service account's address or unique id, and nothing that would change a URL? */
 bool auth_adc_is_account(const char *s);

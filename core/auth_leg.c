@@ -89,15 +89,21 @@ static int start(struct auth_chain *c, enum google_peer peer, const char *step, 
     return c->exchange != NULL ? 0 : -1;
 }
 
+/* In one piece: vasprintf() moves what may be a secret while it grows. */
 char *auth_leg_format(const char *fmt, ...) {
-    char *text;
+    char *text = NULL;
     va_list ap;
     int n;
 
     va_start(ap, fmt);
-    n = vasprintf(&text, fmt, ap);
+    n = vsnprintf(NULL, 0, fmt, ap);
     va_end(ap);
-    return n >= 0 ? text : NULL;
+    if (n < 0 || (text = malloc((size_t)n + 1)) == NULL)
+        return NULL;
+    va_start(ap, fmt);
+    vsnprintf(text, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    return text;
 }
 
 int auth_leg_post(struct auth_chain *c, enum google_peer peer, const char *step, char *url,

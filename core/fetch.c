@@ -19,6 +19,8 @@
 #define CONNECT_TIMEOUT_MS 10000
 #define TIMEOUT_MAX_MS     (24 * 3600 * 1000)
 
+#define SECRET_MAX (8 * KIB)
+
 /*
  * Larger bodies go over HTTP/1.1: curl 7.88 drops an answer that ends an upload early, unless it
  * has the connection for itself.  What fits into a stream's first window (RFC 9113 §6.9.2) has
@@ -47,6 +49,7 @@ struct fetch {
 /* What a reply's body blob owns. */
 struct answer {
     char *body;
+    size_t len;
     char *head;
     struct fetch_header headers[];
 };
@@ -83,27 +86,29 @@ static void destroy(struct fetch *f) {
     curl_slist_free_all(f->headers);
     blob_unref(f->request_body);
     fetch_head_free(&f->head);
-    buf_free(&f->body);
+    buf_wipe(&f->body);
     free(f);
 }
 
 static void release_answer(void *owner) {
     struct answer *a = owner;
 
+    if (a->body != NULL) /* a token, perhaps, or somebody's letter */
+        explicit_bzero(a->body, a->len);
     free(a->body);
     free(a->head);
     free(a);
 }
 
 /* Head and body move from f into a; NULL when out of memory. */
-static struct answer *make_answer(struct fetch *f, size_t *body_len) {
+static struct answer *make_answer(struct fetch *f) {
     struct answer *a = calloc(1, sizeof(*a) + f->head.n * sizeof(a->headers[0]));
     char *at;
 
     if (a == NULL)
         return NULL;
     if ((a->head = buf_take(&f->head.text, NULL)) == NULL ||
-        (a->body = buf_take(&f->body, body_len)) == NULL) {
+        (a->body = buf_take(&f->body, &a->len)) == NULL) {
         release_answer(a);
         return NULL;
     }
@@ -118,11 +123,10 @@ static struct answer *make_answer(struct fetch *f, size_t *body_len) {
 }
 
 static void fill_reply(struct fetch *f, struct fetch_reply *reply) {
-    size_t len = 0;
-    struct answer *a = make_answer(f, &len);
+    struct answer *a = make_answer(f);
     long status = 0;
 
-    if (a == NULL || (reply->body = blob_wrap(a->body, len, release_answer, a)) == NULL) {
+    if (a == NULL || (reply->body = blob_wrap(a->body, a->len, release_answer, a)) == NULL) {
         if (a != NULL)
             release_answer(a);
         err_set(&reply->err, ERR_FETCH_ERROR, "out of memory for the answer of %s", f->origin);
@@ -213,6 +217,9 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     struct fetch *f = arg;
 
     (void)size; /* always 1 */
+    /* What is moved while it grows leaves copies behind: a token's answer never is. */
+    if (f->body.len == 0)
+        (void)buf_reserve(&f->body, f->body.max < SECRET_MAX ? f->body.max : SECRET_MAX);
     buf_add(&f->body, p, n);
     if (!buf_failed(&f->body))
         return n;

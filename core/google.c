@@ -1,16 +1,17 @@
 #include "google.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "auth.h"
+#include "buf.h"
 #include "clock.h"
 #include "crypto.h"
 #include "env.h"
 #include "google_exchange.h"
 #include "loop.h"
 
+#define BEARER_MAX          (64 * KIB)
 #define UPLOAD_BYTES_PER_MS 100 /* that a slow line takes */
 
 struct google_call {
@@ -124,14 +125,17 @@ static int start_exchange(struct google_call *c, struct err *e) {
 /* --- the token ------------------------------------------------------------------------------- */
 
 static void keep_token(struct google_call *c, const struct auth_token *token) {
+    struct buf line; /* in one piece: asprintf() would leave copies of a secret behind */
+
     forget_token(c);
     c->no_token.code = ERR_NONE;
     c->bearer = copy(token->bearer);
     c->quota_project = copy(token->quota_project);
-    if (c->bearer != NULL && asprintf(&c->authorization, "Bearer %s", token->bearer) >= 0)
-        return;
-    c->authorization = NULL;
-    err_set(&c->no_token, ERR_INTERNAL_ERROR, "%s: out of memory", c->step);
+    buf_init(&line, BEARER_MAX);
+    buf_addf(&line, "Bearer %s", token->bearer);
+    c->authorization = buf_take(&line, NULL);
+    if (c->bearer == NULL || c->authorization == NULL)
+        err_set(&c->no_token, ERR_INTERNAL_ERROR, "%s: out of memory", c->step);
 }
 
 static void on_token(const struct err *e, const struct auth_token *token, void *arg) {

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "check_replay.h"
+#include "confine.h"
 #include "env.h"
 #include "key.h"
 #include "log.h"
@@ -128,6 +129,7 @@ static const struct {
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "serve";
 
+    confine_memory();
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
             printf("%s", usage);

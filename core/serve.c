@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth.h"
+#include "confine.h"
 #include "env.h"
 #include "excerpt.h"
 #include "fetch.h"
@@ -19,6 +20,7 @@
 #include "log.h"
 #include "loop.h"
 #include "mail.h"
+#include "sqlite.h"
 #include "store.h"
 #include "task.h"
 #include "test_run.h"
@@ -48,20 +50,24 @@ static void report(const char *step, const struct err *e) {
     LOG(LOG_ERROR, NULL, "cannot start", LOG_S("step", step), LOG_S("error", e->message));
 }
 
-/* The first generation. */
-static struct gen *load(void) {
-    struct err e;
-    struct tree *tree = tree_read(&e);
-    struct gen *g = tree != NULL ? gen_load(tree, &e) : NULL;
+static void report_scripts(const struct tree *tree, const struct err *e) {
     struct buf text;
 
-    if (g == NULL) {
-        buf_init(&text, 64 * KIB);
-        excerpt_add(&text, tree, e.message);
-        LOG(LOG_ERROR, NULL, "cannot start", LOG_S("step", "scripts"), LOG_L("error", text.data));
-        buf_free(&text);
-    }
-    tree_unref(tree);
+    buf_init(&text, 64 * KIB);
+    excerpt_add(&text, tree, e->message);
+    LOG(LOG_ERROR, NULL, "cannot start", LOG_S("step", "scripts"), LOG_L("error", text.data));
+    buf_free(&text);
+}
+
+/* The first generation; it alone holds the tree then. */
+static struct gen *load(struct tree **tree) {
+    struct err e;
+    struct gen *g = gen_load(*tree, &e);
+
+    if (g == NULL)
+        report_scripts(*tree, &e);
+    tree_unref(*tree);
+    *tree = NULL;
     return g;
 }
 
@@ -73,7 +79,7 @@ static void log_ready(void) {
         LOG_B("no_send", env.no_send), LOG_I("generation", gen_number(gen_live())));
 }
 
-static int run(void) {
+static int run(struct tree **tree) {
     struct err e;
     struct gen *g;
 
@@ -93,7 +99,7 @@ static int run(void) {
         report("mail", &e);
         goto no_mail;
     }
-    if ((g = load()) == NULL)
+    if ((g = load(tree)) == NULL)
         goto no_scripts;
     gen_swap(g);
     loop_on_turn(task_run_ready);
@@ -132,9 +138,42 @@ no_auth:
     return 1;
 }
 
+/* What the process may do is settled as soon as it can be: what follows happens within it. */
+static struct tree *confine(void) {
+    struct err e;
+    struct tree *tree;
+
+    if (env.backend == ENV_LOCAL && sqlite_make_dir(&e) != 0) {
+        report("store", &e);
+        return NULL;
+    }
+    if ((tree = tree_read(&e)) == NULL)
+        report_scripts(NULL, &e);
+    else
+        confine_server(tree);
+    return tree;
+}
+
+static int serve_tree(struct tree **tree) {
+    int status;
+
+    if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_MS) != 0) {
+        LOG(LOG_ERROR, NULL, "cannot start", LOG_S("error", strerror(errno)));
+        return 1;
+    }
+    status = run(tree);
+    task_watchdog_stop();
+    if (loop_fini() != 0)
+        LOG(LOG_WARNING, NULL, "shutdown: something was still open");
+    if (status == 0)
+        LOG(LOG_INFO, NULL, "stopped");
+    return status;
+}
+
 static int serve_here(void) {
     struct err e;
     uint16_t port = env.port;
+    struct tree *tree;
     int status;
 
     if (http_listen(env.host, &port, env.workers > 1, &e) != 0) {
@@ -142,16 +181,10 @@ static int serve_here(void) {
         return 1;
     }
     env_bound(port);
-    if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_MS) != 0) {
-        LOG(LOG_ERROR, NULL, "cannot start", LOG_S("error", strerror(errno)));
+    if ((tree = confine()) == NULL)
         return 1;
-    }
-    status = run();
-    task_watchdog_stop();
-    if (loop_fini() != 0)
-        LOG(LOG_WARNING, NULL, "shutdown: something was still open");
-    if (status == 0)
-        LOG(LOG_INFO, NULL, "stopped");
+    status = serve_tree(&tree);
+    tree_unref(tree);
     return status;
 }
 
@@ -268,5 +301,6 @@ static int serve_workers(void) {
 int serve(void) {
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
+    confine_process();
     return env.workers > 1 ? serve_workers() : serve_here();
 }

@@ -232,15 +232,19 @@ static void cancel(struct store_call *call) {
     call->done = NULL;
 }
 
+int sqlite_make_dir(struct err *e) {
+    if (mkdir(env.data_dir, 0700) < 0 && errno != EEXIST)
+        return err_set(e, ERR_STORE_ERROR, "DATA_DIR: cannot make the directory %s: %s",
+                       env.data_dir, strerror(errno));
+    return 0;
+}
+
 static int make_path(char *path, size_t size, struct err *e) {
     int n = snprintf(path, size, "%s/paraph.db", env.data_dir);
 
     if (n < 0 || (size_t)n >= size)
         return err_set(e, ERR_STORE_ERROR, "DATA_DIR: the path is too long");
-    if (mkdir(env.data_dir, 0700) < 0 && errno != EEXIST)
-        return err_set(e, ERR_STORE_ERROR, "DATA_DIR: cannot make the directory %s: %s",
-                       env.data_dir, strerror(errno));
-    return 0;
+    return sqlite_make_dir(e);
 }
 
 static void on_closed(uv_handle_t *h) {

@@ -18,4 +18,7 @@
 
 extern const struct store_backend sqlite_backend;
 
+/* DATA_DIR, made if it is not there. */
+MUST_CHECK int sqlite_make_dir(struct err *e);
+
 #endif

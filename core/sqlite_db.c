@@ -40,10 +40,12 @@ static const char *const migrations[] = {
     "  FOREIGN KEY (collection, id) REFERENCES document ON DELETE CASCADE);",
 };
 
-/* journal_size_limit: bytes of write-ahead log kept on disk after a burst. */
+/* journal_size_limit: bytes of write-ahead log kept on disk after a burst.  temp_store: letters
+ * stay out of temporary files, which a confined process cannot make (confine_files.c). */
 static const char settings[] = "PRAGMA journal_mode = WAL;"
                                "PRAGMA synchronous = FULL;"
                                "PRAGMA foreign_keys = ON;"
+                               "PRAGMA temp_store = MEMORY;"
                                "PRAGMA journal_size_limit = 67108864;";
 
 int sqlite_db_err(sqlite3 *db, struct err *e) {

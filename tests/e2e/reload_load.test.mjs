@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { REVIEW, WATCHED, holds, letter, live, refusals, refused, replace } from "./lib/reload.mjs";
-import { overlay, start } from "./lib/service.mjs";
+import { isInstrumented, overlay, start } from "./lib/service.mjs";
 
 const EDITS = 200, WARM = 20, CLIENTS = 4, GROWTH_MIB = 12;
 
@@ -13,10 +13,6 @@ async function memory(service) {
   const status = await readFile(`/proc/${service.pid}/status`, "utf8");
   return Number(status.match(/^VmRSS:\s+(\d+)/m)[1]) / 1024;
 }
-
-// A sanitizer keeps what is freed for a while; it finds what leaks by itself, at the end.
-const isSanitized = async (service) =>
-  (await readFile(`/proc/${service.pid}/maps`, "utf8")).includes("libasan");
 
 const note = (i) => `<p>good-${i}</p>`;
 const BROKEN = {
@@ -96,7 +92,7 @@ test("two hundred edits, and no request notices", async (t) => {
 
   assert.equal(service.log.filter((e) => e.message === "scripts reloaded").length, EDITS / 2);
   assert.equal(refusals(service).length, EDITS / 2);
-  if (!await isSanitized(service)) {
+  if (!await isInstrumented() /* a sanitizer keeps what is freed for a while */) {
     assert.ok(last - first < GROWTH_MIB, `from ${first} to ${last} MiB`);
   }
   const at = (q) => `${took[Math.ceil(took.length * q) - 1].toFixed(0)} ms`;

@@ -1,6 +1,7 @@
 // JSON Web Tokens, signed with the one key of this world.
 
 import { sign } from "node:crypto";
+import { secret } from "./secrets.mjs";
 
 const ID_TOKEN_SECONDS = 3600;
 
@@ -11,7 +12,7 @@ export async function signed(world, payload) {
   const { privateKey, keyId } = await world.key;
   const text = `${part(JSON.stringify({ alg: "RS256", kid: keyId, typ: "JWT" }))}.${part(payload)}`;
   const signature = sign("RSA-SHA256", Buffer.from(text), privateKey).toString("base64url");
-  return { keyId, jwt: `${text}.${signature}` };
+  return { keyId, jwt: secret(`${text}.${signature}`) };
 }
 
 // Google's word on who the service account is.

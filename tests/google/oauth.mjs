@@ -4,6 +4,7 @@
 import { verify } from "node:crypto";
 import { discovery } from "./discovery.mjs";
 import { ApiError } from "./rpc.mjs";
+import { secret } from "./secrets.mjs";
 import { OAuthError, symptomError } from "./symptoms.mjs";
 import { CLOUD_PLATFORM, scope } from "./tokens.mjs";
 
@@ -74,7 +75,8 @@ export class OAuth {
       if (!allowed.includes(name) || name in form) {
         throw new OAuthError("invalid_request", `Unexpected or repeated parameter: ${name}`);
       }
-      form[name] = value;
+      form[name] = ["assertion", "client_secret", "refresh_token"].includes(name)
+        ? secret(value) : value;
     }
     return form;
   }

@@ -17,6 +17,7 @@ import { Gmail } from "./gmail.mjs";
 import { Iam } from "./iam.mjs";
 import { Metadata } from "./metadata.mjs";
 import { OAuth } from "./oauth.mjs";
+import { secret } from "./secrets.mjs";
 import { scope, Tokens } from "./tokens.mjs";
 import { Wire } from "./wire.mjs";
 
@@ -112,8 +113,8 @@ class Google {
   adc() {
     const { clientId, clientSecret, refreshToken } = this.settings.laptop;
     return {
-      type: "authorized_user", client_id: clientId, client_secret: clientSecret,
-      refresh_token: refreshToken, quota_project_id: this.settings.project,
+      type: "authorized_user", client_id: clientId, client_secret: secret(clientSecret),
+      refresh_token: secret(refreshToken), quota_project_id: this.settings.project,
     };
   }
 

@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { ApiError, errorInfo } from "./rpc.mjs";
+import { secret } from "./secrets.mjs";
 
 const AUTH = "https://www.googleapis.com/auth/";
 export const CLOUD_PLATFORM = `${AUTH}cloud-platform`;
@@ -28,7 +29,7 @@ export class Tokens {
 
   // `kind`: "service" (a service account itself), "mailbox" (delegated to it), "user" (a laptop).
   issue(kind, who, scopes, seconds) {
-    const text = `ya29.${randomBytes(96).toString("base64url")}`;
+    const text = secret(`ya29.${randomBytes(96).toString("base64url")}`);
     const token = { text, kind, who, scopes: new Set(scopes), until: this.#clock() + seconds * 1000 };
     this.#tokens.set(text, token);
     return token;
@@ -39,11 +40,6 @@ export class Tokens {
     for (const [text, token] of this.#tokens) {
       if (who === null || token.who === who) this.#tokens.delete(text);
     }
-  }
-
-  // Those that are not revoked.
-  texts() {
-    return [...this.#tokens.keys()];
   }
 
   secondsLeft(token) {

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -292,6 +293,51 @@ static void test_request_head_is_wiped(void **state) {
     assert_true(lines_freed > 0);
     assert_int_equal(lines_readable, 0);
     forget(&o);
+}
+
+/* The same of any block that is freed, while something is planted (volatile: to compilers
+ * free() is no function that looks at variables). */
+static const char *volatile planted;
+static volatile unsigned blocks_readable;
+
+void __real_free(void *p);
+void __wrap_free(void *p);
+
+void __wrap_free(void *p) {
+    if (planted != NULL && p != NULL &&
+        memmem(p, malloc_usable_size(p), planted, strlen(planted)) != NULL)
+        blocks_readable++;
+    __real_free(p);
+}
+
+static void test_search_of_freed_blocks_finds(void **state) {
+    char *copy = strdup("a-token-of-ours");
+
+    (void)state;
+    blocks_readable = 0;
+    planted = "a-token-of-ours";
+    free(copy);
+    planted = NULL;
+    assert_int_equal(blocks_readable, 1);
+}
+
+static void test_answer_is_wiped(void **state) {
+    static const struct fetch_header headers[] = {{"X-Token", "a-token-of-ours"}};
+    struct fetch *f;
+    struct outcome o = {0};
+
+    (void)state;
+    blocks_readable = 0;
+    start((struct fetch_request){.headers = headers, .nheaders = 1}, "/echo-head", on_done, &o);
+    loop_run();
+    assert_non_null(memmem(o.body->data, o.body->len, headers[0].value, 15));
+    planted = headers[0].value;
+    forget(&o);
+    /* Nor one that nobody waits for any more. */
+    f = start((struct fetch_request){.headers = headers, .nheaders = 1}, "/echo-head", on_done, &o);
+    fetch_cancel(&f);
+    planted = NULL;
+    assert_int_equal(blocks_readable, 0);
 }
 
 static void test_head(void **state) {
@@ -741,6 +787,8 @@ int main(void) {
         TEST(test_reply_headers),
         TEST(test_request_head),
         TEST(test_request_head_is_wiped),
+        TEST(test_search_of_freed_blocks_finds),
+        TEST(test_answer_is_wiped),
         TEST(test_head),
         TEST(test_content_type_is_the_callers),
         TEST(test_malformed_requests),

@@ -9,12 +9,18 @@ import net from "node:net";
 import { after } from "node:test";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { Answers, assertLogTellsNothing, noteRaw, noteRequest, secret } from "./disclosure.mjs";
 
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-const PARAPH = process.env.PARAPH ?? new URL("../../../build/paraph", import.meta.url).pathname;
+export const PARAPH = process.env.PARAPH ?? new URL("../../../build/paraph", import.meta.url).pathname;
 const START_MS = 30000;
 const SANITIZER = /ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w*Sanitizer/;
+
+// Is it a build with sanitizers?
+export async function isInstrumented() {
+  return (await readFile(PARAPH)).includes("__asan_init");
+}
 
 // What a child gets from our own environment; everything else would be configuration.
 function inherited() {
@@ -76,6 +82,8 @@ class Service {
   stderr = "";
   #watchers = new Set();
   #known = new Set();
+  #answers = new Answers();
+  #searched = false;
 
   constructor(command, args, env, dataDir) {
     this.dataDir = dataDir;
@@ -149,9 +157,11 @@ class Service {
       body = JSON.stringify(json);
       headers = { "Content-Type": "application/json", ...headers };
     }
+    noteRequest(headers, json);
     const response = await fetch(this.url + path, { method, body, headers, ...rest });
     const bytes = Buffer.from(await response.arrayBuffer());
     const text = bytes.toString("utf8");
+    this.#answers.note(response.status, response.headers, text);
     const isJson = (response.headers.get("content-type") ?? "").startsWith("application/json");
     return {
       status: response.status,
@@ -169,6 +179,7 @@ class Service {
 
   // Bytes as they are, for what fetch() would never send; everything that comes back.
   async raw(bytes) {
+    noteRaw(bytes);
     const socket = net.connect(this.port, "127.0.0.1");
     const chunks = [];
     socket.on("data", (chunk) => chunks.push(chunk));
@@ -176,7 +187,9 @@ class Service {
     socket.write(bytes);
     socket.setTimeout(10000, () => socket.destroy());
     await once(socket, "close");
-    return Buffer.concat(chunks).toString("latin1");
+    const text = Buffer.concat(chunks).toString("latin1");
+    this.#answers.noteText(text.replace(/^set-cookie:.*$/gim, ""));
+    return text;
   }
 
   // A message as a draft; its id.
@@ -213,11 +226,21 @@ class Service {
 
   signal(name) { this.child.kill(name); }
 
+  // However it ended: once, all that it told is looked at. `handsOut`: its output is meant to.
+  examine({ handsOut = false } = {}) {
+    if (this.#searched) return;
+    this.#searched = true;
+    assert.ok(!SANITIZER.test(this.stderr), `the sanitizer objects:\n${this.stderr}`);
+    if (handsOut) this.stdout.split("\n").slice(0, 1).forEach(secret);
+    assertLogTellsNothing(this.stderr + (handsOut ? "" : this.stdout));
+    this.#answers.assertTellNothing();
+  }
+
   // The end that every service must come to.
   async stop() {
     if (!this.ended) this.signal("SIGTERM");
     const { code, signal } = await this.exited;
-    assert.ok(!SANITIZER.test(this.stderr), `the sanitizer objects:\n${this.stderr}`);
+    this.examine();
     assert.equal(signal, null, `ended by ${signal}:\n${this.stderr.slice(-4000)}`);
     assert.equal(code, 0, `exit ${code}:\n${this.stderr.slice(-4000)}`);
   }
@@ -226,7 +249,7 @@ class Service {
   async kill() {
     this.signal("SIGKILL");
     await this.exited;
-    assert.ok(!SANITIZER.test(this.stderr), `the sanitizer objects:\n${this.stderr}`);
+    this.examine();
   }
 }
 
@@ -236,9 +259,11 @@ const DEFAULTS = { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", RELOAD_INTE
 export async function start(t, env = {}, { wrap = [] } = {}) {
   const dataDir = env.DATA_DIR ?? join(await temporary(t), "data");
   const [command, ...args] = [...wrap, PARAPH, "serve"];
-  const service = new Service(command, args, { ...DEFAULTS, DATA_DIR: dataDir, ...env }, dataDir);
+  const all = { ...DEFAULTS, LOG_LEVEL: "debug", DATA_DIR: dataDir, ...env };
+  const service = new Service(command, args, all, dataDir);
   atEnd(t, async () => {
     if (!service.ended) await service.stop();
+    service.examine();
   });
   return service.ready();
 }
@@ -252,7 +277,7 @@ export async function run(t, args, env = {}, { wrap = [] } = {}) {
   const timer = setTimeout(() => service.signal("SIGKILL"), START_MS);
   const { code } = await service.exited;
   clearTimeout(timer);
-  assert.ok(!SANITIZER.test(service.stderr), `the sanitizer objects:\n${service.stderr}`);
+  service.examine({ handsOut: args[0] === "key" });
   return { code, stdout: service.stdout, stderr: service.stderr, log: service.log };
 }
 
