@@ -15,7 +15,8 @@
 #include "role.h"
 #include "throttle.h"
 
-#define NETWORK_LEN 8 /* bytes of an IPv6 address that are one customer's: 64 bits */
+#define ADDRESS_SIZE 64
+#define NETWORK_LEN  8 /* bytes of an IPv6 address that are one customer's: 64 bits */
 
 /* Enough for a crowd behind one address whose keys have been replaced. */
 #define FAILURES ((struct throttle_rate){10, 1000})
@@ -52,23 +53,24 @@ void caller_fini(void) {
 
 /* --- where from ------------------------------------------------------------------------------ */
 
-/* Cloud Run's front end adds the address that it was asked from to the end of the list. */
-static void read_address(struct caller *c) {
-    const char *list = env.cloud_run ? http_header(c->http, "X-Forwarded-For") : NULL, *last;
+/* What failures are counted for: of IPv6 the network.  Cloud Run's front end adds the address that
+ * it was asked from to the end of the list. */
+static void read_address(char out[ADDRESS_SIZE], const struct http_request *http) {
+    const char *list = env.cloud_run ? http_header(http, "X-Forwarded-For") : NULL, *last;
     struct in6_addr v6;
 
     if (list != NULL) {
         last = strrchr(list, ',');
         last = last != NULL ? last + 1 : list;
         last += strspn(last, " \t");
-        snprintf(c->address, sizeof(c->address), "%.*s", (int)strcspn(last, " \t"), last);
+        snprintf(out, ADDRESS_SIZE, "%.*s", (int)strcspn(last, " \t"), last);
     } else {
-        http_remote(c->http, c->address, sizeof(c->address));
+        http_remote(http, out, ADDRESS_SIZE);
     }
-    if (inet_pton(AF_INET6, c->address, &v6) != 1 || IN6_IS_ADDR_V4MAPPED(&v6))
+    if (inet_pton(AF_INET6, out, &v6) != 1 || IN6_IS_ADDR_V4MAPPED(&v6))
         return;
     memset(&v6.s6_addr[NETWORK_LEN], 0, sizeof(v6.s6_addr) - NETWORK_LEN);
-    inet_ntop(AF_INET6, &v6, c->address, sizeof(c->address));
+    inet_ntop(AF_INET6, &v6, out, ADDRESS_SIZE);
 }
 
 static bool is_safe(const struct http_request *http) {
@@ -90,9 +92,11 @@ static int too_often(struct err *e, uint64_t wait_ms, const char *what) {
 }
 
 int caller_failed(const struct caller *c, struct err *e) {
-    uint64_t wait =
-        throttle_take(failures, FAILURES, c->address, strlen(c->address), clock_monotonic_ms());
+    char address[ADDRESS_SIZE];
+    uint64_t wait;
 
+    read_address(address, c->http);
+    wait = throttle_take(failures, FAILURES, address, strlen(address), clock_monotonic_ms());
     return wait == 0 ? 0 : too_often(e, wait, "too many requests without valid credentials");
 }
 
@@ -202,7 +206,6 @@ void caller_start(struct caller *c, const struct http_request *http, const struc
 
     *c = (struct caller){
         .http = http, .route = route, .request_id = request_id, .done = done, .arg = arg};
-    read_address(c);
     if (route->access == 0)
         start_public(c);
     else

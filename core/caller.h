@@ -14,8 +14,6 @@
 #include "gen.h"
 #include "http.h"
 
-#define CALLER_ADDRESS_SIZE 48
-
 /* e->code ERR_NONE: he may.  What else it says is for the caller to read. */
 typedef void caller_done_fn(const struct err *e, void *arg);
 
@@ -25,10 +23,9 @@ struct caller {
     const char *request_id; /* for the log */
     caller_done_fn *done;
     void *arg;
-    struct auth_caller *asking;        /* NULL: nothing under way */
-    struct auth_identity who;          /* once done; of a public route "anonymous", without roles */
-    char address[CALLER_ADDRESS_SIZE]; /* that failures are counted for: of IPv6 the network */
-    char why[256];                     /* it was refused: the reason, for the log; or "" */
+    struct auth_caller *asking; /* NULL: nothing under way */
+    struct auth_identity who;   /* once done; of a public route "anonymous", without roles */
+    char why[256];              /* it was refused: the reason, for the log; or "" */
 };
 
 int caller_init(struct err *e);
