@@ -61,6 +61,9 @@ static const struct rule service[] = {
     {KILL, ALWAYS, CALLS(SYS_kexec_load, SYS_kexec_file_load, SYS_reboot)},
 #ifdef INSTRUMENTED /* the leak sanitizer traces us from a process of its own */
     {ALLOW, ALWAYS, CALLS(SYS_ptrace, SYS_prctl)},
+#ifdef SYS_getdents
+    {ALLOW, ALWAYS, CALLS(SYS_getdents)},
+#endif
 #endif
     {KILL, ALWAYS, CALLS(SYS_ptrace)},
 

@@ -70,11 +70,12 @@ test("several workers, and one in place of another, are confined each", async (t
   await assertConfined(service.pid, event);
   const before = await children(service.pid);
   assert.equal(before.length, 2);
+  const ready = (wanted) => service.event((e) => e.message === "ready" && wanted(e.pid), "ready");
+  for (const pid of before) await ready((one) => one === pid);
   for (const pid of before) await assertConfined(pid, event);
 
   process.kill(before[0], "SIGKILL");
-  const { pid } = await service.event((e) => e.message === "ready" && !before.includes(e.pid) &&
-    service.log.filter(({ message }) => message === "ready").length > 2, "another worker");
+  const { pid } = await ready((one) => !before.includes(one));
   await assertConfined(pid, event);
   assert.equal((await service.post("/", letter)).status, 200);
 });

@@ -342,7 +342,7 @@ static const struct attempt {
     {"sniff", sniff, EAFNOSUPPORT, 0},
     {"execute a program", execute, -SIGSYS, 0},
     {"fork", fork_again, OPEN_TO_TOOLS(EPERM, 0), 0},
-    {"signal another process", signal_parent, OPEN_TO_TOOLS(EPERM, 0), 0},
+    {"signal another process", signal_parent, EPERM, OPEN_TO_TOOLS(0, 6)},
     {"ptrace", trace, OPEN_TO_TOOLS(-SIGSYS, 0), 0},
     {"leave a namespace", leave_namespace, -SIGSYS, 0},
     {"mount", mount_something, -SIGSYS, 0},
