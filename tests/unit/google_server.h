@@ -96,7 +96,8 @@ static struct {
         unsigned nanswers;
         char last[REQUEST_MAX + 1];
     } at[ENDPOINTS];
-    unsigned strays; /* requests to no endpoint */
+    unsigned strays;      /* requests to no endpoint */
+    const char *outdated; /* token that the API refuses, whatever else it would answer; or NULL */
 } google = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* --- the server's side ----------------------------------------------------------------------- */
@@ -151,6 +152,8 @@ static struct answer next_answer(enum endpoint at, const char *request) {
     if (google.at[at].nanswers > 0)
         a = google.at[at]
                 .answers[call < google.at[at].nanswers ? call : google.at[at].nanswers - 1];
+    if (at == API && google.outdated != NULL && strstr(request, google.outdated) != NULL)
+        a = (struct answer){401, "{\"error\":{\"code\":401,\"status\":\"UNAUTHENTICATED\"}}", ""};
     pthread_cond_broadcast(&google.changed);
     while (google.closed)
         pthread_cond_wait(&google.changed, &google.lock);
