@@ -124,7 +124,8 @@ local function make_function(input)
   end
   local kinds = {
     f, limited, function() error("raised", 0) end, function(...) return ... end,
-    function() return require "paraph.task".sleep(1) end, function() error({ code = "timeout" }) end,
+    function() return require "paraph.task".sleep(1) end,
+    function() error { code = "timeout" } end,
   }
   return input:choose(kinds)
 end

@@ -2,8 +2,8 @@
 --- and what is stored as a draft is a message that can be read.
 ---
 --- The input is requests with bytes FF between: a line with method and target, headers, an empty
---- line, the body. "$draft" stands for the draft that came to be last. A method "FAIL" lets the next
---- call of a part fail instead: "FAIL mail gmail_error", "FAIL store timeout unknown".
+--- line, the body. "$draft" stands for the draft that came to be last. A method "FAIL" lets the
+--- next call of a part fail instead: "FAIL store timeout", "FAIL mail gmail_error unknown".
 
 local mime = require "lib.mime"
 local testing = require "paraph.testing"
@@ -21,7 +21,7 @@ local CODES = {
 
 local function read_request(text)
   local method, target, rest = text:match("^([^ \n]*) ([^\n]*)\n?(.*)$")
-  if not method or not method:find("^%u+$") then return nil end -- http.c takes no other ones
+  if not method or not method:find("^%u+$") then return nil end -- others end in the head
   local head, body = rest:match("^(.-)\n\n(.*)$")
   local headers = {}
   for name, value in (head or rest):gmatch("([^:\n]+): ?([^\n]*)") do
