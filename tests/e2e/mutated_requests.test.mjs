@@ -21,7 +21,7 @@ const TAIL = Buffer.from(`\r\n0\r\n\r\n${"x".repeat(BODY_MAX)}\r\n\r\n`);
 const QUIET_MS = 4000; // then a client leaves: the service waits for the rest of a longer body
 // What caches and the garbage of the moment may differ by. A request that leaves 2 KiB behind is
 // found.
-const MARGIN_KIB = 2 * REQUESTS / 2;
+const MARGIN_KIB = Math.max(REQUESTS, 8192);
 
 // libmicrohttpd's own are among them.
 const STATUSES = [
