@@ -15,15 +15,19 @@
 //            "truncate"  processed; the answer breaks off half way
 //            "slow"      processed; the answer drips over `ms`
 //            "delay"     `ms` pass, then it is processed
+//            "mutate"    the answers to a `share` of the calls (0.8) are changed by chance that
+//                        begins with `seed` (mutate.mjs); `mutated` counts them
 //
 // Where several match, the newest one hits.
 
+import { Mutations } from "./mutate.mjs";
 import { ApiError } from "./rpc.mjs";
 import { SYMPTOMS, symptomError } from "./symptoms.mjs";
 
 const MEMBERS = ["method", "mailbox", "skip", "count", "when", "symptom", "retryAfterMs", "status",
-  "reason", "message", "domain", "body", "headers", "kind", "reset", "ms"];
-const KINDS = ["answer", "cut", "hang", "truncate", "slow", "delay"];
+  "reason", "message", "domain", "body", "headers", "kind", "reset", "ms", "seed",
+  "share"];
+const KINDS = ["answer", "cut", "hang", "truncate", "slow", "delay", "mutate"];
 const ALWAYS_AFTER = ["truncate", "slow"];
 
 function checked(spec) {
@@ -45,6 +49,10 @@ function checked(spec) {
   const moments = fault.kind === "cut" ? ["before", "after", "connect"] : ["before", "after"];
   if (!moments.includes(fault.when)) throw new Error(`'${fault.when}' is no time for this fault.`);
   if (ALWAYS_AFTER.includes(fault.kind)) fault.when = "after";
+  if (fault.kind === "mutate") {
+    fault.mutations = new Mutations(fault.seed ?? 1, fault.share ?? 0.8);
+    fault.mutated = 0;
+  }
   return fault;
 }
 

@@ -127,6 +127,7 @@ export class Wire {
     if (hits("delay", "before")) await sleep(fault.ms);
     if (hits("cut", "before") || hits("hang", "before")) return null;
     if (hits("answer", "before")) return faults.answer(fault, this.#api, call);
+    if (fault?.kind === "mutate") return this.#mutated(call, fault);
     const answer = await this.#answer(call);
     if (hits("delay", "after")) await sleep(fault.ms);
     if (hits("cut", "after") || hits("hang", "after")) return null;
@@ -145,6 +146,16 @@ export class Wire {
     } catch (error) {
       return this.#refusal(error, call);
     }
+  }
+
+  // The answer of which #write() makes another.
+  async #mutated(call, fault) {
+    const plan = call.mutation = fault.mutations.plan();
+    if (!plan) return this.#answer(call);
+    fault.mutated++;
+    const answer = plan.processed ? await this.#answer(call)
+      : this.#api.refuse(ApiError.ofStatus(plan.status, {}), call);
+    return { ...answer, status: plan.status ?? answer.status };
   }
 
   #refusal(error, call) {
@@ -180,6 +191,10 @@ export class Wire {
       ...answer.headers,
     };
     if (call.status !== 204) headers["Content-Length"] = bytes.length;
+    if (call.mutation) {
+      response.socket?.end(call.fault.mutations.answer(call.status, headers, bytes));
+      return;
+    }
     response.writeHead(call.status, headers);
     const { kind, ms } = call.fault ?? {};
     if (kind === "truncate") {
