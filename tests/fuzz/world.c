@@ -15,6 +15,7 @@
 #include "log.h"
 #include "loop.h"
 #include "lua_testing.h"
+#include "role.h"
 #include "sandbox.h"
 #include "scratch.h"
 #include "task.h"
@@ -159,8 +160,7 @@ static void look_for_leaks(lua_State *L) {
 }
 
 void world_run(const char *module, const uint8_t *data, size_t size) {
-    static const struct task_owner owner = {"fuzz", "fuzz",
-                                            GEN_DRAFT | GEN_SEND | GEN_REVIEW | GEN_OPS};
+    static const struct task_owner owner = {"fuzz", "fuzz", "test", NULL, ROLE_ALL};
     lua_State *L;
 
     if (world.gen == NULL) {
