@@ -60,13 +60,15 @@ bool env_lists_address(const char *list, const char *address) {
 
 /* --- API_KEYS -------------------------------------------------------------------------------- */
 
+/* Not that of a caller without a name, who is somebody else. */
 static bool is_key_name(const char *s, size_t n) {
+    static const char nobody[] = "anonymous";
     static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
 
     for (size_t i = 0; i < n; i++)
         if (s[i] == '\0' || strchr(chars, s[i]) == NULL)
             return false;
-    return n > 0 && n <= ENV_KEY_NAME_MAX;
+    return n > 0 && n <= ENV_KEY_NAME_MAX && (n != strlen(nobody) || memcmp(s, nobody, n) != 0);
 }
 
 /* "role+role"; 0: one of them is none. */

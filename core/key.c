@@ -26,10 +26,11 @@ int key_make(const char *name, char *const *words, int nwords) {
     unsigned roles = nwords == 0 ? ROLE_DRAFT : 0, bit;
 
     if (!env_key_name(name)) {
-        fprintf(stderr,
-                "paraph key: the name of a key is 1 to %d letters, digits, '-', '_' or '.', not "
-                "'%.80s'\n",
-                ENV_KEY_NAME_MAX, name);
+        fprintf(
+            stderr,
+            "paraph key: the name of a key is 1 to %d letters, digits, '-', '_' or '.', and not "
+            "'anonymous'; it cannot be '%.80s'\n",
+            ENV_KEY_NAME_MAX, name);
         return EXIT_USAGE;
     }
     for (int i = 0; i < nwords; i++) {

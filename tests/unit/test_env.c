@@ -234,6 +234,7 @@ static void auth_that_is_wrong(void **state) {
         {"key", "API_KEYS", "a:draft=" HASH, "entry 1 is not name=role"},
         {"key", "API_KEYS", "=draft:" HASH, "entry 1: the name is not"},
         {"key", "API_KEYS", "a@b=draft:" HASH, "entry 1: the name is not"},
+        {"key", "API_KEYS", "anonymous=draft:" HASH, "entry 1: the name is not"},
         {"key", "API_KEYS", "a=:" HASH, "('a'): '' is not one or more of draft"},
         {"key", "API_KEYS", "a=draft+:" HASH, "'draft+' is not one or more"},
         {"key", "API_KEYS", "a=Draft:" HASH, "'Draft' is not one or more"},
