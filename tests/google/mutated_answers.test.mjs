@@ -8,7 +8,7 @@ import { check, MAILBOX, standIn, startOnGoogle } from "../e2e/lib/google.mjs";
 import { random } from "../e2e/lib/random.mjs";
 
 const SEED = Number(process.env.SEED ?? 20260301);
-const ANSWERS = Number(process.env.MUTATIONS ?? 10000);
+const ANSWERS = Number(process.env.MUTATIONS ?? 4000);
 const CHAIN_ANSWERS = 150;
 const AT_ONCE = 32; // most wait between two attempts
 const CHECKS_AT_ONCE = 8;
