@@ -52,6 +52,14 @@ static void check_body(const struct http_head *h) {
         demand(http_head_length(h) == 0 || lengths == 1);
 }
 
+/* An address of this machine, a name that is reserved for it, or one without a dot. */
+static bool is_near(const char *host) {
+    size_t n = strcspn(host, ":");
+
+    return host[0] == '[' || strncmp(host, "127.", 4) == 0 || memchr(host, '.', n) == NULL ||
+           (n > 10 && strncasecmp(host + n - 10, ".localhost", 10) == 0);
+}
+
 /* Who passes as this machine's own page is none of another's. */
 static void check_origin(const struct http_head *h) {
     size_t n;
@@ -71,7 +79,7 @@ static void check_origin(const struct http_head *h) {
         demand(e.code == ERR_FORBIDDEN && e.message[0] != '\0');
     }
     if (origin_check_loopback(&o, NULL, &e) == 0)
-        demand(strcasestr(o.host, ".example") == NULL && strstr(o.host, "10.0.0.") == NULL);
+        demand(is_near(o.host));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
