@@ -57,7 +57,7 @@ static bool is_near(const char *host) {
     size_t n = strcspn(host, ":");
 
     return host[0] == '[' || strncmp(host, "127.", 4) == 0 || memchr(host, '.', n) == NULL ||
-           (n > 10 && strncasecmp(host + n - 10, ".localhost", 10) == 0);
+           (n >= 10 && strncasecmp(host + n - 10, ".localhost", 10) == 0);
 }
 
 /* Who passes as this machine's own page is none of another's. */

@@ -35,7 +35,8 @@ static bool split_head(char *raw, size_t n, char *target, struct http_head *h) {
     if ((version = memrchr(path, ' ', at - (size_t)(path - raw))) == NULL)
         return false;
     *version++ = '\0';
-    if (strlen(version) != 8 || strncmp(version, "HTTP/1.", 7) != 0)
+    if (strlen(version) != 8 || strncmp(version, "HTTP/1.", 7) != 0 || version[7] < '0' ||
+        version[7] > '9')
         return false;
     strcpy(target, path);
     *h = (struct http_head){.method = line, .path = path, .version = version, .target = target};
