@@ -3,34 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "encode.h"
 #include "env.h"
-#include "json_text.h"
+#include "jwt.h"
 
-#define ID_TOKEN_MAX (16 * KIB)
-#define CLAIMS_DEPTH 8
-#define ID_MAX       63
+#define ID_MAX 63
 
 /* The subject of an ID token of that account; NULL where it is another's, or none.  To be freed. */
 static char *read_subject(const char *token, size_t len, const char *account) {
-    const char *claims = token != NULL ? memchr(token, '.', len) : NULL, *end = NULL;
     const char *email, *id;
-    json_t *tree = NULL;
-    struct buf text;
     char *copy = NULL;
+    struct jwt t;
 
-    buf_init(&text, ID_TOKEN_MAX);
-    if (claims++ != NULL)
-        end = memchr(claims, '.', len - (size_t)(claims - token));
-    if (end != NULL && encode_base64_decode(&text, claims, (size_t)(end - claims), NULL) == 0)
-        tree = json_text_parse(text.data, text.len, CLAIMS_DEPTH, NULL);
-    email = json_string_value(json_object_get(tree, "email"));
-    id = json_string_value(json_object_get(tree, "sub"));
-    if (email != NULL && strcmp(email, account) == 0 && id != NULL && *id != '\0' &&
-        strlen(id) <= ID_MAX && strspn(id, "0123456789") == strlen(id))
-        copy = strdup(id);
-    json_decref(tree);
-    buf_free(&text);
+    if (token == NULL)
+        return NULL;
+    if (jwt_parse(&t, token, len, NULL) == 0) {
+        email = json_string_value(json_object_get(t.claims, "email"));
+        id = json_string_value(json_object_get(t.claims, "sub"));
+        if (email != NULL && strcmp(email, account) == 0 && id != NULL && *id != '\0' &&
+            strlen(id) <= ID_MAX && strspn(id, "0123456789") == strlen(id))
+            copy = strdup(id);
+    }
+    jwt_free(&t);
     return copy;
 }
 

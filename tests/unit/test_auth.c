@@ -723,10 +723,11 @@ static void test_symptoms(void **state) {
     }
 }
 
-#define SUBJECT                                                                                    \
-    "e30.eyJzdWIiOiIxMTIyMzM0NDU1IiwiZW1haWwiOiJzYUBwcm9qZWN0LmlhbS5nc2VydmljZWFjY291bnQu"         \
+#define SUBJECT                                                                                             \
+    "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMTIyMzM0NDU1IiwiZW1haWwiOiJzYUBwcm9qZWN0LmlhbS5nc2VydmljZWFjY291bnQu" \
     "Y29tIn0.c2ln"
-#define OTHERS_SUBJECT "e30.eyJzdWIiOiIxMTIyMzM0NDU1IiwiZW1haWwiOiJvdGhlckBwcm9qZWN0In0.c2ln"
+#define OTHERS_SUBJECT                                                                             \
+    "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMTIyMzM0NDU1IiwiZW1haWwiOiJvdGhlckBwcm9qZWN0In0.c2ln"
 
 /* The numeric client id that the Admin console asks for, from the metadata server, else from IAM.
  */
