@@ -2,6 +2,7 @@
 // browser do.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { apiKeys, bearer, entry } from "./lib/identity.mjs";
 import { start } from "./lib/backends.mjs";
@@ -110,13 +111,13 @@ test("a session ends with the key that it was opened with", async (t) => {
 test("what is stored of a session is of no use to a thief", async (t) => {
   const { service, cookie } = await signedIn(t);
   const token = cookie.split("=")[1];
-  const { createHash } = await import("node:crypto");
   const id = createHash("sha256").update(token).digest("hex");
   const stored = await service.world.stored("email_drafts_sessions", id);
   assert.equal(stored.name, "ann");
   assert.ok(!JSON.stringify(stored).includes(token));
-  assertRefused(await service.get("/drafts", { headers: { Cookie: `paraph_session=${id}` } }), 401,
-    "unauthenticated");
+  // Not by request(), which takes each cookie for a secret; this is none, and the log has it.
+  const tried = await fetch(`${service.url}/drafts`, { headers: { Cookie: `paraph_session=${id}` } });
+  assert.equal(tried.status, 401);
 });
 
 test("no other page can use the session", async (t) => {
