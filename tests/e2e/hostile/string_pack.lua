@@ -1,5 +1,5 @@
 -- Tries to pad a string to a gigabyte.
--- Expected: refused, "memory" or "too large"
+-- Expected: refused, "memory" or "too large" or "ran for more than"
 
 local review = {}
 
