@@ -88,8 +88,3 @@ uint64_t throttle_take(struct throttle *t, struct throttle_rate rate, const void
         b->tokens -= 1;
     return wait;
 }
-
-uint64_t throttle_wait(struct throttle *t, struct throttle_rate rate, const void *key, size_t n,
-                       uint64_t now_ms) {
-    return wait_for(bucket_of(t, rate, key, n, now_ms), rate);
-}

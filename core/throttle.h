@@ -24,8 +24,4 @@ void throttle_free(struct throttle *t);
 uint64_t throttle_take(struct throttle *t, struct throttle_rate rate, const void *key, size_t n,
                        uint64_t now_ms);
 
-/* The same, and none is taken. */
-uint64_t throttle_wait(struct throttle *t, struct throttle_rate rate, const void *key, size_t n,
-                       uint64_t now_ms);
-
 #endif

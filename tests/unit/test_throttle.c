@@ -10,7 +10,6 @@
 #include "throttle.h"
 
 #define TAKE(t, rate, key, ms) throttle_take(t, rate, key, strlen(key), ms)
-#define WAIT(t, rate, key, ms) throttle_wait(t, rate, key, strlen(key), ms)
 
 static void a_bucket_is_full_at_first_and_fills_again(void **state) {
     const struct throttle_rate rate = {2, 3};
@@ -38,18 +37,6 @@ static void keys_have_buckets_of_their_own(void **state) {
     assert_int_not_equal(TAKE(t, rate, "a", 5), 0);
     assert_int_equal(TAKE(t, rate, "b", 5), 0);
     assert_int_equal(throttle_take(t, rate, "a\0", 2, 5), 0);
-    throttle_free(t);
-}
-
-static void looking_takes_nothing(void **state) {
-    const struct throttle_rate rate = {1, 1};
-    struct throttle *t = throttle_new();
-
-    (void)state;
-    for (int i = 0; i < 10; i++)
-        assert_int_equal(WAIT(t, rate, "a", 5), 0);
-    assert_int_equal(TAKE(t, rate, "a", 5), 0);
-    assert_int_not_equal(WAIT(t, rate, "a", 5), 0);
     throttle_free(t);
 }
 
@@ -87,7 +74,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_bucket_is_full_at_first_and_fills_again),
         cmocka_unit_test(keys_have_buckets_of_their_own),
-        cmocka_unit_test(looking_takes_nothing),
         cmocka_unit_test(at_a_rate_of_nothing_one_waits_for_an_hour),
         cmocka_unit_test(so_many_keys_are_remembered_and_no_more),
     };
