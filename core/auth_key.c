@@ -23,10 +23,10 @@ void auth_key_make(char key[AUTH_KEY_SIZE], char sha256[CRYPTO_SHA256_HEX]) {
 }
 
 const struct env_key *auth_key_find(const char *key, size_t n) {
-    unsigned char sha256[CRYPTO_SHA256_LEN];
+    char sha256[CRYPTO_SHA256_HEX];
     const struct env_key *found = NULL;
 
-    crypto_sha256(sha256, key, n);
+    crypto_sha256_hex(sha256, key, n);
     for (size_t i = 0; i < env.nkeys; i++) /* all of them, each time */
         if (crypto_equal(env.keys[i].sha256, sha256, sizeof(sha256)))
             found = &env.keys[i];

@@ -33,7 +33,7 @@ const char *auth_session_collection(void) {
 
 /* A session belongs to the key, not to its name: who gets another key signs in anew. */
 static void fingerprint(char out[CRYPTO_SHA256_HEX], const struct env_key *key) {
-    crypto_sha256_hex(out, key->sha256, sizeof(key->sha256));
+    crypto_sha256_hex(out, key->sha256, strlen(key->sha256));
 }
 
 /* --- calls ----------------------------------------------------------------------------------- */

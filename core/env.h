@@ -23,8 +23,8 @@ enum env_auth { ENV_KEY, ENV_GOOGLE_TOKEN, ENV_IAP, ENV_IAM, ENV_NONE };
 /* One of API_KEYS.  Several may have one name: a caller whose key is being replaced. */
 struct env_key {
     char name[ENV_KEY_NAME_MAX + 1];
-    unsigned roles; /* role.h */
-    unsigned char sha256[CRYPTO_SHA256_LEN];
+    unsigned roles;                 /* role.h */
+    char sha256[CRYPTO_SHA256_HEX]; /* in lower case */
 };
 
 struct env {

@@ -85,23 +85,11 @@ static unsigned read_roles(const char *s, size_t n) {
     return roles;
 }
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int read_sha256(unsigned char out[CRYPTO_SHA256_LEN], const char *s, size_t n) {
-    if (n != 2 * CRYPTO_SHA256_LEN)
+static int read_sha256(char out[CRYPTO_SHA256_HEX], const char *s, size_t n) {
+    if (n != CRYPTO_SHA256_HEX - 1 || strspn(s, "0123456789abcdefABCDEF") < n)
         return -1;
-    for (size_t i = 0; i < n; i += 2) {
-        int high = hex_value(s[i]), low = hex_value(s[i + 1]);
-
-        if (high < 0 || low < 0)
-            return -1;
-        out[i / 2] = (unsigned char)(high << 4 | low);
-    }
+    for (size_t i = 0; i < n; i++)
+        out[i] = (char)(s[i] >= 'A' && s[i] <= 'F' ? s[i] + 32 : s[i]);
     return 0;
 }
 
