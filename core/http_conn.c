@@ -171,10 +171,12 @@ static void cut_late(const struct queue *q, uint64_t now) {
 
     for (c = q->first; c != NULL; c = next) {
         next = c->next;
-        if (c->gone && c->wait == HTTP_WAIT_HEAD && now > c->since + SWEEP_MS)
-            shutdown(c->fd, SHUT_RDWR); /* the end of its requests, which MHD may have overlooked */
-        else if (now > deadline(c))
+        if (now > deadline(c))
             cut_off(c, (enum cut)c->wait);
+        /* The end of what it sends, which MHD overlooks if it came with the last bytes.  A body may
+         * be whole, and is answered then. */
+        else if (c->gone && c->wait != HTTP_WAIT_TAKEN && now > c->since + SWEEP_MS)
+            shutdown(c->fd, c->wait == HTTP_WAIT_HEAD ? SHUT_RDWR : SHUT_RD);
     }
 }
 

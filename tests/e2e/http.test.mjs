@@ -140,15 +140,20 @@ test("bodies that arrive hold only so many bytes together; the pixel is answered
     const MAX = 65536;
     const service = await start(t, { MAX_BODY_BYTES: String(MAX) });
     const sockets = [];
-    for (let i = 0; i < 16; i++) { // as much as there is room for, and a byte short of their end
+    const almost = async () => { // a body, a byte short of its end
       const socket = net.connect(service.port, "127.0.0.1");
       socket.on("error", () => {});
       sockets.push(socket);
       await once(socket, "connect");
       socket.write(post(`Content-Length: ${MAX}\r\n`, " ".repeat(MAX - 1)));
+    };
+    for (let i = 0; i < 16; i++) await almost(); // as much as there is room for
+    // A body whose end arrives while a draft is held is the one that is refused: another is needed.
+    let refused = await service.post("/", JSON.parse(DRAFT));
+    for (let i = 0; i < 50 && refused.status === 200; i++) {
+      await almost();
+      refused = await service.post("/", JSON.parse(DRAFT));
     }
-    let refused;
-    do refused = await service.post("/", JSON.parse(DRAFT)); while (refused.status === 200);
     assertRefused(refused, 503, "overloaded");
     assert.ok(Number(refused.headers.get("retry-after")) > 0);
     const pixel = await service.get("/pixel?id=6ba7b810-9dad-41d1-80b4-00c04fd430c8");

@@ -15,6 +15,8 @@ export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}
 
 export const PARAPH = process.env.PARAPH ?? new URL("../../../build/paraph", import.meta.url).pathname;
 const START_MS = 30000;
+const ANSWER_MS = 100000; // longer than any deadline of the service
+const STOP_MS = 60000;
 const SANITIZER = /ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w*Sanitizer/;
 
 // Is it a build with sanitizers?
@@ -158,7 +160,8 @@ class Service {
       headers = { "Content-Type": "application/json", ...headers };
     }
     noteRequest(headers, json);
-    const response = await fetch(this.url + path, { method, body, headers, ...rest });
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const response = await fetch(this.url + path, { method, body, headers, signal, ...rest });
     const bytes = Buffer.from(await response.arrayBuffer());
     const text = bytes.toString("utf8");
     this.#answers.note(response.status, response.headers, text);
@@ -239,7 +242,9 @@ class Service {
   // The end that every service must come to.
   async stop() {
     if (!this.ended) this.signal("SIGTERM");
+    const timer = setTimeout(() => this.signal("SIGKILL"), STOP_MS);
     const { code, signal } = await this.exited;
+    clearTimeout(timer);
     this.examine();
     assert.equal(signal, null, `ended by ${signal}:\n${this.stderr.slice(-4000)}`);
     assert.equal(code, 0, `exit ${code}:\n${this.stderr.slice(-4000)}`);
