@@ -3,7 +3,7 @@
 local chart = {}
 
 local WIDTH, HEIGHT = 640, 220
-local TOP, BOTTOM, RIGHT = 10, HEIGHT - 28, WIDTH - 8
+local TOP, BOTTOM, RIGHT = 10, HEIGHT - 28, WIDTH - 32 -- half of the last label is beside the plot
 local CHAR = 7        -- the width of a character of a label, roughly
 local GAP = 14        -- between two labels
 local TICKS = 4       -- steps of the y axis, at most
@@ -84,10 +84,8 @@ local function add_x_ticks(ticks, plot, labels)
   local widest = 0
   for _, label in ipairs(labels) do widest = math.max(widest, utf8.len(label) or #label) end
   local every = math.ceil((widest * CHAR + GAP) / plot.place)
-  local rightmost = WIDTH - widest * CHAR / 2
   for i = #labels % every == 0 and every or #labels % every, #labels, every do
-    local x = math.min(plot.left + (i - 0.5) * plot.place, rightmost)
-    ticks[#ticks + 1] = { x = rounded(x), label = labels[i] }
+    ticks[#ticks + 1] = { x = rounded(plot.left + (i - 0.5) * plot.place), label = labels[i] }
   end
 end
 
