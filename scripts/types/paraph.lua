@@ -55,7 +55,7 @@ function blob:sha256() end
 
 --- What a handler returns (or nil and a paraph.err, which becomes the error answer).
 ---@class paraph.reply
----@field status? integer     default 200
+---@field status? integer|string  default 200; the code of an error stands for its status
 ---@field json? any           encoded with paraph.json, or
 ---@field body? string|paraph.blob
 ---@field type? string        Content-Type; default application/json with `json`, else text/plain
