@@ -32,6 +32,19 @@ function blob:base64_decode() end
 ---@return paraph.blob
 function blob:base64_encode() end
 
+--- Where `text` begins in it, at `from` (default 1) or later; nil if it is not there. No pattern.
+---@param text string
+---@param from? integer       from the end if negative, as for string.find
+---@return integer?
+function blob:find(text, from) end
+
+--- The bytes `from` to `to` (default the last one), as string.sub counts them. They are not copied:
+--- a slice keeps the whole in memory.
+---@param from integer
+---@param to? integer
+---@return paraph.blob
+function blob:slice(from, to) end
+
 --- SHA-256, 64 lower-case hexadecimal digits.
 ---@return string
 function blob:sha256() end
