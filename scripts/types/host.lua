@@ -59,6 +59,11 @@ function crypto.is_uuid(s) end
 ---@param s string
 ---@return string              64 hexadecimal digits
 function crypto.sha256(s) end
+--- HMAC-SHA-256 (RFC 2104): who knows the key made the message.
+---@param key string
+---@param message string
+---@return string              64 hexadecimal digits
+function crypto.hmac_sha256(key, message) end
 --- In time that does not depend on the content.
 ---@param a string
 ---@param b string

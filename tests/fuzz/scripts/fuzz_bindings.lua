@@ -64,8 +64,8 @@ for name, library in pairs(LIBRARIES) do add_members(name, library) end
 add_members("_G", GLOBALS)
 --- A method, of whatever value has one of that name.
 for _, name in ipairs {
-  "string", "base64_decode", "base64_encode", "sha256", "bytes", "etag", "recipients", "sender",
-  "note", "finish",
+  "string", "base64_decode", "base64_encode", "find", "sha256", "slice", "bytes", "etag",
+  "recipients", "sender", "note", "finish",
 } do
   add(":" .. name, function(value, ...) return value[name](value, ...) end)
 end
