@@ -221,14 +221,10 @@ local function days_of(req)
 end
 
 --- GET /review/stats
----@async
----@param req paraph.request
----@return paraph.reply?
----@return paraph.err?
-function stats.show(req)
+stats.show = page.handler(function(req)
   local figures, err = statistics.collect(days_of(req))
   if not figures then return nil, err end
   return page.reply(req, "stats", stats.model(figures, page.words(req)))
-end
+end)
 
 return stats
