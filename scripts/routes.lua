@@ -17,6 +17,7 @@ local draft = require "pages.draft"
 local edit = require "pages.edit"
 local review = require "pages.review"
 local sign_in = require "pages.sign_in"
+local stats = require "pages.stats"
 
 return {
   { "POST", "/", handler = messages.post, access = { "draft", "send" } },
@@ -32,6 +33,7 @@ return {
   { "GET", "/review", handler = review.list, access = "review" },
   { "POST", "/review/bulk", handler = review.bulk, access = "review" },
   { "GET", "/review/news", handler = review.news, access = "review", waits = true },
+  { "GET", "/review/stats", handler = stats.show, access = "review" },
   { "GET", "/review/{id}", handler = draft.show, access = "review" },
   { "GET", "/review/{id}/html", handler = draft.html, access = "review" },
   { "GET", "/review/{id}/part/{n}", handler = draft.part, access = "review" },
