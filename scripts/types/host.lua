@@ -137,6 +137,16 @@ function task.all(functions) end
 ---@return string?
 function environ(name) end
 
+---@class paraph.jobs
+--- The jobs of `jobs.lua` in this process.
+local jobs = {}
+--- The job runs again in `ms` milliseconds at the latest; if it runs just now, once more when it
+--- has ended. A job that would run earlier does, and a name that `jobs.lua` does not have (or has
+--- for another ROLE) is nothing. A test wakes nothing, and a hook must not.
+---@param name string
+---@param ms integer           0 to 86400000
+function jobs.wake(name, ms) end
+
 ---@class paraph.policy
 --- Functions of operators, called so that their faults stay theirs.
 local policy = {}

@@ -32,7 +32,8 @@ function assertStates(said, wanted) {
 const all = (state, names) => Object.fromEntries(names.map((name) => [name, state]));
 const STATIC = all("ok", ["settings", "scripts", "access.roles", "access.rate", "review.decide",
   "review.approve", "limits.of", "compose.bodies", "pixel.place", "pixel.html", "opens.classify",
-  "access.lua", "routes.lua", "jobs.lua", "settings.lua", "POLICY_FOUR_EYES"]);
+  "access.lua", "routes.lua", "jobs.lua", "settings.lua", "POLICY_FOUR_EYES",
+  "POLICY_UNDO_SECONDS"]);
 
 // --- without a network ----------------------------------------------------------------------------
 
