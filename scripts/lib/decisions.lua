@@ -105,7 +105,7 @@ end
 ---@param etag string              of its message
 ---@param reviewer paraph.caller
 ---@return decision? decision      "send"
----@return paraph.err? err         `refused_by_policy` (err.counted: his approval is kept, and another
+---@return paraph.err? err         `refused_by_policy` (err.counted: his approval is kept, another
 ---                                 one needed); `forbidden`: he wrote it
 function decisions.on_approval(draft, etag, reviewer)
   if settings.four_eyes and is_author(draft.document, reviewer) then

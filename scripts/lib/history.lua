@@ -116,7 +116,7 @@ function history.events(draft, all, t)
     local instant = shown.instant(at, t)
     if not instant then return end
     events[#events + 1] = { at = instant, who = shown.text(who), what = t["event_" .. what],
-      detail = detail and shown.text(detail) or nil, href = href }
+      detail = detail and shown.text(detail) or false, href = href or false }
   end
   add(document.created_at, document.created_by, "created")
   if document.held then add(document.created_at, nil, "held", document.held) end
