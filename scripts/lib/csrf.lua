@@ -56,12 +56,15 @@ end
 ---@param caller paraph.caller
 ---@param token any
 ---@return true? ok
----@return paraph.err? err   `forbidden`
+---@return paraph.err? err   `forbidden`, with err.is_stale_form
 function csrf.check(caller, token)
   local wanted, err = csrf.token(caller)
   if not wanted then return nil, err end
   if type(token) == "string" and crypto.equal(token, wanted) then return true end
-  return fail("forbidden", "this form was not on a page for you; open the page again")
+  local refusal =
+    select(2, fail("forbidden", "this form was not on a page for you; open the page again"))
+  refusal.is_stale_form = true
+  return nil, refusal
 end
 
 return csrf

@@ -55,8 +55,7 @@ local function rows_between(old, new, t)
 end
 
 local function label_of(edition, t)
-  local at = shown.instant(edition.at, t)
-  return t.edition_label:format(edition.number + 1, edition.by, at and at.text or "")
+  return t.edition_by:format(edition.number + 1, edition.by)
 end
 
 --- What differs between two editions of a draft.
@@ -85,13 +84,13 @@ end
 ---@param draft draft
 ---@param seen integer
 ---@param t table<string, string>
----@return { by: string, at?: table, rows: table[], is_elsewhere: boolean }
+---@return { by: string, at?: table, rows: table[] }
 function history.since(draft, seen, t)
   local latest = editions.latest(draft.document)
   local old = seen < latest.number and editions.load(draft, seen) or nil
   local rows = old and rows_between(old, latest, t) or {}
-  return { by = latest.by, at = shown.instant(latest.at, t), rows = rows,
-    is_elsewhere = #rows == 0 }
+  if not rows[1] then rows[1] = row("same", t.changed_elsewhere) end
+  return { by = latest.by, at = shown.instant(latest.at, t), rows = rows }
 end
 
 -- --- events --------------------------------------------------------------------------------------
@@ -117,7 +116,7 @@ function history.events(draft, all, t)
     local instant = shown.instant(at, t)
     if not instant then return end
     events[#events + 1] = { at = instant, who = shown.text(who), what = t["event_" .. what],
-      detail = detail and shown.text(detail) or nil, href = href }
+      detail = detail and shown.text(detail) or false, href = href or false }
   end
   add(document.created_at, document.created_by, "created")
   if document.held then add(document.created_at, nil, "held", document.held) end
@@ -150,11 +149,22 @@ end
 
 local KINDS = { "person", "proxy", "prefetch", "scanner", "sender", "unknown" }
 
+local LINE = { width = 640, height = 80, left = 10, right = 630, top = 10, bottom = 50 }
+local BAR = 3
+
+--- Each kind has its colour and pattern, on all plots the same.
+local function class_of(kind)
+  for i, known in ipairs(KINDS) do
+    if kind == known then return "series-" .. i end
+  end
+  return "series-" .. #KINDS
+end
+
 local function kinds_of(pixel, t)
   local kinds = {}
   for _, kind in ipairs(KINDS) do
     local n = math.tointeger(pixel["opens_" .. kind]) or 0
-    if n > 0 then kinds[#kinds + 1] = { kind = kind, label = t["kind_" .. kind], n = n } end
+    if n > 0 then kinds[#kinds + 1] = { kind = kind, label = t["stats_kind_" .. kind], n = n } end
   end
   return kinds
 end
@@ -166,7 +176,7 @@ local function rows_of(pixel, t)
     local at = type(open) == "table" and shown.instant(open.at, t)
     if at then
       local kind = shown.text(open.kind)
-      rows[#rows + 1] = { at = at, kind = kind, kind_label = t["kind_" .. kind] or kind,
+      rows[#rows + 1] = { at = at, kind = kind, kind_label = t["stats_kind_" .. kind] or kind,
         reason = shown.text(open.reason) }
     end
   end
@@ -174,30 +184,43 @@ local function rows_of(pixel, t)
   return rows
 end
 
---- Where the opens stand on a line from when it left until the last: x from 0 to 1000.
-local function line_of(rows, pixel)
-  local start = time.parse(shown.text(pixel.created_at))
-  local stop = rows[#rows] and time.parse(rows[#rows].at.iso)
+--- The opens on a line, from when it left until the last of them.
+local function chart_of(rows, pixel, kinds, t)
+  local start = shown.instant(pixel.created_at, t)
+  local stop = rows[#rows] and rows[#rows].at
   if not start or not stop then return nil end
-  local length, points = math.max(stop - start, 1), {}
+  local first = time.parse(start.iso)
+  local length, bars = math.max(time.parse(stop.iso) - first, 1), {}
   for i, open in ipairs(rows) do
-    local part = (time.parse(open.at.iso) - start) / length
-    points[i] = { x = math.floor(math.max(0, math.min(1, part)) * 1000), kind = open.kind,
-      label = open.at.text .. ", " .. open.kind_label }
+    local part = math.max(0, math.min(1, (time.parse(open.at.iso) - first) / length))
+    bars[i] = {
+      x = LINE.left + part * (LINE.right - LINE.left - BAR) // 1 | 0, width = BAR,
+      y = LINE.top, height = LINE.bottom - LINE.top,
+      label = open.at.text .. ", " .. open.kind_label, class = class_of(open.kind),
+    }
   end
-  return points
+  local legend = {}
+  for i, kind in ipairs(kinds) do
+    legend[i] = { label = kind.label, class = class_of(kind.kind) }
+  end
+  return {
+    width = LINE.width, height = LINE.height, left = LINE.left, right = LINE.right,
+    top = LINE.top, bottom = LINE.bottom, bars = bars, legend = legend,
+    ticks = { { x = LINE.left + 50, label = start.text },
+      { x = LINE.right - 50, label = stop.text } },
+  }
 end
 
 --- Who opened it, as far as can be told; nil: it is not tracked.
 ---@param pixel? paraph.document
 ---@param t table<string, string>
----@return { count: integer, kinds: table[], rows: table[], line?: table[] }?
+---@return { count: integer, kinds: table[], rows: table[], chart?: table }?
 function history.opens(pixel, t)
   if not pixel then return nil end
-  local rows = rows_of(pixel, t)
+  local rows, kinds = rows_of(pixel, t), kinds_of(pixel, t)
   return {
-    count = math.tointeger(pixel.open_count) or 0, kinds = kinds_of(pixel, t), rows = rows,
-    has_rows = #rows > 0, line = line_of(rows, pixel),
+    count = math.tointeger(pixel.open_count) or 0, kinds = kinds, rows = rows,
+    chart = chart_of(rows, pixel, kinds, t),
   }
 end
 

@@ -14,17 +14,17 @@ local MANY = 10 -- recipients
 ---@field label string   a word or two
 ---@field title string   the sentence behind it
 
---- The links of a letter whose text and target differ; nil: it is too long, or cannot be read.
-local function misleading(facts)
-  if not facts.template and (facts.draft.format or "text") == "text" then return {} end
+--- How many links of a letter lead elsewhere than their text says; nil: it is too long, or cannot
+--- be read.
+local function count_misleading(facts)
+  if not facts.template and (facts.draft.format or "text") == "text" then return 0 end
   local ok, html = pcall(reading.html, facts)
   if not ok or not html then return nil end
-  local found = {}
+  local n = 0
   for url, shown in links.of(html) do
-    local named, host = links.differs(url, shown)
-    if named then found[#found + 1] = { named = named, host = host } end
+    if links.differs(url, shown) then n = n + 1 end
   end
-  return found
+  return n
 end
 
 local function add(list, kind, label, title)
@@ -32,21 +32,29 @@ local function add(list, kind, label, title)
 end
 
 local function add_links(list, facts, t)
-  local found = misleading(facts)
-  if not found then
+  local n = count_misleading(facts)
+  if not n then
     add(list, "links", t.mark_unread, t.mark_unread_title)
-  elseif found[1] then
-    add(list, "links", t.mark_links, t.mark_links_title:format(found[1].named, found[1].host))
+  elseif n > 0 then
+    add(list, "links", t.mark_links, t.mark_links_title:format(n))
   end
 end
 
 --- Of a rule that kept the message from leaving.
-local function add_rule(list, document)
+local function add_rule(list, document, t)
   local decision = document.decision
   if type(decision) ~= "table" or decision.verdict == "send" then return end
   local rule = type(decision.rule) == "string" and decision.rule or "?"
-  local reason = type(decision.reason) == "string" and decision.reason or rule
-  add(list, "rule", rule, reason)
+  add(list, "rule", t.mark_rule, t.mark_rule_title:format(rule))
+end
+
+--- The names of what is attached, as far as they are short.
+local function names_of(attachments)
+  local names = {}
+  for i, one in ipairs(attachments) do
+    names[i] = type(one.filename) == "string" and one.filename or "?"
+  end
+  return table.concat(names, ", "):sub(1, 300)
 end
 
 local function marks_of(facts, unknown, t)
@@ -59,14 +67,15 @@ local function marks_of(facts, unknown, t)
     add(list, "domain", t.mark_domain, t.mark_domain_title:format(table.concat(fresh, ", ")))
   end
   if #facts.recipients > MANY then
-    add(list, "many", t.mark_many:format(#facts.recipients), t.mark_many_title)
+    add(list, "many", t.mark_many:format(#facts.recipients),
+      t.mark_many_title:format(#facts.recipients))
   end
   add_links(list, facts, t)
   if #facts.attachments > 0 then
     add(list, "attachments", t.mark_attachments:format(#facts.attachments),
-      t.mark_attachments_title)
+      t.mark_attachments_title:format(names_of(facts.attachments)))
   end
-  add_rule(list, facts.draft)
+  add_rule(list, facts.draft, t)
   return list
 end
 

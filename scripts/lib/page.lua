@@ -142,6 +142,22 @@ end
 
 ---@alias handler async fun(req: paraph.request): paraph.reply?, paraph.err?
 
+--- The sentences of errors that a person at a page may meet; others are told as programs are.
+local SENTENCES = {
+  not_found = "error_not_found", draft_not_found = "error_not_found", forbidden = "error_forbidden",
+  conflict = "error_conflict", store_error = "error_unavailable",
+  firestore_error = "error_unavailable", payload_too_large = "error_too_large",
+}
+
+--- What an error tells a person, with what it tells programs behind it where that says more.
+local function sentence_of(err, t)
+  if err.is_stale_form then return t.error_csrf end
+  if err.code == "invalid_field" then return t.error_invalid:format(err.message) end
+  local known = t[SENTENCES[err.code]]
+  if not known then return err.message end
+  return err.code:find("not_found") and known or known .. " (" .. err.message .. ")"
+end
+
 --- A handler whose errors are pages, too.
 ---@param act handler
 ---@return handler
@@ -151,7 +167,7 @@ function page.handler(act)
     if reply then return reply end
     local t = page.words(req)
     return page.reply(req, "error",
-      { title = t.error_title, message = err.message, request_id = req.id }, err.code)
+      { title = t.error_title, message = sentence_of(err, t), request_id = req.id }, err.code)
   end
 end
 

@@ -37,7 +37,7 @@ function shown.instant(text, t)
   local date = time.date(seconds)
   return {
     iso = time.format(seconds),
-    text = t.date_format:format(date.year, date.month, date.day, date.hour, date.minute),
+    text = (t.date:gsub("{(%l+)}", function(part) return ("%02d"):format(date[part]) end)),
     age = age_of(time.parse(time.now()) - seconds, t),
   }
 end
@@ -47,8 +47,8 @@ end
 ---@return string
 function shown.size(bytes, t)
   if bytes < 1000 then return t.size_bytes:format(bytes) end
-  if bytes < 1000000 then return t.size_kb:format(bytes / 1000) end
-  return t.size_mb:format(bytes / 1000000)
+  if bytes < 1000000 then return t.size_kb:format((bytes + 500) // 1000) end
+  return t.size_mb:format(("%.1f"):format(bytes / 1000000))
 end
 
 --- What a draft is at: "held", "failed" and "approved" are kinds of pending.
@@ -65,13 +65,11 @@ end
 --- When an approved draft leaves; nil for others.
 ---@param document paraph.document
 ---@param t table<string, string>
----@return { seconds: integer, at: table }?
+---@return { seconds: integer, text: string }?
 function shown.leaves(document, t)
   if not approvals.is_approved(document) then return nil end
-  return {
-    seconds = math.ceil(approvals.seconds_left(document)),
-    at = shown.instant(document.leaves_at, t),
-  }
+  local seconds = math.ceil(approvals.seconds_left(document))
+  return { seconds = seconds, text = seconds > 0 and t.leaves_in:format(seconds) or t.leaves_now }
 end
 
 --- Subject, author and all that the list and the page of a draft have in common.
@@ -81,14 +79,14 @@ end
 function shown.draft(draft, t)
   local document = draft.document
   local stage = shown.stage(document)
-  local subject = shown.text(document.subject)
+  local subject, author = shown.text(document.subject), shown.text(document.created_by)
   return {
     id = draft.id,
     href = "/review/" .. draft.id,
     subject = subject ~= "" and subject or t.no_subject,
     status = stage,
     status_label = t["status_" .. stage] or stage,
-    author = shown.text(document.created_by),
+    author = author ~= "" and author or t.unknown,
     created = shown.instant(document.created_at, t),
     held = stage == "held" and shown.text(document.held) or nil,
     error = document.status == "pending" and document.error and shown.text(document.error) or nil,
@@ -97,8 +95,10 @@ function shown.draft(draft, t)
   }
 end
 
---- What has just been done, as a page tells it at the top: `said` and `of` of the query, the one
---- a word of ours, the other the draft that it was about.
+local WARNINGS = { too_late = true, nothing = true }
+
+--- What has just been done, as a page tells it at the top: `said` of the query is a word of ours,
+--- `of` the draft that it was about, `to` an address.
 ---@async
 ---@param req paraph.request
 ---@param t table<string, string>
@@ -107,10 +107,12 @@ function shown.notice(req, t)
   local said = req.query.said
   local text = said and t["said_" .. said]
   if not text then return nil end
+  local notice = { kind = WARNINGS[said] and "warn" or "ok", text = text }
+  if not text:find("%s", 1, true) then return notice end
   local draft = drafts.load(req.query.of)
   if not draft then return nil end
-  local notice = { kind = "ok", text = text:format(shown.draft(draft, t).subject) }
-  if said == "late" then notice.kind = "warn" end
+  local name = said == "tested" and (req.query.to or ""):sub(1, 200)
+  notice.text = text:format(name or shown.draft(draft, t).subject)
   if approvals.is_approved(draft.document) then
     notice.undo = {
       action = "/review/" .. draft.id .. "/undo",

@@ -14,9 +14,9 @@ local viewing = {}
 local LINKS_MAX = 200
 local INLINE_MAX = 4 << 20 -- bytes of images that are written into the HTML
 
---- What nobody reads in a message.
-local HIDDEN = { ["mime-version"] = true, ["content-type"] = true,
-  ["content-transfer-encoding"] = true, ["x-paraph-id"] = true }
+--- The headers that mail programs show.
+local READ = { from = true, to = true, cc = true, bcc = true, ["reply-to"] = true, subject = true,
+  date = true }
 
 ---@class view
 ---@field etag string
@@ -118,12 +118,14 @@ end
 
 -- --- the model -----------------------------------------------------------------------------------
 
+--- The headers that people read, and the others.
 local function headers_of(view)
-  local headers = {}
+  local read, others = {}, {}
   for _, field in ipairs(view.read.fields) do
-    if not HIDDEN[field.name:lower()] then headers[#headers + 1] = field end
+    local list = READ[field.name:lower()] and read or others
+    list[#list + 1] = field
   end
-  return headers
+  return read, others
 end
 
 local function attachments_of(view, id, t)
@@ -149,19 +151,21 @@ end
 function viewing.model(view, id, t, with_remote)
   local html_src = ("/review/%s/html"):format(id)
   local html = view.read.html
+  local headers, others = headers_of(view)
+  local attachments, links_found = attachments_of(view, id, t), links_of(view)
   return {
     etag = view.etag,
-    headers = headers_of(view),
+    headers = headers, more_headers = { rows = others },
     has_html = html ~= nil,
     html_src = with_remote and html_src .. "?images=1" or html_src,
     remote_images = count_remote(view),
     images_href = not with_remote and ("/review/%s?images=1"):format(id) or nil,
     hide_images_href = with_remote and "/review/" .. id or nil,
     text = view.read.plain and view.read.plain:text(),
-    attachments = attachments_of(view, id, t),
-    pixel = pixel_of(view) and { id = view.pixel_id } or nil,
+    attachments = attachments, has_attachments = #attachments > 0,
+    pixel = pixel_of(view) and { id = view.pixel_id, note = t.pixel_note } or nil,
     signature = html ~= nil and html:text():find('class="gmail_signature"', 1, true) ~= nil,
-    links = links_of(view),
+    links = links_found, has_links = #links_found > 0,
   }
 end
 

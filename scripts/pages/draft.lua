@@ -2,6 +2,7 @@
 
 local approvals = require "lib.approvals"
 local config = require "paraph.config"
+local crypto = require "paraph.crypto"
 local delivery = require "lib.delivery"
 local drafts = require "lib.drafts"
 local editions = require "lib.editions"
@@ -84,7 +85,8 @@ local function model_of(draft, req, t)
   model.reject_reason = draft.document.reject_reason and shown.text(draft.document.reject_reason)
   model.history = history.events(draft, results[2][1] or {}, t)
   model.opens = history.opens(results[3][1], t)
-  model.next_href = results[4][1] and "/review/" .. results[4][1].id
+  local other = results[4][1]
+  if other then model.next, model.next_href = other.id, "/review/" .. other.id end
   model.notice, model.marks = results[5][1], results[6][1]
   actions_of(model, draft, req.caller)
   return model
@@ -154,10 +156,10 @@ local function told(path, said, id)
   return page.redirect(path .. url.query { said = said, of = id })
 end
 
---- On to the next draft, or to the list.
-local function go_on(draft, said)
-  local other = next_of(draft)
-  return told(other and "/review/" .. other.id or "/review", said, draft.id)
+--- On to the next draft, which the page has named, or to the list.
+local function go_on(draft, fields, said)
+  local other = crypto.is_uuid(fields.next) and fields.next
+  return told(other and "/review/" .. other or "/review", said, draft.id)
 end
 
 --- The page again: it was approved as it was seen, and that is not how it is.
@@ -179,8 +181,11 @@ pages.approve = page.form(function(req, fields)
     return fail("invalid_field", "etag: is missing: open the page again", "etag")
   end
   local draft, err = approvals.approve(req.params.id, { etag = etag }, req.caller)
-  if draft then return go_on(draft, draft.document.status == "sent" and "sent" or "approved") end
+  if draft then
+    return go_on(draft, fields, draft.document.status == "sent" and "sent" or "approved")
+  end
   if err.code == "changed_since_review" then return show_change(req, fields) end
+  if err.counted then return told("/review", "counted", req.params.id) end
   return nil, err
 end)
 
@@ -190,7 +195,7 @@ pages.undo = page.form(function(req)
   local draft, err = approvals.undo(id)
   if draft then return told("/review/" .. draft.id, "undone", draft.id) end
   if err.code == "already_sent" or err.code == "in_progress" then
-    return told("/review/" .. id, "late", id)
+    return told("/review/" .. id, "too_late", id)
   end
   return nil, err
 end)
@@ -202,7 +207,7 @@ pages.reject = page.form(function(req, fields)
   if err then return nil, err end
   draft, err = drafts.reject(req.params.id, reason, req.caller)
   if not draft then return nil, err end
-  return go_on(draft, "rejected")
+  return go_on(draft, fields, "rejected")
 end)
 
 --- POST /review/{id}/test
@@ -210,7 +215,8 @@ pages.test = page.form(function(req, fields)
   local to = fields.to or ""
   local sent, err = delivery.send_copy(req.params.id, to)
   if not sent then return nil, err end
-  return told("/review/" .. req.params.id, "tested", req.params.id)
+  local id = req.params.id
+  return page.redirect("/review/" .. id .. url.query { said = "tested", of = id, to = to })
 end)
 
 return pages

@@ -71,15 +71,15 @@ local function shown_tabs(current, counts, t)
 end
 
 --- Who it is for, in a row: the first, and how many others.
-local function recipients_of(facts)
+local function recipients_of(facts, t)
   local first = facts.recipients[1]
   local others = #facts.recipients - 1
-  return first and first.address or "", others > 0 and others
+  return first and first.address or t.no_recipient, others > 0 and others
 end
 
 local function row_of(draft, facts, found_marks, t)
   local row = shown.draft(draft, t)
-  row.to, row.more_to = recipients_of(facts)
+  row.to, row.more_to = recipients_of(facts, t)
   row.version = draft.version
   row.marks = found_marks
   row.selectable = row.waits
@@ -127,8 +127,11 @@ local function list(req)
     title = t["tab_" .. tab.name], is_review = true, tab = tab.name, q = q,
     tabs = shown_tabs(tab, results[2][1] or {}, t),
     rows = rows_of(found, t), empty = #found == 0, is_bulk = tab.is_bulk and #found > 0,
-    searched = searched and { n = searched, older_href = older },
-    older_href = not searched and older or nil,
+    searched = searched and {
+      text = (token and t.searched or t.searched_all):format(searched),
+    },
+    older_href = older,
+    empty_text = q ~= "" and t.empty_search or tab.name == "pending" and t.empty_pending or t.empty,
     since = results[3][1] or "",
     notice = results[4][1],
   })
@@ -160,20 +163,33 @@ local function items_of(text)
   return items
 end
 
-local function result_of(item, action, draft, err, t)
-  if not draft then
-    local there = drafts.load(item.id)
-    return {
-      id = item.id, href = "/review/" .. item.id,
-      subject = there and shown.draft(there, t).subject or item.id,
-      outcome_label = t.outcome_failed, is_ok = false, detail = err.message,
-    }
-  end
-  local row = shown.draft(draft, t)
+--- What an error says of the draft it is about; others are told as they are.
+local FAILURES = {
+  draft_not_found = "outcome_gone", changed_since_review = "outcome_changed",
+  already_sent = "outcome_decided", rejected = "outcome_decided", in_progress = "outcome_decided",
+}
+
+local function failure_of(item, err, t)
+  local draft = drafts.load(item.id)
+  local known = FAILURES[err.code]
+  local refused = err.code == "forbidden" or err.code == "refused_by_policy"
   return {
-    id = item.id, href = row.href, subject = row.subject, is_ok = true,
-    outcome_label = t["outcome_" .. action],
-    undo = row.leaves and { action = row.href .. "/undo", seconds = row.leaves.seconds },
+    id = item.id, href = "/review/" .. item.id, is_ok = err.counted == true,
+    subject = draft and shown.draft(draft, t).subject or item.id,
+    outcome_label = t[err.counted and "outcome_counted" or known
+      or refused and "outcome_refused" or "outcome_failed"],
+    detail = not known and not err.counted and err.message or nil,
+  }
+end
+
+local function success_of(draft, t)
+  local row = shown.draft(draft, t)
+  local leaves = row.leaves
+  return {
+    id = draft.id, href = row.href, subject = row.subject, is_ok = true,
+    outcome_label = leaves and t.outcome_approved:format(leaves.seconds)
+      or t["outcome_" .. row.status] or row.status_label,
+    undo = leaves and { action = row.href .. "/undo", seconds = leaves.seconds },
   }
 end
 
@@ -185,7 +201,7 @@ local function do_all(items, action, req, reason, t)
     for i = first, math.min(first + AT_ONCE - 1, #items) do
       steps[#steps + 1] = function()
         local draft, err = actions[action](items[i], req, reason)
-        results[i] = result_of(items[i], action, draft, err, t)
+        results[i] = draft and success_of(draft, t) or failure_of(items[i], err, t)
       end
     end
     local ok, err = task.all(steps)
@@ -205,7 +221,9 @@ local function bulk(req, fields, text)
   local items, results, err
   items, err = items_of(text)
   if not items then return nil, err end
-  if #items == 0 then return page.redirect(back) end
+  if #items == 0 then
+    return page.redirect("/review" .. url.query { tab = fields.tab, said = "nothing" })
+  end
   local reason
   reason, err = drafts.reason_of(fields.reason)
   if err then return nil, err end
