@@ -17,8 +17,7 @@ local CALLER = { name = "ann@example.com", method = "google", roles = { review =
 
 local function request(more)
   local req = { method = "GET", path = "/review", query = {}, headers = {}, params = {},
-    id = "test",
-    remote = "127.0.0.1", caller = CALLER }
+    id = "test", remote = "127.0.0.1", caller = CALLER }
   for name, value in pairs(more or {}) do req[name] = value end
   return req
 end
