@@ -22,9 +22,18 @@ local FIELDS = { "from", "from_name", "to", "cc", "bcc", "reply_to", "subject", 
 local function names_of(attachments)
   local lines = {}
   for i, one in ipairs(attachments) do
+    one = type(one) == "table" and one or {}
     lines[i] = ("%s (%d)"):format(shown.text(one.filename or one.content_id),
       math.tointeger(one.size) or 0)
   end
+  return table.concat(lines, "\n")
+end
+
+local RECIPIENTS = { to = true, cc = true, bcc = true, reply_to = true }
+
+local function lines_of(list)
+  local lines = {}
+  for i, item in ipairs(list) do lines[i] = shown.text(item) end
   return table.concat(lines, "\n")
 end
 
@@ -32,7 +41,7 @@ local function text_of(field, value)
   if value == nil then return "" end
   if type(value) == "string" then return value end
   if field == "attachments" and type(value) == "table" then return names_of(value) end
-  if type(value) == "table" and type(value[1]) == "string" then return table.concat(value, ", ") end
+  if RECIPIENTS[field] and type(value) == "table" then return lines_of(value) end
   return json.encode(value)
 end
 

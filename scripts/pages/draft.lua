@@ -81,6 +81,7 @@ local function model_of(draft, req, t)
   for name, value in pairs(message) do model[name] = value end
   model.title, model.is_review = model.subject, true
   model.edition = editions.number(draft.document)
+  model.is_edited = model.edition > 0
   model.rule, model.reviewed = rule_of(draft.document, t), reviewed_of(draft.document, t)
   model.reject_reason = draft.document.reject_reason and shown.text(draft.document.reject_reason)
   model.history = history.events(draft, results[2][1] or {}, t)

@@ -1,6 +1,7 @@
 --- GET /review/{id}/edit: changing what a draft says, and seeing what comes of it.
 
 local drafts = require "lib.drafts"
+local editions = require "lib.editions"
 local edits = require "lib.edits"
 local fail = require "lib.fail"
 local history = require "lib.history"
@@ -86,7 +87,7 @@ pages.show = page.handler(function(req)
   local t = page.words(req)
   local model = model_of(draft, t)
   local view = viewing.open(draft)
-  model.etag, model.edition = view and view.etag or "", draft.document.edition or 0
+  model.etag, model.edition = view and view.etag or "", editions.number(draft.document)
   return page.reply(req, "edit", model)
 end)
 
@@ -101,7 +102,7 @@ local function again(req, draft, form, err)
   if err.code == "changed_since_review" then
     local view = viewing.open(draft)
     model.changed = history.since(draft, math.tointeger(tonumber(form.edition)) or 0, t)
-    model.etag, model.edition = view and view.etag or "", draft.document.edition or 0
+    model.etag, model.edition = view and view.etag or "", editions.number(draft.document)
   end
   return page.reply(req, "edit", model, err.code)
 end
