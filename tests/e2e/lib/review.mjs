@@ -35,7 +35,11 @@ async function writeAll(service, keys) {
   return ids;
 }
 
-const at = (page, id) => page.waitForURL((url) => url.pathname === `/review/${id}`);
+// Where a decision leads: to another draft (or none: the list), with a notice of what was decided.
+async function told(page, id, about) {
+  await page.waitForURL((url) => url.pathname === (id ? `/review/${id}` : "/review"));
+  await page.locator("#notice", { hasText: about }).waitFor();
+}
 
 // Somebody else changes a draft that is open just now. It can be approved as it is then, once the
 // person has seen what has changed.
@@ -54,28 +58,28 @@ async function approveChanged(page, person, { service, keys, id }) {
 
 async function review(page, person, ids, context) {
   await person.open(page, ids[10]);
-  await at(page, ids[10]);
+  await page.waitForURL(`**/review/${ids[10]}`);
   await person.approve(page);
-  await at(page, ids[9]);
+  await told(page, ids[9], subject(10));
   await person.edit(page, { message: " Edited." });
-  await at(page, ids[9]);
+  await told(page, ids[9], "Saved");
   await person.approve(page);
-  await at(page, ids[8]);
+  await told(page, ids[8], subject(9));
   await person.reject(page, "not to be said");
-  await at(page, ids[7]);
+  await told(page, ids[7], subject(8));
   await approveChanged(page, person, { ...context, id: ids[7] });
-  await at(page, ids[6]);
+  await told(page, ids[6], subject(7));
   await person.approve(page);
-  await at(page, ids[5]);
+  await told(page, ids[5], subject(6));
   await person.undo(page);
-  await at(page, ids[6]);
+  await told(page, ids[6], subject(6));
   await person.next(page);
-  await at(page, ids[5]);
+  await page.waitForURL(`**/review/${ids[5]}`);
   await person.edit(page, { subject: ", edited", message: " And so on." });
-  await at(page, ids[5]);
+  await told(page, ids[5], "Saved");
   for (let n = 5; n >= 1; n--) {
     await person.approve(page);
-    await at(page, n > 1 ? ids[n - 1] : ids[6]);
+    await told(page, ids[n - 1], subject(n)); // after the last one the list
   }
 }
 
@@ -92,7 +96,8 @@ async function checkMails(service) {
     await read(bytes, (mail) => {
       const n = Number(mail.to[0].address.match(/^reader(\d+)@/)[1]);
       assert.equal(mail.subject, SENT[n].subject ?? subject(n));
-      assert.equal(trimmed(mail.text), SENT[n].says ?? text(n));
+      const [says] = trimmed(mail.text).split("\n\n-- \n"); // then the signature
+      assert.equal(says, SENT[n].says ?? text(n));
       found[n] = true;
     });
   }
