@@ -119,8 +119,11 @@ static void check_document(void) {
 
 /* In Firestore that takes an index. */
 static void check_listing(void) {
-    struct store_request rq = {
-        .verb = STORE_QUERY, .collection = env.draft_collection, .status = "pending", .limit = 1};
+    struct store_request rq = {.verb = STORE_QUERY,
+                               .collection = env.draft_collection,
+                               .where = "status",
+                               .is = "pending",
+                               .limit = 1};
     struct stored o;
 
     if (env.role == ENV_TRACKER)
