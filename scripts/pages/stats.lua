@@ -51,16 +51,26 @@ end
 
 -- --- by day --------------------------------------------------------------------------------------
 
---- A chart by day, with its table: each series is a column of both. `last` is the row below.
-local function by_day(t, figures, options)
-  local labels, head, rows = {}, { t.stats_day }, {}
-  for i, one in ipairs(options.series) do head[i + 1] = one.label end
-  for i, day in ipairs(figures.days) do
-    labels[i] = day_text(t, day)
-    rows[i] = { date_text(t, day) }
-    for _, one in ipairs(options.series) do rows[i][#rows[i] + 1] = one.values[i] end
+--- The rows of a table: those that are about the whole period, then the days, the newest first.
+local function rows_of(t, figures, whole, cells)
+  local rows = {}
+  for i, row in ipairs(whole) do rows[i] = row end
+  for i = #figures.days, 1, -1 do
+    rows[#rows + 1] = { date_text(t, figures.days[i]), cells(figures.days[i], i) }
   end
-  for _, row in ipairs(options.below) do rows[#rows + 1] = row end
+  return rows
+end
+
+--- A chart by day, with its table: each series is a column of both.
+local function by_day(t, figures, options)
+  local labels, head = {}, { t.stats_day }
+  for i, one in ipairs(options.series) do head[i + 1] = one.label end
+  for i, day in ipairs(figures.days) do labels[i] = day_text(t, day) end
+  local rows = rows_of(t, figures, options.whole, function(_, i)
+    local cells = {}
+    for n, one in ipairs(options.series) do cells[n] = one.values[i] end
+    return table.unpack(cells)
+  end)
   return { id = options.id, title = options.title, description = options.description,
     svg = chart.stacked(labels, options.series), head = head, rows = rows }
 end
@@ -80,7 +90,7 @@ local function sent_chart(t, figures)
       series_of(figures, t.stats_reviewed, function(day) return day.reviewed end),
       series_of(figures, t.stats_direct, function(day) return day.direct end),
     },
-    below = { { t.stats_total, all.reviewed, all.direct } },
+    whole = { { t.stats_total, all.reviewed, all.direct } },
   })
 end
 
@@ -88,7 +98,7 @@ local function rejected_chart(t, figures)
   return by_day(t, figures, {
     id = "rejected", title = t.stats_rejected, description = t.stats_rejected_description,
     series = { series_of(figures, t.stats_rejected, function(day) return day.rejected end) },
-    below = { { t.stats_total, figures.all.rejected } },
+    whole = { { t.stats_total, figures.all.rejected } },
   })
 end
 
@@ -103,7 +113,7 @@ local function opens_chart(t, figures)
   end
   return by_day(t, figures, {
     id = "opens", title = t.stats_opens, description = t.stats_opens_description,
-    series = series, below = any_undated and { undated, all } or { all },
+    series = series, whole = any_undated and { all, undated } or { all },
   })
 end
 
@@ -117,7 +127,7 @@ end
 --- The part of a bar up to the median, and the part from there to the 90th percentile. The table
 --- has the times themselves.
 local function review_chart(t, figures)
-  local unit, rows = unit_of(longest(figures)), {}
+  local unit = unit_of(longest(figures))
   local function scaled(seconds) return (seconds or 0) / unit.by end
   local made = by_day(t, figures, {
     id = "review", title = t.stats_review_time,
@@ -128,14 +138,14 @@ local function review_chart(t, figures)
         return scaled(day.review.p90) - scaled(day.review.median)
       end),
     },
-    below = {},
+    whole = {},
   })
-  local function row(label, review)
-    return { label, review.count, duration(t, review.median), duration(t, review.p90) }
+  local function cells(day)
+    local review = day.review
+    return review.count, duration(t, review.median), duration(t, review.p90)
   end
-  for i, day in ipairs(figures.days) do rows[i] = row(date_text(t, day), day.review) end
-  rows[#rows + 1] = row(t.stats_total, figures.all.review)
-  made.head, made.rows = { t.stats_day, t.stats_reviews, t.stats_median, t.stats_p90 }, rows
+  made.head = { t.stats_day, t.stats_reviews, t.stats_median, t.stats_p90 }
+  made.rows = rows_of(t, figures, { { t.stats_total, cells(figures.all) } }, cells)
   return made
 end
 
@@ -221,14 +231,10 @@ local function days_of(req)
 end
 
 --- GET /review/stats
----@async
----@param req paraph.request
----@return paraph.reply?
----@return paraph.err?
-function stats.show(req)
+stats.show = page.handler(function(req)
   local figures, err = statistics.collect(days_of(req))
   if not figures then return nil, err end
   return page.reply(req, "stats", stats.model(figures, page.words(req)))
-end
+end)
 
 return stats

@@ -51,8 +51,9 @@ end
 tests["the table has the numbers of the chart"] = function()
   local sent = chart_of(stats.model(figures_of(7), words.en), "sent")
   expect.equal({ #sent.rows, #sent.svg.bars }, { 8, 14 })
-  expect.equal(sent.rows[1], { "1 Mar 2026", 2, 1 })
-  expect.equal(sent.rows[8][2], 14)
+  expect.equal(sent.rows[1], { words.en.stats_total, 14, 7 })
+  expect.equal({ sent.rows[2], sent.rows[8] },
+    { { "7 Mar 2026", 2, 1 }, { "1 Mar 2026", 2, 1 } })
   expect.holds(sent.svg.bars[1].label, "1 Mar, ")
   expect.holds(sent.svg.bars[1].label, ": 2")
 end
@@ -69,8 +70,8 @@ end
 
 tests["opens without a day are a row, if there are any"] = function()
   local with = chart_of(stats.model(figures_of(7, { undated = opens_of(2) }), words.en), "opens")
-  expect.equal({ #with.rows, with.rows[8][1] }, { 9, words.en.stats_undated })
-  expect.equal({ with.rows[8][2], with.rows[8][7] }, { 2, 12 })
+  expect.equal({ #with.rows, with.rows[2][1] }, { 9, words.en.stats_undated })
+  expect.equal({ with.rows[2][2], with.rows[2][7] }, { 2, 12 })
   expect.equal(#chart_of(stats.model(figures_of(7), words.en), "opens").rows, 8)
 end
 
