@@ -1,8 +1,6 @@
-// The review pages by mouse, with our script and without any.
+// The review pages by mouse: ten drafts, by clicking at what there is to see.
 
 import { test } from "node:test";
 import { clicks, reviewTen } from "./lib/review.mjs";
 
 test("ten drafts by mouse", (t) => reviewTen(t, clicks));
-
-test("ten drafts where JavaScript is off", (t) => reviewTen(t, clicks, { scripts: false }));

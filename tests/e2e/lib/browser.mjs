@@ -13,7 +13,7 @@ const WAIT_MS = 30000; // for what is to be seen; a machine may be slow
 
 // A message of a letter's frame: no script runs there, not even what the test itself would run.
 const NO_SCRIPTS = /^Blocked script execution in '[^']*' because the document's frame is sandboxed/;
-// A page may have any status; what it loads is looked at as an answer.
+// A page may have any status, however it is asked for; what it is made of is looked at as an answer.
 const STATUS = /^Failed to load resource: the server responded with a status of/;
 
 async function find() {
@@ -85,7 +85,7 @@ class Complaints {
     context.on("requestfailed", (request) => this.#request(request));
     context.on("response", (response) => {
       const request = response.request();
-      if (response.status() < 400 || request.resourceType() === "document") return;
+      if (response.status() < 400 || /^(document|fetch)$/.test(request.resourceType())) return;
       this.list.push(`${request.url()} is answered with ${response.status()}`);
     });
     context.on("dialog", async (dialog) => {
