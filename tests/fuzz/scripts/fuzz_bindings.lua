@@ -35,7 +35,8 @@ local MEMBERS = {
   "content_type", "content_id", "version", "remove", "limit", "status", "page_token", "before",
   "counter", "first", "last", "set", "also", "url", "method", "headers", "body", "timeout",
   "max_bytes", "indent", "max_depth", "blobs", "cc", "bcc", "reply_to", "thread_id",
-  "in_reply_to", "references", "date", "mailbox", "key", "created_at",
+  "in_reply_to", "references", "date", "mailbox", "key", "created_at", "waiting", "most", "append",
+  "member", "value",
 }
 local NUMBERS = {
   0, 1, -1, 2, 200, 255, 1000, 2 ^ 31, 1 << 32, math.maxinteger, math.mininteger, 0.5, -0.0, 1e10,
