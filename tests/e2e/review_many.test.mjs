@@ -74,7 +74,7 @@ async function visit(t, service, options, paths) {
   return visits;
 }
 
-// What each page asks of Firestore, whatever there is: the list for its rows, for the newest draft and
+// What each page asks of Firestore, whatever there is. The list: for its rows, what is newest and what was
 // for the recipients' other mail, which is looked up for each row; and for the counts of the tabs.
 const ASKED = {
   list: { runQuery: 4, runAggregationQuery: 6, batchGet: ROWS },
