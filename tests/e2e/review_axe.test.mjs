@@ -8,19 +8,19 @@ import { fillDesk } from "./lib/desk.mjs";
 import { bearer } from "./lib/identity.mjs";
 import { startReviewed } from "./lib/review.mjs";
 
-const SCHEMES = ["light", "dark"];
 const WIDTHS = [360, 1440];
+const COLOURS = ["color-contrast", "link-in-text-block"]; // all that the dark changes
 
 async function audit(page, name) {
-  for (const colorScheme of SCHEMES) {
-    await page.emulateMedia({ colorScheme });
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 900 });
-      const where = `${name}, ${colorScheme}, ${width} px`;
-      assert.deepEqual(await violations(page), [], where);
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      assert.ok(over <= 0, `${where}: ${over} px too wide`);
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      const found = await violations(page, colorScheme === "dark" ? COLOURS : undefined);
+      assert.deepEqual(found, [], `${name}, ${colorScheme}, ${width} px`);
     }
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(over <= 0, `${name}: ${over} px wider than ${width} px`);
   }
 }
 
@@ -91,7 +91,7 @@ test("what can be done with a draft", async (t) => {
 
 test("figures, errors, signing in", async (t) => {
   const { page, service } = await desk(t);
-  for (const days of [7, 90]) {
+  for (const days of [7, 30]) {
     await page.goto(`/review/stats?days=${days}`);
     await audit(page, `figures of ${days} days`);
   }
