@@ -60,7 +60,7 @@ end
 local function marks_of(facts, unknown, t)
   local list = {}
   local fresh = {}
-  for _, domain in ipairs(facts.domains) do
+  for _, domain in ipairs(facts.draft.status == "pending" and facts.domains or {}) do
     if unknown[domain] then fresh[#fresh + 1] = domain end
   end
   if fresh[1] then

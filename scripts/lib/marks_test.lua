@@ -27,6 +27,7 @@ local cases = {
   { {}, {} },
   { { to = "bob@strange.example" }, { "domain" } },
   { { cc = "bob@strange.example, cy@other.example" }, { "domain" } },
+  { { to = "bob@strange.example", status = "sent" }, {} },
   { { to = many(10) }, {} },
   { { to = many(11) }, { "many" } },
   { { format = "html", body = '<a href="https://evil.example">known.example</a>' }, { "links" } },
