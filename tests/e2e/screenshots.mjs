@@ -9,6 +9,9 @@ import { startReviewed } from "./lib/review.mjs";
 
 const SIZES = { 360: { width: 360, height: 740 }, 1440: { width: 1440, height: 900 } };
 
+// Each change must be another one.
+const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday"].values();
+
 const dir = process.argv[2];
 if (!dir) {
   console.error("usage: node tests/e2e/screenshots.mjs DIR");
@@ -37,7 +40,8 @@ const pagesOf = ({ ids, service, keys }) => ({
   },
   async changed(page) {
     await page.goto(`/review/${ids.reminder}`);
-    const message = `Dear Sir or Madam, invoice 2026-0931 was paid today (${Date.now()}). Thank you.`;
+    const message = `Dear Sir or Madam,\n\nour invoice 2026-0931 was paid on ${DAYS.next().value}. ` +
+      "Thank you.\n\nKind regards";
     await service.patch(`/drafts/${ids.reminder}`, { message }, bearer(keys.bob));
     await page.locator("form[action$='/approve'] button").click();
     await page.locator(".changed").waitFor();
@@ -60,17 +64,22 @@ const pagesOf = ({ ids, service, keys }) => ({
   },
 });
 
+async function take(page, name, scheme, width) {
+  await page.mouse.move(0, 0);
+  for (const frame of page.frames()) await frame.waitForLoadState("load");
+  await page.screenshot({ path: join(dir, `${name}-${scheme}-${width}.png`) });
+}
+
 async function shoot(t, there, scheme, width) {
   const page = await openPage(t, there.service, { scheme, ...SIZES[width] });
   await signIn(page, there.keys.ann);
   for (const [name, go] of Object.entries(pagesOf(there))) {
     await go(page);
-    await page.waitForLoadState("load");
-    await page.screenshot({ path: join(dir, `${name}-${scheme}-${width}.png`), type: "png" });
+    await take(page, name, scheme, width);
   }
   const french = await openPage(t, there.service, { scheme, lang: "fr", ...SIZES[width] });
   await signIn(french, there.keys.ann);
-  await french.screenshot({ path: join(dir, `french-${scheme}-${width}.png`), type: "png" });
+  await take(french, "french", scheme, width);
 }
 
 const ends = [];

@@ -138,10 +138,21 @@ function past() {
   return { drafts, pixels };
 }
 
+// What was posted just now came in over the morning, the last a moment ago.
+async function spread({ world }, ids) {
+  const older = {};
+  for (const [i, id] of ids.reverse().entries()) {
+    const members = await world.stored("email_drafts", id);
+    older[id] = { ...members, created_at: ago(2 * MINUTE + i * i * 5 * MINUTE) };
+  }
+  await world.put("email_drafts", older);
+}
+
 const clean = (members) => Object.fromEntries(
   Object.entries(members).filter(([, value]) => value !== undefined));
 
-// Fill a service; the ids of its drafts by name. `headers` are those of the program that writes.
+// Fill a service; the ids of its drafts by name. `options` are those of requests of the program that
+// writes.
 export async function fillDesk(service, options) {
   const ids = {}, drafts = {}, pixels = {};
   for (const [name, request] of Object.entries(POSTED)) {
@@ -149,6 +160,7 @@ export async function fillDesk(service, options) {
     if (reply.status !== 200) throw new Error(`${name}: ${reply.text}`);
     ids[name] = reply.json.draft_id;
   }
+  await spread(service, Object.values(ids));
   for (const [name, members] of Object.entries(STORED)) {
     ids[name] = randomUUID();
     drafts[ids[name]] = clean(members);
