@@ -29,6 +29,20 @@ struct blob *blob_copy(const void *data, size_t len) {
     return b;
 }
 
+static void release_whole(void *owner) {
+    blob_unref(owner);
+}
+
+/* A slice of a slice is one of the whole: no chain grows that somebody has to walk. */
+struct blob *blob_slice(struct blob *of, size_t at, size_t n) {
+    struct blob *whole = of->release == release_whole ? of->owner : of;
+    struct blob *slice = blob_wrap(of->data + at, n, release_whole, whole);
+
+    if (slice != NULL)
+        blob_ref(whole);
+    return slice;
+}
+
 struct blob *blob_ref(struct blob *b) {
     b->refs++;
     return b;

@@ -27,6 +27,10 @@ struct blob *blob_own(char *data, size_t len);
 /* A blob with its own copy of the bytes. */
 struct blob *blob_copy(const void *data, size_t len);
 
+/* A blob over n of its bytes, from `at` on, which holds the rest as well; NULL when out of memory.
+ */
+struct blob *blob_slice(struct blob *of, size_t at, size_t n);
+
 struct blob *blob_ref(struct blob *b);
 void blob_unref(struct blob *b); /* NULL-safe */
 

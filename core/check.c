@@ -118,15 +118,18 @@ static void check_document(void) {
 }
 
 /* In Firestore that takes an index. */
-static void check_listing(void) {
-    struct store_request rq = {
-        .verb = STORE_QUERY, .collection = env.draft_collection, .status = "pending", .limit = 1};
+static void check_listing(const char *step, const char *where, const char *is) {
+    struct store_request rq = {.verb = STORE_QUERY,
+                               .collection = env.draft_collection,
+                               .where = where,
+                               .is = is,
+                               .limit = 1};
     struct stored o;
 
     if (env.role == ENV_TRACKER)
-        check_step_skipped("store listing", "ROLE=tracker lists nothing");
-    else if (do_store("store listing", &rq, &o))
-        check_step_ok("store listing", "%s by status, the newest first", env.draft_collection);
+        check_step_skipped(step, "ROLE=tracker lists nothing");
+    else if (do_store(step, &rq, &o))
+        check_step_ok(step, "%s by %s, the newest first", env.draft_collection, where);
 }
 
 static void check_store(void) {
@@ -137,7 +140,8 @@ static void check_store(void) {
         return;
     }
     check_document();
-    check_listing();
+    check_listing("store listing", "status", "pending");
+    check_listing("store waiting", "waiting", "held");
     store_fini();
 }
 
@@ -188,7 +192,7 @@ static void check_local(void) {
 
 static void check_remote(void) {
     static const char *const steps[] = {"store write", "store read", "store delete",
-                                        "store listing"};
+                                        "store listing", "store waiting"};
     bool reachable;
     struct err e;
 

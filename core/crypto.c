@@ -62,6 +62,16 @@ void crypto_sha256_hex(char out[CRYPTO_SHA256_HEX], const void *p, size_t n) {
     *put_hex(out, hash, sizeof(hash)) = '\0';
 }
 
+void crypto_hmac_sha256_hex(char out[CRYPTO_SHA256_HEX], const void *key, size_t nkey,
+                            const void *p, size_t n) {
+    unsigned char mac[CRYPTO_SHA256_LEN];
+
+    require(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, nkey, p, n, mac, sizeof(mac),
+                      NULL) != NULL,
+            "EVP_Q_mac");
+    *put_hex(out, mac, sizeof(mac)) = '\0';
+}
+
 /* Set version and variant (RFC 9562 §4.1, §4.2) and write 8-4-4-4-12 digits. */
 static void format_uuid(char out[CRYPTO_UUID_SIZE], unsigned char u[UUID_LEN], unsigned version) {
     u[6] = (unsigned char)((u[6] & 0x0F) | version << 4);

@@ -17,6 +17,10 @@ void crypto_random(void *out, size_t n);
 void crypto_sha256(unsigned char out[CRYPTO_SHA256_LEN], const void *p, size_t n);
 void crypto_sha256_hex(char out[CRYPTO_SHA256_HEX], const void *p, size_t n);
 
+/* RFC 2104 with SHA-256. */
+void crypto_hmac_sha256_hex(char out[CRYPTO_SHA256_HEX], const void *key, size_t nkey,
+                            const void *p, size_t n);
+
 /* RFC 9562 §5.4: random, lower case. */
 void crypto_uuid4(char out[CRYPTO_UUID_SIZE]);
 

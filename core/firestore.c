@@ -84,8 +84,9 @@ static void on_page(struct firestore_op *op, struct google_reply *r) {
         return;
     }
     if (!firestore_op_answered(op, r)) {
-        if (op->rq.status != NULL)
-            (void)firestore_wire_index_err(r->json, op->rq.collection, &op->reply.err);
+        if (op->rq.where != NULL)
+            (void)firestore_wire_index_err(r->json, op->rq.collection, op->rq.where,
+                                           &op->reply.err);
         firestore_op_end(op);
         return;
     }
@@ -101,9 +102,10 @@ static void next_page(struct firestore_op *op) {
     size_t left = op->rq.limit - op->reply.ndocs + 1;
 
     op->asked = left < op->most ? (unsigned)left : op->most;
-    firestore_op_ask(op, FIRESTORE_QUERY,
-                     firestore_wire_newest(op->rq.collection, op->rq.status, op->cursor, op->asked),
-                     on_page);
+    firestore_op_ask(
+        op, FIRESTORE_QUERY,
+        firestore_wire_newest(op->rq.collection, op->rq.where, op->rq.is, op->cursor, op->asked),
+        on_page);
 }
 
 /* The document that the page begins behind, as it is now. */
@@ -151,6 +153,21 @@ static void query(struct firestore_op *op) {
         next_page(op);
 }
 
+/* --- how many -------------------------------------------------------------------------------- */
+
+static void on_number(struct firestore_op *op, struct google_reply *r) {
+    if (firestore_op_answered(op, r))
+        (void)firestore_wire_number(r->json, &op->reply.count, &op->reply.err);
+    firestore_op_end(op);
+}
+
+static void how_many(struct firestore_op *op) {
+    firestore_op_ask(
+        op, FIRESTORE_COUNT,
+        firestore_wire_how_many(op->rq.collection, op->rq.where, op->rq.is, op->rq.limit + 1),
+        on_number);
+}
+
 /* --- increment ------------------------------------------------------------------------------- */
 
 /* The document that stands for this one occurrence. */
@@ -190,7 +207,7 @@ static json_t *count_write(struct firestore_op *op, const char *version) {
     json_object_foreach(plain, name, value)(void) firestore_wire_mask_add(mask, name, NULL);
     fields = firestore_value_encode(plain, &op->reply.err);
     write = firestore_wire_update(op->name, fields, mask, version);
-    if (firestore_wire_count(write, op->rq.counter, op->rq.also) < 0) {
+    if (firestore_wire_count(write, op->rq.counter, op->rq.also, op->append) < 0) {
         json_decref(write);
         write = NULL;
     }
@@ -336,17 +353,33 @@ static void read_slices(struct firestore_op *op) {
 
 /* --- the backend ----------------------------------------------------------------------------- */
 
+/* As arrays of one value each, typed: a value may be an array, which is another thing in one. */
+static int prepare_append(struct firestore_op *op, json_t *append, struct err *e) {
+    json_t *arrays = json_object(), *value;
+    const char *member;
+    int rc = 0;
+
+    json_object_foreach(append, member, value) {
+        rc |= json_object_set_new(arrays, member, json_pack("[O]", value));
+    }
+    op->append = rc < 0 ? NULL : firestore_value_encode(arrays, e);
+    json_decref(arrays);
+    if (rc < 0)
+        return out_of_memory(e);
+    return op->append == NULL ? -1 : 0;
+}
+
 static int prepare(struct firestore_op *op, const struct store_request *rq, struct err *e) {
     if (!firestore_value_is_id(rq->collection))
         return err_set_field(e, ERR_INVALID_FIELD, "collection",
                              "collection: Firestore has no collections of this name");
-    if (rq->verb != STORE_QUERY && !firestore_value_is_id(rq->id))
+    if (rq->verb != STORE_QUERY && rq->verb != STORE_COUNT && !firestore_value_is_id(rq->id))
         return err_set_field(e, ERR_INVALID_FIELD, "id",
                              "id: Firestore has no ids like ., .. and __x__");
     if (rq->verb == STORE_CREATE || rq->verb == STORE_UPDATE)
         return firestore_write_prepare(op, rq, e);
     op->fields = json_incref(rq->fields);
-    return 0;
+    return rq->append == NULL ? 0 : prepare_append(op, rq->append, e);
 }
 
 static struct store_call *start(const struct store_request *rq, store_done_fn *done, void *arg) {
@@ -356,6 +389,7 @@ static struct store_call *start(const struct store_request *rq, store_done_fn *d
         [STORE_UPDATE] = firestore_write_begin,
         [STORE_DELETE] = firestore_write_erase,
         [STORE_QUERY] = query,
+        [STORE_COUNT] = how_many,
         [STORE_INCREMENT] = count,
         [STORE_PARTS] = read_layout,
     };

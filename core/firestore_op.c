@@ -57,9 +57,9 @@ int firestore_op_init(struct err *e) {
 /* --- lifetime -------------------------------------------------------------------------------- */
 
 static void release(struct firestore_op *op) {
-    const char *texts[] = {op->rq.collection, op->rq.id,         op->rq.version, op->rq.status,
-                           op->rq.before,     op->rq.page_token, op->rq.counter, op->rq.also,
-                           op->rq.first,      op->rq.last,       op->rq.now};
+    const char *texts[] = {op->rq.collection, op->rq.id,     op->rq.version,    op->rq.where,
+                           op->rq.is,         op->rq.before, op->rq.page_token, op->rq.counter,
+                           op->rq.also,       op->rq.first,  op->rq.last,       op->rq.now};
 
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         free((char *)texts[i]);
@@ -68,6 +68,7 @@ static void release(struct firestore_op *op) {
     free(op->rq.parts);
     free(op->name);
     json_decref(op->fields);
+    json_decref(op->append);
     json_decref(op->mask);
     json_decref(op->below);
     json_decref(op->cursor);
@@ -138,11 +139,11 @@ static bool copy_request(struct store_request *to, const struct store_request *r
     to->set_parts = rq->set_parts;
     to->limit = rq->limit;
     return copy_text(&to->collection, rq->collection) && copy_text(&to->id, rq->id) &&
-           copy_text(&to->version, rq->version) && copy_text(&to->status, rq->status) &&
-           copy_text(&to->before, rq->before) && copy_text(&to->page_token, rq->page_token) &&
-           copy_text(&to->counter, rq->counter) && copy_text(&to->also, rq->also) &&
-           copy_text(&to->first, rq->first) && copy_text(&to->last, rq->last) &&
-           copy_text(&to->now, rq->now);
+           copy_text(&to->version, rq->version) && copy_text(&to->where, rq->where) &&
+           copy_text(&to->is, rq->is) && copy_text(&to->before, rq->before) &&
+           copy_text(&to->page_token, rq->page_token) && copy_text(&to->counter, rq->counter) &&
+           copy_text(&to->also, rq->also) && copy_text(&to->first, rq->first) &&
+           copy_text(&to->last, rq->last) && copy_text(&to->now, rq->now);
 }
 
 struct firestore_op *firestore_op_new(const struct store_request *rq, store_done_fn *done,
@@ -227,6 +228,7 @@ static void send(struct firestore_op *op, enum firestore_method method, const ch
         [FIRESTORE_COMMIT] = "Firestore documents.commit",
         [FIRESTORE_GET] = "Firestore documents.batchGet",
         [FIRESTORE_QUERY] = "Firestore documents.runQuery",
+        [FIRESTORE_COUNT] = "Firestore documents.runAggregationQuery",
         [FIRESTORE_BELOW] = "Firestore documents.runQuery",
     };
     const struct google_request rq = {
@@ -248,9 +250,8 @@ static void send(struct firestore_op *op, enum firestore_method method, const ch
 void firestore_op_ask_blob(struct firestore_op *op, enum firestore_method method, struct blob *body,
                            firestore_step_fn *step) {
     static const char *const verbs[] = {
-        [FIRESTORE_COMMIT] = ":commit",
-        [FIRESTORE_GET] = ":batchGet",
-        [FIRESTORE_QUERY] = ":runQuery",
+        [FIRESTORE_COMMIT] = ":commit",  [FIRESTORE_GET] = ":batchGet",
+        [FIRESTORE_QUERY] = ":runQuery", [FIRESTORE_COUNT] = ":runAggregationQuery",
         [FIRESTORE_BELOW] = ":runQuery",
     };
     struct buf url;

@@ -35,6 +35,7 @@ struct firestore_op {
     unsigned tries;
 
     json_t *fields; /* CREATE, UPDATE: typed */
+    json_t *append; /* INCREMENT */
     json_t *mask;   /* UPDATE */
     json_t *below;  /* names of documents below it that are to go */
     json_t *cursor; /* QUERY: the last document taken */
@@ -50,6 +51,7 @@ enum firestore_method {
     FIRESTORE_COMMIT,
     FIRESTORE_GET,
     FIRESTORE_QUERY,
+    FIRESTORE_COUNT,
     FIRESTORE_BELOW /* a query below the document */
 };
 

@@ -1,5 +1,7 @@
 #include "firestore_wire.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@
 
 #define TOKEN_MAX      (16 * KIB)
 #define PATH_MAX_BYTES (8 * KIB)
+#define ALIAS          "found" /* of a count */
 
 static int unreadable(struct err *e) {
     return err_set(e, ERR_FIRESTORE_ERROR, "Firestore's answer is not of the form it should have");
@@ -66,12 +69,18 @@ static json_t *add_one(const char *member) {
                      "integerValue", "1");
 }
 
-int firestore_wire_count(json_t *update, const char *member, const char *also) {
-    json_t *transforms = json_array();
+int firestore_wire_count(json_t *update, const char *member, const char *also, json_t *arrays) {
+    json_t *transforms = json_array(), *typed;
     int rc = json_array_append_new(transforms, add_one(member));
+    const char *name;
 
     if (also != NULL)
         rc |= json_array_append_new(transforms, add_one(also));
+    json_object_foreach(arrays, name, typed) {
+        rc |= json_array_append_new(
+            transforms, json_pack("{s:o,s:O}", "fieldPath", path_new(name, NULL),
+                                  "appendMissingElements", json_object_get(typed, "arrayValue")));
+    }
     return rc | json_object_set_new(update, "updateTransforms", transforms);
 }
 
@@ -82,18 +91,32 @@ json_t *firestore_wire_get(json_t *names, const char *only) {
                      path_new(only, NULL));
 }
 
-json_t *firestore_wire_newest(const char *collection, const char *status, const json_t *cursor,
-                              unsigned limit) {
-    json_t *where = NULL;
+/* NULL also for all. */
+static json_t *filter_new(const char *where, const char *is) {
+    if (where == NULL)
+        return NULL;
+    return json_pack("{s:{s:{s:s},s:s,s:{s:s}}}", "fieldFilter", "field", "fieldPath", where, "op",
+                     "EQUAL", "value", "stringValue", is);
+}
 
-    if (status != NULL)
-        where = json_pack("{s:{s:{s:s},s:s,s:{s:s}}}", "fieldFilter", "field", "fieldPath",
-                          "status", "op", "EQUAL", "value", "stringValue", status);
+json_t *firestore_wire_newest(const char *collection, const char *where, const char *is,
+                              const json_t *cursor, unsigned limit) {
     return json_pack("{s:{s:[{s:s}],s:o*,s:[{s:{s:s},s:s},{s:{s:s},s:s}],s:O*,s:i}}",
-                     "structuredQuery", "from", "collectionId", collection, "where", where,
-                     "orderBy", "field", "fieldPath", "created_at", "direction", "DESCENDING",
-                     "field", "fieldPath", "__name__", "direction", "DESCENDING", "startAt", cursor,
-                     "limit", (int)limit);
+                     "structuredQuery", "from", "collectionId", collection, "where",
+                     filter_new(where, is), "orderBy", "field", "fieldPath", "created_at",
+                     "direction", "DESCENDING", "field", "fieldPath", "__name__", "direction",
+                     "DESCENDING", "startAt", cursor, "limit", (int)limit);
+}
+
+json_t *firestore_wire_how_many(const char *collection, const char *where, const char *is,
+                                unsigned most) {
+    char number[16];
+
+    snprintf(number, sizeof(number), "%u", most);
+    return json_pack("{s:{s:{s:[{s:s}],s:o*},s:[{s:s,s:{s:s}}]}}", "structuredAggregationQuery",
+                     "structuredQuery", "from", "collectionId", collection, "where",
+                     filter_new(where, is), "aggregations", "alias", ALIAS, "count", "upTo",
+                     number);
 }
 
 json_t *firestore_wire_below(const char *collection) {
@@ -164,6 +187,22 @@ int firestore_wire_written(const json_t *answer, char version[STORE_VERSION_SIZE
     return read_version(json_array_get(json_object_get(answer, "writeResults"), 0), version, e);
 }
 
+int firestore_wire_number(const json_t *answer, unsigned *n, struct err *e) {
+    const json_t *result = json_object_get(json_array_get(answer, 0), "result");
+    const json_t *typed = json_object_get(json_object_get(result, "aggregateFields"), ALIAS);
+    const char *text = json_string_value(json_object_get(typed, "integerValue"));
+    char *end;
+    unsigned long number;
+
+    if (text == NULL || *text < '0' || *text > '9')
+        return unreadable(e);
+    number = strtoul(text, &end, 10);
+    if (*end != '\0' || number > UINT_MAX)
+        return unreadable(e);
+    *n = (unsigned)number;
+    return 0;
+}
+
 static const json_t *error_of(const json_t *answer) {
     return json_object_get(json_is_array(answer) ? json_array_get(answer, 0) : answer, "error");
 }
@@ -180,8 +219,9 @@ bool firestore_wire_is_refusal(const json_t *answer) {
 
 /* The message has a link, to where the index is made, or is being built; it is of no use unless it
  * is whole. */
-bool firestore_wire_index_err(const json_t *answer, const char *collection, struct err *e) {
-    static const char name[] = "index of %s on status and created_at (descending)";
+bool firestore_wire_index_err(const json_t *answer, const char *collection, const char *where,
+                              struct err *e) {
+    static const char name[] = "index of %s on %s and created_at (descending)";
     const char *message = json_string_value(json_object_get(error_of(answer), "message"));
     const char *link = message == NULL ? NULL : strstr(message, "https://");
     size_t len = link == NULL ? 0 : strcspn(link, " \t\r\n");
@@ -192,18 +232,18 @@ bool firestore_wire_index_err(const json_t *answer, const char *collection, stru
         return false;
     buf_init(&text, sizeof(e->message) - 1);
     buf_adds(&text, building ? "Firestore is still building its " : "Firestore has no ");
-    buf_addf(&text, name, collection);
+    buf_addf(&text, name, collection, where);
     buf_adds(&text, building ? "; see " : "; create it at ");
     buf_add(&text, link, len);
     if (len == 0 || buf_failed(&text)) {
         buf_reset(&text);
         buf_adds(&text, "Firestore has no ");
-        buf_addf(&text, name, collection);
+        buf_addf(&text, name, collection, where);
         buf_addf(&text,
                  "; create it with `gcloud firestore indexes composite create"
-                 " --collection-group=%s --field-config=field-path=status,order=ascending"
+                 " --collection-group=%s --field-config=field-path=%s,order=ascending"
                  " --field-config=field-path=created_at,order=descending`",
-                 collection);
+                 collection, where);
     }
     err_set(e, ERR_FIRESTORE_ERROR, "%s", text.data);
     buf_free(&text);

@@ -32,15 +32,21 @@ json_t *firestore_wire_delete(const char *name, const char *version); /* version
  * the document exists. */
 json_t *firestore_wire_touch(const char *name);
 
-/* Let a write of an update also add one to a member, and to another (or NULL). */
-int firestore_wire_count(json_t *update, const char *member, const char *also);
+/* Let a write of an update also add one to a member, and to another (or NULL), and append to the
+ * members of `arrays` (typed, or NULL) what they hold there. */
+int firestore_wire_count(json_t *update, const char *member, const char *also, json_t *arrays);
 
 /* batchGet: whole documents, or of each just the member `only`. */
 json_t *firestore_wire_get(json_t *names, const char *only);
 
-/* runQuery below all documents: newest first, from behind `cursor` (or NULL). */
-json_t *firestore_wire_newest(const char *collection, const char *status, const json_t *cursor,
-                              unsigned limit);
+/* runQuery below all documents: those whose member `where` (NULL: all) is the text `is`, newest
+ * first, from behind `cursor` (or NULL). */
+json_t *firestore_wire_newest(const char *collection, const char *where, const char *is,
+                              const json_t *cursor, unsigned limit);
+
+/* runAggregationQuery: how many of those there are, up to `most`. */
+json_t *firestore_wire_how_many(const char *collection, const char *where, const char *is,
+                                unsigned most);
 
 /* runQuery below one document: the names of those in `collection`, or with NULL of all, at any
  * depth. */
@@ -60,6 +66,9 @@ int firestore_wire_find(const json_t *answer, const char *name, const json_t **d
  * begins as 0. */
 int firestore_wire_next(const json_t *answer, size_t *at, const json_t **document, struct err *e);
 
+/* The number in an answer of runAggregationQuery. */
+int firestore_wire_number(const json_t *answer, unsigned *n, struct err *e);
+
 const char *firestore_wire_name(const json_t *document); /* "" if it has none */
 
 /* Its version and members, with FIRESTORE_WIRE_OWN apart in *own (NULL if it has none). */
@@ -72,9 +81,10 @@ int firestore_wire_written(const json_t *answer, char version[STORE_VERSION_SIZE
 /* Was a commit refused for the state that a document is in, or is not in? */
 bool firestore_wire_is_refusal(const json_t *answer);
 
-/* If a listing by status was refused for want of an index: true, and *e names the index and how to
- * make it, or where to see how far it is. */
-bool firestore_wire_index_err(const json_t *answer, const char *collection, struct err *e);
+/* If a listing by a member was refused for want of an index: true, and *e names the index and how
+ * to make it, or where to see how far it is. */
+bool firestore_wire_index_err(const json_t *answer, const char *collection, const char *where,
+                              struct err *e);
 
 /* --- places in a listing --------------------------------------------------------------------- */
 

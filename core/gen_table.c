@@ -95,7 +95,7 @@ static void read_deadline(lua_State *L, int i, struct gen_route *r) {
 }
 
 static void check_members(lua_State *L, int i) {
-    static const char known[] = " handler access deadline serve ";
+    static const char known[] = " handler access deadline serve waits ";
     char name[40];
 
     for (lua_pushnil(L); lua_next(L, 2) != 0; lua_pop(L, 1)) {
@@ -131,6 +131,9 @@ static void read_route(lua_State *L, struct gen_table *t, int i) {
     if (!read_serve(L, &r->gateway, &r->tracker))
         route_error(L, i, "serve is \"gateway\", \"tracker\" or \"all\"");
     read_deadline(L, i, r);
+    if (lua_getfield(L, 2, "waits") != LUA_TNIL && !lua_isboolean(L, -1))
+        route_error(L, i, "waits is true or false");
+    r->waits = lua_toboolean(L, -1);
     if (lua_getfield(L, 2, "handler") != LUA_TFUNCTION)
         route_error(L, i, "handler is not a function");
     r->handler = luaL_ref(L, LUA_REGISTRYINDEX);

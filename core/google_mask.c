@@ -25,11 +25,12 @@ static const char *const harmless[] = {
     "resultSizeEstimate", "sendAs", "sendAsEmail", "signature", "sizeEstimate", "threadId",
     "threadsTotal", "treatAsAlias", "value", "verificationStatus",
     /* Firestore: requests and answers */
-    "allDescendants", "before", "collectionId", "commitTime", "createTime", "currentDocument",
-    "delete", "direction", "document", "documents", "done", "exists", "field", "fieldFilter",
-    "fieldPath", "fieldPaths", "fields", "found", "from", "increment", "limit", "mask", "missing",
-    "op", "orderBy", "readTime", "select", "skippedResults", "startAt", "structuredQuery",
-    "transformResults", "update", "updateMask", "updateTime", "updateTransforms", "where",
+    "aggregateFields", "aggregations", "alias", "allDescendants", "before", "collectionId",
+    "commitTime", "count", "createTime", "currentDocument", "delete", "direction", "document",
+    "documents", "done", "exists", "field", "fieldFilter", "fieldPath", "fieldPaths", "fields",
+    "found", "from", "increment", "limit", "mask", "missing", "op", "orderBy", "readTime", "result",
+    "select", "skippedResults", "startAt", "structuredAggregationQuery", "structuredQuery",
+    "transformResults", "update", "updateMask", "updateTime", "updateTransforms", "upTo", "where",
     "writeResults", "writes",
     /* its types of values, but for bytesValue */
     "arrayValue", "booleanValue", "doubleValue", "integerValue", "mapValue", "nullValue",
@@ -38,7 +39,7 @@ static const char *const harmless[] = {
     "_paraph", "attempt", "counted_at", "created_at", "draft_id", "first_opened_at", "format",
     "gmail_draft_id", "gmail_mailbox", "gmail_thread_id", "last_opened_at", "message_id", "mode",
     "open_count", "parts", "pixel_id", "reviewed_at", "sending_since", "sent_at", "template",
-    "thread_id", "tracking", "unsettled", "write"};
+    "thread_id", "tracking", "unsettled", "waiting", "write"};
 
 static bool is_harmless(const char *name) {
     for (size_t i = 0; i < COUNT_OF(harmless); i++)

@@ -376,16 +376,22 @@ static void on_last_second(void *arg) {
     loop_stop();
 }
 
-static void on_drain_end(void *arg) {
+static void cut_off(bool all) {
     struct err e;
 
+    err_set(&e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
+    for (struct request *q = requests, *next; q != NULL; q = next) {
+        next = q->next;
+        if (q->task != NULL && (all || q->match.route->waits))
+            task_abort(q->task, &e);
+    }
+}
+
+static void on_drain_end(void *arg) {
     (void)arg;
     loop_timer_stop(&drain_timer);
     LOG(LOG_WARNING, NULL, "shutdown: requests are cut off", LOG_I("requests", inflight));
-    err_set(&e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
-    for (struct request *q = requests; q != NULL; q = q->next)
-        if (q->task != NULL)
-            task_abort(q->task, &e);
+    cut_off(true);
     /* A handler that goes on in spite of that has one more second. */
     drain_timer = loop_timer_start(1000, on_last_second, NULL);
 }
@@ -396,6 +402,7 @@ void host_drain(unsigned ms) {
     stopping = true;
     LOG(LOG_INFO, NULL, "shutting down", LOG_I("requests", inflight));
     http_quiesce();
+    cut_off(false);
     if (inflight == 0)
         loop_stop();
     else

@@ -13,10 +13,13 @@
 #include "role.h"
 #include "task.h"
 
+#define NEVER UINT64_MAX
+
 struct job {
     struct job *next;
     struct loop_timer *timer; /* until it is due, or NULL */
     struct task *task;        /* runs, or NULL */
+    uint64_t due_ms;          /* in loop_now_ms(); while it runs: as somebody wants it, or NEVER */
     unsigned every_ms;
     struct task_owner owner;
     char id[64]; /* for the log, as the id of a request */
@@ -51,8 +54,17 @@ static struct job **find(const char *name) {
 
 static void on_due(void *arg);
 
+static void wait_until(struct job *job, uint64_t due_ms) {
+    uint64_t now_ms = loop_now_ms();
+
+    job->due_ms = due_ms;
+    loop_timer_stop(&job->timer);
+    job->timer = loop_timer_start(due_ms > now_ms ? due_ms - now_ms : 0, on_due, job);
+}
+
 static void on_ended(lua_State *co, int status, int nres, const char *trace, void *arg) {
     struct job *job = arg;
+    uint64_t due_ms = loop_now_ms() + job->every_ms;
 
     (void)co;
     (void)nres;
@@ -60,7 +72,7 @@ static void on_ended(lua_State *co, int status, int nres, const char *trace, voi
     if (status != LUA_OK)
         LOG(LOG_ERROR, job->id, "policy error", LOG_S("job", job->name), LOG_S("error", trace));
     if (!stopping)
-        job->timer = loop_timer_start(job->every_ms, on_due, job);
+        wait_until(job, job->due_ms < due_ms ? job->due_ms : due_ms);
 }
 
 static void run(struct job *job, const struct gen_job *of) {
@@ -68,6 +80,7 @@ static void run(struct job *job, const struct gen_job *of) {
     struct task *task;
 
     job->every_ms = of->every_ms;
+    job->due_ms = NEVER;
     lua_rawgeti(gen_state(g), LUA_REGISTRYINDEX, of->run);
     task = task_start(g, gen_state(g), 0, 0, &job->owner, on_ended, job);
     if (job->timer == NULL) /* else it has ended already */
@@ -109,6 +122,18 @@ void job_sync(void) {
     for (size_t i = 0; i < n && !stopping; i++)
         if (is_ours(&all[i]) && *find(all[i].name) == NULL && (job = job_new(all[i].name)) != NULL)
             run(job, &all[i]);
+}
+
+void job_wake(const char *name, uint64_t ms) {
+    struct job *job = *find(name);
+    uint64_t due_ms = loop_now_ms() + ms;
+
+    if (job == NULL || due_ms >= job->due_ms)
+        return;
+    if (job->timer != NULL)
+        wait_until(job, due_ms);
+    else
+        job->due_ms = due_ms; /* for on_ended() */
 }
 
 void job_fini(void) {

@@ -7,6 +7,7 @@
 #include "lua_blob.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <lauxlib.h>
 
@@ -198,6 +199,86 @@ static int l_sha256(lua_State *L) {
     return 1;
 }
 
+/* --- pieces ---------------------------------------------------------------------------------- */
+
+/* Bytes that slices share stay charged until the last of them goes, whoever closes the whole. */
+struct share {
+    struct blob *blob;
+    struct task_account *account;
+};
+
+static void share_release(void *owner) {
+    struct share *share = owner;
+
+    task_uncharge(share->account, share->blob->len);
+    blob_unref(share->blob);
+    free(share);
+}
+
+/* Hand the charge of a box to its blob.  False: out of memory. */
+static bool share_charge(struct box *box) {
+    struct share *share;
+    struct blob *b;
+
+    if (box->account == NULL)
+        return true;
+    if ((share = malloc(sizeof(*share))) == NULL)
+        return false;
+    *share = (struct share){box->blob, box->account};
+    if ((b = blob_wrap(box->blob->data, box->blob->len, share_release, share)) == NULL) {
+        free(share);
+        return false;
+    }
+    *box = (struct box){b, NULL};
+    return true;
+}
+
+/* Where the argument at idx points: from 1 on; from the end if it is negative, as for string.sub;
+ * before the first byte is 0, behind the last len + 1. */
+static size_t check_position(lua_State *L, int idx, lua_Integer otherwise, size_t len) {
+    lua_Integer at = luaL_optinteger(L, idx, otherwise), n = (lua_Integer)len;
+
+    if (at < 0)
+        at = at < -n ? 0 : n + at + 1;
+    return (size_t)(at > n ? n + 1 : at);
+}
+
+/* find(text, from) -> where it begins, or nil */
+static int l_find(lua_State *L) {
+    struct blob *b = lua_blob_check(L, 1);
+    size_t len, from;
+    const char *text = luaL_checklstring(L, 2, &len), *found;
+
+    from = check_position(L, 3, 1, b->len);
+    from -= from > 0;
+    task_bulk(true);
+    found = memmem(b->data + from, b->len - from, text, len);
+    task_bulk(false);
+    if (found == NULL)
+        return 0;
+    lua_pushinteger(L, found - b->data + 1);
+    return 1;
+}
+
+/* slice(from, to) -> blob */
+static int l_slice(lua_State *L) {
+    struct blob *whole = lua_blob_check(L, 1), *slice;
+    size_t from, to;
+    struct box *box;
+
+    luaL_checkinteger(L, 2);
+    from = check_position(L, 2, 1, whole->len);
+    to = check_position(L, 3, -1, whole->len);
+    from -= from > 0;
+    to = to > whole->len ? whole->len : to;
+    box = box_push(L);
+    if (!share_charge(lua_touserdata(L, 1)) ||
+        (slice = blob_slice(lua_blob_check(L, 1), from, to > from ? to - from : 0)) == NULL)
+        return luaL_error(L, "not enough memory for a slice");
+    box->blob = slice;
+    return 1;
+}
+
 int lua_blob_open(lua_State *L) {
     static const luaL_Reg metamethods[] = {
         {"__gc", l_close},          {"__close", l_close}, {"__len", l_len},
@@ -207,7 +288,9 @@ int lua_blob_open(lua_State *L) {
         {"string", l_string},
         {"base64_decode", l_base64_decode},
         {"base64_encode", l_base64_encode},
+        {"find", l_find},
         {"sha256", l_sha256},
+        {"slice", l_slice},
         {NULL, NULL},
     };
 

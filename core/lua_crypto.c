@@ -47,6 +47,16 @@ static int l_sha256(lua_State *L) {
     return 1;
 }
 
+static int l_hmac_sha256(lua_State *L) {
+    size_t key_len, len;
+    const char *key = luaL_checklstring(L, 1, &key_len), *s = luaL_checklstring(L, 2, &len);
+    char hex[CRYPTO_SHA256_HEX];
+
+    crypto_hmac_sha256_hex(hex, key, key_len, s, len);
+    lua_pushstring(L, hex);
+    return 1;
+}
+
 static int l_equal(lua_State *L) {
     size_t na, nb;
     const char *a = luaL_checklstring(L, 1, &na), *b = luaL_checklstring(L, 2, &nb);
@@ -57,8 +67,13 @@ static int l_equal(lua_State *L) {
 
 int lua_crypto_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"uuid4", l_uuid4},   {"uuid5", l_uuid5}, {"is_uuid", l_is_uuid},
-        {"sha256", l_sha256}, {"equal", l_equal}, {NULL, NULL},
+        {"uuid4", l_uuid4},
+        {"uuid5", l_uuid5},
+        {"is_uuid", l_is_uuid},
+        {"sha256", l_sha256},
+        {"hmac_sha256", l_hmac_sha256},
+        {"equal", l_equal},
+        {NULL, NULL},
     };
 
     luaL_newlib(L, functions);

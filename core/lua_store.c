@@ -1,6 +1,6 @@
 /*
- * lua_store.c - paraph.store: get, create, update, delete, query, increment, parts, and claim
- *   (lua_claim.c).
+ * lua_store.c - paraph.store: get, create, update, delete, query, count, increment, parts, and
+ *   claim (lua_claim.c).
  *
  * One kind of operation serves all verbs: a request goes in, a reply comes out, and the verb says
  * what of the reply the script sees.
@@ -22,6 +22,7 @@
 #include "task.h"
 
 #define LIMIT_DEFAULT 50
+#define MOST_DEFAULT  1000
 
 static void store_op_cancel(struct op *op) {
     store_cancel(&((struct lua_store_op *)op)->call);
@@ -31,6 +32,7 @@ static void store_op_release(struct op *op) {
     struct lua_store_op *o = (struct lua_store_op *)op;
 
     json_decref(o->fields);
+    json_decref(o->append);
     store_reply_fini(&o->reply);
 }
 
@@ -86,6 +88,9 @@ static int push_reply(lua_State *L, enum store_verb verb, const struct store_rep
     case STORE_QUERY:
         push_page(L, r);
         return 1;
+    case STORE_COUNT:
+        lua_pushinteger(L, (lua_Integer)r->count);
+        return 1;
     default:
         break;
     }
@@ -136,13 +141,15 @@ void *lua_store_op_new(lua_State *L, size_t size, enum store_verb verb, int docu
 int lua_store_op_start(lua_State *L, struct lua_store_op *o, struct store_request *rq,
                        lua_KFunction finish) {
     rq->fields = o->fields;
+    rq->append = o->append;
     rq->scratch = gen_scratch(L);
     task_bulk(true); /* parts are megabytes, and SQLite reads them here and now */
     if (!op_refused(L, &o->op))
         o->call = store_start(rq, on_done, o);
     task_bulk(false);
     json_decref(o->fields);
-    o->fields = NULL;
+    json_decref(o->append);
+    o->fields = o->append = NULL;
     return op_wait(L, &o->op, finish);
 }
 
@@ -294,32 +301,84 @@ static int l_delete(lua_State *L) {
     return wait_for(L, &rq, 0);
 }
 
-static int l_query(lua_State *L) {
-    static const char *const options[] = {"status", "limit", "before", "page_token", NULL};
-    struct store_request rq = {.verb = STORE_QUERY};
-    lua_Integer limit = LIMIT_DEFAULT;
-    char before[CLOCK_TEXT_SIZE];
+/* Options `status` and `waiting`, of which one at most is given. */
+static void filter_options(lua_State *L, int idx, struct store_request *rq) {
+    const char *status = text_option(L, idx, "status"), *waiting = text_option(L, idx, "waiting");
+
+    if (status != NULL && waiting != NULL)
+        luaL_error(L, "options 'status' and 'waiting' are not for the same listing");
+    rq->is = status != NULL ? status : waiting;
+    if (rq->is != NULL)
+        rq->where = status != NULL ? "status" : "waiting";
+}
+
+static unsigned limit_option(lua_State *L, int idx, const char *name, unsigned otherwise,
+                             unsigned max) {
+    lua_Integer limit = otherwise;
     int whole = true;
+
+    if (push_option(L, idx, name, LUA_TNUMBER))
+        limit = lua_tointegerx(L, -1, &whole);
+    if (!whole || limit < 1 || limit > max)
+        luaL_error(L, "option '%s' must be an integer from 1 to %d", name, (int)max);
+    lua_pop(L, 1);
+    return (unsigned)limit;
+}
+
+static int l_query(lua_State *L) {
+    static const char *const options[] = {"status", "waiting",    "limit",
+                                          "before", "page_token", NULL};
+    struct store_request rq = {.verb = STORE_QUERY};
+    char before[CLOCK_TEXT_SIZE];
 
     task_check(L);
     rq.collection = luaL_checkstring(L, 1);
     lua_store_check_options(L, 2, options);
-    rq.status = text_option(L, 2, "status");
+    filter_options(L, 2, &rq);
     rq.before = time_option(L, 2, "before", before);
     rq.page_token = text_option(L, 2, "page_token");
-    if (push_option(L, 2, "limit", LUA_TNUMBER))
-        limit = lua_tointegerx(L, -1, &whole);
-    if (!whole || limit < 1 || limit > STORE_LIMIT_MAX)
-        return luaL_error(L, "option 'limit' must be an integer from 1 to %d", STORE_LIMIT_MAX);
-    rq.limit = (unsigned)limit;
+    rq.limit = limit_option(L, 2, "limit", LIMIT_DEFAULT, STORE_LIMIT_MAX);
     return wait_for(L, &rq, 0);
 }
 
+static int l_count(lua_State *L) {
+    static const char *const options[] = {"status", "waiting", "most", NULL};
+    struct store_request rq = {.verb = STORE_COUNT};
+
+    task_check(L);
+    rq.collection = luaL_checkstring(L, 1);
+    lua_store_check_options(L, 2, options);
+    filter_options(L, 2, &rq);
+    rq.limit = limit_option(L, 2, "most", MOST_DEFAULT, STORE_COUNT_MAX);
+    return wait_for(L, &rq, 0);
+}
+
+/* Option `append`, { member = name, value = any }: push { [name] = value }.  Its index, or 0. */
+static int append_option(lua_State *L, int idx) {
+    static const char *const options[] = {"member", "value", NULL};
+    int append;
+
+    if (!push_option(L, idx, "append", LUA_TTABLE))
+        return 0;
+    append = lua_gettop(L);
+    lua_store_check_options(L, append, options);
+    lua_newtable(L);
+    if (!push_option(L, append, "member", LUA_TSTRING))
+        luaL_error(L, "option 'append' has no 'member'");
+    lua_pushliteral(L, "value");
+    if (lua_rawget(L, append) == LUA_TNIL)
+        luaL_error(L, "option 'append' has no 'value'");
+    lua_rawset(L, append + 1);
+    return append + 1;
+}
+
 static int l_increment(lua_State *L) {
-    static const char *const options[] = {"counter", "also",    "first", "last",
-                                          "set",     "version", NULL};
+    static const char *const options[] = {"counter", "also", "first",   "last",
+                                          "append",  "set",  "version", NULL};
     struct store_request rq = {.verb = STORE_INCREMENT};
+    struct lua_store_op *o;
     char now[CLOCK_TEXT_SIZE];
+    int set, append;
 
     check_name(L, &rq);
     lua_store_check_options(L, 3, options);
@@ -331,7 +390,13 @@ static int l_increment(lua_State *L) {
     luaL_argcheck(L, rq.counter != NULL, 3, "option 'counter' is missing");
     clock_format(now, gen_now_us(L));
     rq.now = now;
-    return wait_for(L, &rq, push_option(L, 3, "set", LUA_TTABLE) ? lua_gettop(L) : 0);
+    append = append_option(L, 3);
+    set = push_option(L, 3, "set", LUA_TTABLE) ? lua_gettop(L) : 0;
+    if ((o = lua_store_op_new(L, sizeof(*o), rq.verb, set)) == NULL)
+        return 2;
+    if (append != 0 && (o->append = lua_json_read(L, append, &o->op.err)) == NULL)
+        return op_push_err(L, &o->op);
+    return lua_store_op_start(L, o, &rq, l_store_finish);
 }
 
 static int l_parts(lua_State *L) {
@@ -343,9 +408,16 @@ static int l_parts(lua_State *L) {
 
 int lua_store_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"get", l_get},       {"create", l_create},      {"update", l_update},
-        {"delete", l_delete}, {"query", l_query},        {"increment", l_increment},
-        {"parts", l_parts},   {"claim", lua_claim_take}, {NULL, NULL},
+        {"get", l_get},
+        {"create", l_create},
+        {"update", l_update},
+        {"delete", l_delete},
+        {"query", l_query},
+        {"count", l_count},
+        {"increment", l_increment},
+        {"parts", l_parts},
+        {"claim", lua_claim_take},
+        {NULL, NULL},
     };
 
     lua_claim_open(L);

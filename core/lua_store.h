@@ -15,7 +15,7 @@ struct lua_store_op {
     struct op op;
     enum store_verb verb;
     struct store_call *call; /* NULL: not under way */
-    json_t *fields;          /* of the request, until it is started */
+    json_t *fields, *append; /* of the request, until it is started */
     struct store_reply reply;
 };
 

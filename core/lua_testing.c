@@ -116,6 +116,7 @@ static int check_verb(lua_State *L, int idx, enum scratch_part part) {
         {"claim", SCRATCH_STORE, STORE_UPDATE},
         {"delete", SCRATCH_STORE, STORE_DELETE},
         {"query", SCRATCH_STORE, STORE_QUERY},
+        {"count", SCRATCH_STORE, STORE_COUNT},
         {"increment", SCRATCH_STORE, STORE_INCREMENT},
         {"parts", SCRATCH_STORE, STORE_PARTS},
         {"send", SCRATCH_MAIL, MAIL_SEND},

@@ -153,14 +153,24 @@ static void read_json(lua_State *L, struct reply *r) {
     }
 }
 
+static void read_status(lua_State *L, struct reply *r) {
+    int kind = lua_getfield(L, 1, "status");
+
+    if (kind == LUA_TNIL)
+        return;
+    if (kind == LUA_TSTRING && err_from_word(lua_tostring(L, -1)) != ERR_NONE)
+        r->status = err_status(err_from_word(lua_tostring(L, -1)));
+    else if (kind == LUA_TNUMBER && lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 200 &&
+             lua_tointeger(L, -1) <= 599)
+        r->status = (int)lua_tointeger(L, -1);
+    else
+        luaL_error(L, "the reply's status is no whole number from 200 to 599, and no error's code");
+}
+
 static void read_reply(lua_State *L, struct reply *r) {
     const char *type = "text/plain; charset=utf-8";
 
-    if (lua_getfield(L, 1, "status") != LUA_TNIL) {
-        if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 200 || lua_tointeger(L, -1) > 599)
-            luaL_error(L, "the reply's status is not a whole number from 200 to 599");
-        r->status = (int)lua_tointeger(L, -1);
-    }
+    read_status(L, r);
     if (lua_getfield(L, 1, "json") != LUA_TNIL) {
         read_json(L, r);
         type = "application/json";

@@ -21,6 +21,7 @@ static const luaL_Reg modules[] = {
     {"paraph.crypto", lua_crypto_open},
     {"paraph.environ", lua_environ_open},
     {"paraph.fetch", lua_fetch_open},
+    {"paraph.jobs", lua_jobs_open},
     {"paraph.json", lua_json_open},
     {"paraph.log", lua_log_open},
     {"paraph.mail", lua_mail_open},

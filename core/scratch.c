@@ -146,21 +146,21 @@ static struct scratch_failure take_failure(struct scratch *s, enum scratch_part 
 
 static void write_alone(struct sqlite_docs *db, const struct store_request *rq,
                         struct store_reply *r) {
-    char *fields = rq->fields == NULL ? strdup("{}") : json_dumps(rq->fields, JSON_COMPACT);
+    struct sqlite_docs_texts texts;
     struct err e = {0};
 
-    if (fields == NULL)
+    if (sqlite_docs_texts_make(&texts, rq) < 0)
         err_set(&r->err, ERR_STORE_ERROR, "out of memory");
     else if (sqlite_docs_begin(db, &e) < 0 ||
-             (sqlite_docs_write(db, rq, fields, r) == 0 && sqlite_docs_commit(db, &e) < 0))
+             (sqlite_docs_write(db, rq, &texts, r) == 0 && sqlite_docs_commit(db, &e) < 0))
         r->err = e;
-    free(fields);
+    sqlite_docs_texts_free(&texts);
 }
 
 static void carry_out(struct scratch *s, const struct store_request *rq, struct store_reply *r) {
     if (s->db == NULL && (s->db = sqlite_docs_open(SQLITE_DB_MEMORY, 0, &r->err)) == NULL)
         return;
-    if (rq->verb == STORE_GET || rq->verb == STORE_QUERY || rq->verb == STORE_PARTS)
+    if (sqlite_docs_reads(rq->verb))
         sqlite_docs_read(s->db, rq, r);
     else
         write_alone(s->db, rq, r);

@@ -21,7 +21,7 @@ struct write {
     struct store_call call; /* the loop's; done NULL: cancelled */
     struct write *next;
     struct store_request rq; /* its texts are our copies, its parts are held */
-    char *fields;            /* the JSON text of its fields */
+    struct sqlite_docs_texts texts;
     size_t bytes;
     struct store_reply reply;
 };
@@ -64,7 +64,7 @@ static int commit_group(struct write *group, struct err *e) {
     if (sqlite_docs_begin(writer, e) < 0)
         return -1;
     for (struct write *w = group; w != NULL; w = w->next)
-        if (sqlite_docs_write(writer, &w->rq, w->fields, &w->reply) < 0) {
+        if (sqlite_docs_write(writer, &w->rq, &w->texts, &w->reply) < 0) {
             *e = w->reply.err;
             return -1;
         }
@@ -113,7 +113,7 @@ static void write_free(struct write *w) {
     for (size_t i = 0; i < w->rq.nparts; i++)
         blob_unref(w->rq.parts[i]);
     store_reply_fini(&w->reply);
-    free(w->fields);
+    sqlite_docs_texts_free(&w->texts);
     free(w);
 }
 
@@ -146,7 +146,7 @@ static struct write *write_new(const struct store_request *rq) {
     remove = (const char **)(w + 1);
     own.remove = remove;
     own.parts = (struct blob **)(remove + rq->nremove);
-    own.fields = NULL;
+    own.fields = own.append = NULL;
     at = (char *)(own.parts + rq->nparts);
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         *texts[i] = copy_text(&at, *texts[i]);
@@ -159,11 +159,11 @@ static struct write *write_new(const struct store_request *rq) {
 }
 
 /* Everything that goes to the disk, as text and bytes. */
-static int write_fill(struct write *w, const json_t *fields, struct err *e) {
-    w->fields = fields == NULL ? strdup("{}") : json_dumps(fields, JSON_COMPACT);
-    if (w->fields == NULL)
+static int write_fill(struct write *w, const struct store_request *rq, struct err *e) {
+    if (sqlite_docs_texts_make(&w->texts, rq) < 0)
         return err_set(e, ERR_STORE_ERROR, "out of memory");
-    w->bytes = strlen(w->fields);
+    w->bytes = w->texts.fields != NULL ? strlen(w->texts.fields) : 0;
+    w->bytes += w->texts.append != NULL ? strlen(w->texts.append) : 0;
     for (size_t i = 0; i < w->rq.nparts; i++)
         w->bytes += w->rq.parts[i]->len;
     if (under_way >= QUEUE_MAX || (under_way > 0 && bytes_under_way + w->bytes > QUEUE_BYTES_MAX))
@@ -211,11 +211,11 @@ static struct store_call *start(const struct store_request *rq, store_done_fn *d
     struct store_reply reply = {0};
     struct write *w;
 
-    if (rq->verb == STORE_GET || rq->verb == STORE_QUERY || rq->verb == STORE_PARTS) {
+    if (sqlite_docs_reads(rq->verb)) {
         sqlite_docs_read(reader, rq, &reply);
     } else if ((w = write_new(rq)) == NULL) {
         err_set(&reply.err, ERR_STORE_ERROR, "out of memory");
-    } else if (write_fill(w, rq->fields, &reply.err) < 0) {
+    } else if (write_fill(w, rq, &reply.err) < 0) {
         write_free(w);
     } else {
         w->call = (struct store_call){done, arg};

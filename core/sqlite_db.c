@@ -38,6 +38,14 @@ static const char *const migrations[] = {
     "  bytes BLOB NOT NULL,"
     "  PRIMARY KEY (collection, id, n),"
     "  FOREIGN KEY (collection, id) REFERENCES document ON DELETE CASCADE);",
+
+    /* Few documents wait: the others are in no index for it.  (No column that is STORED can be
+     * added, but what is indexed is computed when it is written, too.) */
+    "ALTER TABLE document ADD COLUMN waiting TEXT AS ("
+    "  CASE WHEN json_valid(body) AND json_type(body, '$.waiting') = 'text'"
+    "  THEN json_extract(body, '$.waiting') END);"
+    "CREATE INDEX document_newest_by_waiting ON document (collection, waiting, created_at, id)"
+    "  WHERE waiting IS NOT NULL;",
 };
 
 /* journal_size_limit: bytes of write-ahead log kept on disk after a burst.  temp_store: letters

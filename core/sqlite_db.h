@@ -2,8 +2,7 @@
  * sqlite_db.h - a connection to the database file: settings, schema, transactions, sentences for
  * what SQLite reports.
  *
- * A connection is used by one thread at a time; whoever opened it closes it.  Only this file and
- * sqlite_docs.c know SQLite.
+ * A connection is used by one thread at a time; whoever opened it closes it.
  */
 #ifndef SQLITE_DB_H
 #define SQLITE_DB_H

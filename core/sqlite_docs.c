@@ -3,65 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "encode.h"
 #include "sqlite_db.h"
-
-#define PAGE_BYTES_MAX MIB /* of documents in a listing: 20 ms of parsing, on the loop */
-#define TOKEN_MAX      (8 * KIB)
-
-/* Reading gives back exactly what writing was given: integers of 64 bits, reals of 17 digits,
- * strings with NUL. */
-#define JSON_READ  (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
-#define JSON_WRITE JSON_COMPACT
-
-/* Wherever a statement names a document, ?1 is the collection and ?2 the id. */
-enum statement {
-    ST_BEGIN,
-    ST_COMMIT,
-    ST_SAVEPOINT,
-    ST_RELEASE,
-    ST_UNDO,
-    ST_NEXT_VERSION,
-    ST_GET,
-    ST_INSERT,
-    ST_UPDATE,
-    ST_DELETE,
-    ST_NEWEST,
-    ST_NEWEST_BY_STATUS,
-    ST_PARTS,
-    ST_INSERT_PART,
-    ST_DELETE_PARTS,
-    STATEMENTS
-};
-
-static const char *const sql[STATEMENTS] = {
-    [ST_BEGIN] = "BEGIN IMMEDIATE",
-    [ST_COMMIT] = "COMMIT",
-    [ST_SAVEPOINT] = "SAVEPOINT one",
-    [ST_RELEASE] = "RELEASE one",
-    [ST_UNDO] = "ROLLBACK TO one",
-    [ST_NEXT_VERSION] = "UPDATE sequence SET last = last + 1 RETURNING last",
-    [ST_GET] = "SELECT version, body FROM document WHERE collection = ?1 AND id = ?2",
-    [ST_INSERT] = "INSERT INTO document (collection, id, version, body) VALUES (?1, ?2, ?3, ?4)",
-    [ST_UPDATE] = "UPDATE document SET version = ?3, body = ?4 WHERE collection = ?1 AND id = ?2",
-    [ST_DELETE] = "DELETE FROM document WHERE collection = ?1 AND id = ?2",
-    [ST_NEWEST] = "SELECT id, version, body, created_at FROM document"
-                  " WHERE collection = ?1 AND (created_at, id) <= (?2, ?3)"
-                  " ORDER BY created_at DESC, id DESC LIMIT ?4",
-    [ST_NEWEST_BY_STATUS] = "SELECT id, version, body, created_at FROM document"
-                            " WHERE collection = ?1 AND status = ?5"
-                            " AND (created_at, id) <= (?2, ?3)"
-                            " ORDER BY created_at DESC, id DESC LIMIT ?4",
-    [ST_PARTS] = "SELECT bytes FROM document LEFT JOIN part USING (collection, id)"
-                 " WHERE collection = ?1 AND id = ?2 ORDER BY n",
-    [ST_INSERT_PART] = "INSERT INTO part (collection, id, n, bytes) VALUES (?1, ?2, ?3, ?4)",
-    [ST_DELETE_PARTS] = "DELETE FROM part WHERE collection = ?1 AND id = ?2",
-};
-
-struct sqlite_docs {
-    sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENTS];
-};
+#include "sqlite_query.h"
+#include "sqlite_statement.h"
 
 struct sqlite_docs *sqlite_docs_open(const char *path, int busy_ms, struct err *e) {
     struct sqlite_docs *d = calloc(1, sizeof(*d));
@@ -70,16 +14,8 @@ struct sqlite_docs *sqlite_docs_open(const char *path, int busy_ms, struct err *
         err_set(e, ERR_STORE_ERROR, "%s: out of memory", path);
         return NULL;
     }
-    if (sqlite_db_open(&d->db, path, busy_ms, e) < 0)
-        goto fail;
-    for (size_t i = 0; i < STATEMENTS; i++)
-        if (sqlite3_prepare_v3(d->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->statements[i],
-                               NULL) != SQLITE_OK) {
-            (void)sqlite_db_err(d->db, e);
-            goto fail;
-        }
-    return d;
-fail:
+    if (sqlite_db_open(&d->db, path, busy_ms, e) == 0 && sqlite_statement_prepare(d, e) == 0)
+        return d;
     sqlite_docs_close(d);
     return NULL;
 }
@@ -87,189 +23,22 @@ fail:
 void sqlite_docs_close(struct sqlite_docs *d) {
     if (d == NULL)
         return;
-    for (size_t i = 0; i < STATEMENTS; i++)
-        sqlite3_finalize(d->statements[i]);
+    sqlite_statement_finalize(d);
     sqlite_db_close(d->db);
     free(d);
 }
 
-/* --- statements ------------------------------------------------------------------------------ */
-
-/* What is bound is only borrowed: finish() forgets it. */
-static void bind_text(sqlite3_stmt *st, int i, const char *s) {
-    sqlite3_bind_text64(st, i, s, strlen(s), SQLITE_STATIC, SQLITE_UTF8);
-}
-
-static sqlite3_stmt *about(struct sqlite_docs *d, enum statement s,
-                           const struct store_request *rq) {
-    bind_text(d->statements[s], 1, rq->collection);
-    bind_text(d->statements[s], 2, rq->id);
-    return d->statements[s];
-}
-
-/* 1: there is a row; 0: there is none; -1: it failed. */
-static int step(struct sqlite_docs *d, sqlite3_stmt *st, struct err *e) {
-    int rc = sqlite3_step(st);
-
-    if (rc == SQLITE_ROW)
-        return 1;
-    return rc == SQLITE_DONE ? 0 : sqlite_db_err(d->db, e);
-}
-
-static void finish(sqlite3_stmt *st) {
-    sqlite3_reset(st);
-    sqlite3_clear_bindings(st);
-}
-
-/* A statement that gives no rows, from start to end. */
-static int run(struct sqlite_docs *d, sqlite3_stmt *st, struct err *e) {
-    int rc = step(d, st, e);
-
-    finish(st);
-    return rc;
-}
-
-static int out_of_memory(struct err *e) {
-    return err_set(e, ERR_STORE_ERROR, "out of memory");
-}
-
 /* --- reading --------------------------------------------------------------------------------- */
-
-static void read_version(sqlite3_stmt *st, int column, char version[STORE_VERSION_SIZE]) {
-    sqlite3_snprintf(STORE_VERSION_SIZE, version, "%lld", sqlite3_column_int64(st, column));
-}
-
-/* The document in two columns of a row: version, body. */
-static int read_document(sqlite3_stmt *st, int column, const struct store_request *rq,
-                         const char *id, char version[STORE_VERSION_SIZE], json_t **fields,
-                         struct err *e) {
-    const char *body = (const char *)sqlite3_column_text(st, column + 1);
-
-    if (body == NULL)
-        return out_of_memory(e);
-    read_version(st, column, version);
-    *fields = json_loadb(body, (size_t)sqlite3_column_bytes(st, column + 1), JSON_READ, NULL);
-    if (json_is_object(*fields))
-        return 0;
-    json_decref(*fields);
-    *fields = NULL;
-    return err_set(e, ERR_STORE_ERROR,
-                   "the stored document %s/%s is not a JSON object; repair or delete it",
-                   rq->collection, id);
-}
 
 /* 1: there is the document; 0: there is none; -1. */
 static int load(struct sqlite_docs *d, const struct store_request *rq,
                 char version[STORE_VERSION_SIZE], json_t **fields, struct err *e) {
-    sqlite3_stmt *st = about(d, ST_GET, rq);
-    int rc = step(d, st, e);
+    sqlite3_stmt *st = sqlite_statement_about(d, ST_GET, rq);
+    int rc = sqlite_statement_step(d, st, e);
 
-    if (rc > 0 && read_document(st, 0, rq, rq->id, version, fields, e) < 0)
+    if (rc > 0 && sqlite_statement_document(st, 0, rq, rq->id, version, fields, e) < 0)
         rc = -1;
-    finish(st);
-    return rc;
-}
-
-/* The first document of the next page: created_at, NUL, id. */
-static char *token_make(const char *created_at, const char *id) {
-    struct buf place, token;
-    char *text = NULL;
-
-    buf_init(&place, TOKEN_MAX);
-    buf_init(&token, 2 * TOKEN_MAX);
-    buf_add(&place, created_at, strlen(created_at) + 1);
-    buf_adds(&place, id);
-    if (!buf_failed(&place)) {
-        encode_base64url(&token, place.data, place.len);
-        text = buf_take(&token, NULL);
-    }
-    buf_free(&place);
-    buf_free(&token);
-    return text;
-}
-
-/* created_at is left at the start of *place, which the caller frees; the id, in it too, is
- * returned. */
-static const char *token_read(struct buf *place, const char *token, struct err *e) {
-    const char *nul = NULL;
-
-    if (encode_base64_decode(place, token, strlen(token), NULL) == 0 && !buf_failed(place))
-        nul = memchr(place->data, '\0', place->len);
-    if (nul != NULL && nul[1] != '\0' && nul + 1 + strlen(nul + 1) == place->data + place->len)
-        return nul + 1;
-    err_set_field(e, ERR_INVALID_FIELD, "page_token",
-                  "page_token: this is not a token that a listing gave");
-    return NULL;
-}
-
-/* The row becomes the next document of the page. */
-static int take_row(sqlite3_stmt *st, const struct store_request *rq, struct store_reply *r) {
-    struct store_doc *doc = &r->docs[r->ndocs];
-    const char *id = (const char *)sqlite3_column_text(st, 0);
-
-    if (id == NULL || (doc->id = strdup(id)) == NULL)
-        return out_of_memory(&r->err);
-    r->ndocs++;
-    return read_document(st, 1, rq, id, doc->version, &doc->fields, &r->err);
-}
-
-/* One row more than fits tells that there is another page, and where it begins. */
-static int take_page(struct sqlite_docs *d, sqlite3_stmt *st, const struct store_request *rq,
-                     struct store_reply *r) {
-    size_t bytes = 0;
-    int rc;
-
-    if ((r->docs = calloc(rq->limit, sizeof(*r->docs))) == NULL)
-        return out_of_memory(&r->err);
-    while ((rc = step(d, st, &r->err)) > 0 && r->ndocs < rq->limit && bytes < PAGE_BYTES_MAX) {
-        if (take_row(st, rq, r) < 0)
-            return -1;
-        bytes += (size_t)sqlite3_column_bytes(st, 2);
-    }
-    if (rc <= 0)
-        return rc;
-    r->next_page_token = token_make((const char *)sqlite3_column_text(st, 3),
-                                    (const char *)sqlite3_column_text(st, 0));
-    return r->next_page_token == NULL ? out_of_memory(&r->err) : 0;
-}
-
-/* In the form of created_at, without the zeros that do not count: what was created at that very
- * moment must not sort before it. */
-static void bind_before(sqlite3_stmt *st, const char *before) {
-    size_t n = strlen(before);
-
-    while (n > 0 && strchr("Z0", before[n - 1]) != NULL)
-        n--;
-    n -= n > 0 && before[n - 1] == '.';
-    sqlite3_bind_text64(st, 2, before, n, SQLITE_STATIC, SQLITE_UTF8);
-    bind_text(st, 3, "");
-}
-
-static int query(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r) {
-    sqlite3_stmt *st = d->statements[rq->status == NULL ? ST_NEWEST : ST_NEWEST_BY_STATUS];
-    struct buf place;
-    const char *id;
-    int rc = -1;
-
-    buf_init(&place, TOKEN_MAX);
-    if (rq->page_token != NULL) {
-        if ((id = token_read(&place, rq->page_token, &r->err)) == NULL)
-            goto out;
-        bind_text(st, 2, place.data);
-        bind_text(st, 3, id);
-    } else if (rq->before != NULL) {
-        bind_before(st, rq->before);
-    } else {
-        sqlite3_bind_zeroblob(st, 2, 0); /* in SQLite's order a blob comes after every text */
-    }
-    bind_text(st, 1, rq->collection);
-    sqlite3_bind_int64(st, 4, (sqlite3_int64)rq->limit + 1);
-    if (rq->status != NULL)
-        bind_text(st, 5, rq->status);
-    rc = take_page(d, st, rq, r);
-    finish(st);
-out:
-    buf_free(&place);
+    sqlite_statement_finish(st);
     return rc;
 }
 
@@ -281,26 +50,30 @@ static int take_part(sqlite3_stmt *st, struct store_reply *r) {
         return 0;
     more = reallocarray(r->parts, r->nparts + 1, sizeof(struct blob *));
     if (more == NULL)
-        return out_of_memory(&r->err);
+        return sqlite_statement_no_memory(&r->err);
     r->parts = more;
     more[r->nparts] = blob_copy(sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0));
     if (more[r->nparts] == NULL)
-        return out_of_memory(&r->err);
+        return sqlite_statement_no_memory(&r->err);
     r->nparts++;
     return 0;
 }
 
 static int parts(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r) {
-    sqlite3_stmt *st = about(d, ST_PARTS, rq);
+    sqlite3_stmt *st = sqlite_statement_about(d, ST_PARTS, rq);
     int rc;
 
-    while ((rc = step(d, st, &r->err)) > 0) {
+    while ((rc = sqlite_statement_step(d, st, &r->err)) > 0) {
         r->found = true;
         if ((rc = take_part(st, r)) < 0)
             break;
     }
-    finish(st);
+    sqlite_statement_finish(st);
     return rc;
+}
+
+bool sqlite_docs_reads(enum store_verb verb) {
+    return verb == STORE_GET || verb == STORE_QUERY || verb == STORE_COUNT || verb == STORE_PARTS;
 }
 
 void sqlite_docs_read(struct sqlite_docs *d, const struct store_request *rq,
@@ -308,7 +81,9 @@ void sqlite_docs_read(struct sqlite_docs *d, const struct store_request *rq,
     if (rq->verb == STORE_GET)
         r->found = load(d, rq, r->version, &r->fields, &r->err) > 0;
     else if (rq->verb == STORE_QUERY)
-        (void)query(d, rq, r);
+        (void)sqlite_query_page(d, rq, r);
+    else if (rq->verb == STORE_COUNT)
+        (void)sqlite_query_count(d, rq, r);
     else
         (void)parts(d, rq, r);
 }
@@ -316,29 +91,29 @@ void sqlite_docs_read(struct sqlite_docs *d, const struct store_request *rq,
 /* --- writing --------------------------------------------------------------------------------- */
 
 /* INSERT or UPDATE of a whole document, under a version that no document ever had. */
-static int put(struct sqlite_docs *d, enum statement s, const struct store_request *rq,
+static int put(struct sqlite_docs *d, enum sqlite_statement s, const struct store_request *rq,
                const char *body, struct store_reply *r) {
     sqlite3_stmt *next = d->statements[ST_NEXT_VERSION];
     sqlite3_int64 version;
     sqlite3_stmt *st;
 
-    if (step(d, next, &r->err) <= 0) {
-        finish(next);
+    if (sqlite_statement_step(d, next, &r->err) <= 0) {
+        sqlite_statement_finish(next);
         return -1;
     }
     version = sqlite3_column_int64(next, 0);
-    finish(next);
-    st = about(d, s, rq);
+    sqlite_statement_finish(next);
+    st = sqlite_statement_about(d, s, rq);
     sqlite3_bind_int64(st, 3, version);
-    bind_text(st, 4, body);
+    sqlite_statement_bind(st, 4, body);
     sqlite3_snprintf(STORE_VERSION_SIZE, r->version, "%lld", version);
-    return run(d, st, &r->err);
+    return sqlite_statement_run(d, st, &r->err);
 }
 
 static int put_tree(struct sqlite_docs *d, const struct store_request *rq, const json_t *fields,
                     struct store_reply *r) {
-    char *body = json_dumps(fields, JSON_WRITE);
-    int rc = body == NULL ? out_of_memory(&r->err) : put(d, ST_UPDATE, rq, body, r);
+    char *body = json_dumps(fields, JSON_COMPACT);
+    int rc = body == NULL ? sqlite_statement_no_memory(&r->err) : put(d, ST_UPDATE, rq, body, r);
 
     free(body);
     return rc;
@@ -346,12 +121,12 @@ static int put_tree(struct sqlite_docs *d, const struct store_request *rq, const
 
 static int put_parts(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r) {
     for (size_t i = 0; i < rq->nparts; i++) {
-        sqlite3_stmt *st = about(d, ST_INSERT_PART, rq);
+        sqlite3_stmt *st = sqlite_statement_about(d, ST_INSERT_PART, rq);
         const struct blob *part = rq->parts[i];
 
         sqlite3_bind_int64(st, 3, (sqlite3_int64)i);
         sqlite3_bind_blob64(st, 4, part->len > 0 ? part->data : "", part->len, SQLITE_STATIC);
-        if (run(d, st, &r->err) < 0)
+        if (sqlite_statement_run(d, st, &r->err) < 0)
             return -1;
     }
     return 0;
@@ -360,12 +135,12 @@ static int put_parts(struct sqlite_docs *d, const struct store_request *rq, stru
 /* Is there the document, and in which version: 1, 0, -1. */
 static int look(struct sqlite_docs *d, const struct store_request *rq,
                 char version[STORE_VERSION_SIZE], struct err *e) {
-    sqlite3_stmt *st = about(d, ST_GET, rq);
-    int rc = step(d, st, e);
+    sqlite3_stmt *st = sqlite_statement_about(d, ST_GET, rq);
+    int rc = sqlite_statement_step(d, st, e);
 
     if (rc > 0)
-        read_version(st, 0, version);
-    finish(st);
+        sqlite_statement_version(st, 0, version);
+    sqlite_statement_finish(st);
     return rc;
 }
 
@@ -376,33 +151,43 @@ static int check_version(const struct store_request *rq, const char *version, st
                    rq->id);
 }
 
-static int create(struct sqlite_docs *d, const struct store_request *rq, const char *fields,
-                  struct store_reply *r) {
+static int create(struct sqlite_docs *d, const struct store_request *rq,
+                  const struct sqlite_docs_texts *texts, struct store_reply *r) {
     int rc = look(d, rq, r->version, &r->err);
 
     if (rc > 0)
         return err_set(&r->err, ERR_ALREADY_EXISTS, "there is a document %s/%s already",
                        rq->collection, rq->id);
-    if (rc < 0 || put(d, ST_INSERT, rq, fields, r) < 0)
+    if (rc < 0 || put(d, ST_INSERT, rq, texts->fields != NULL ? texts->fields : "{}", r) < 0)
         return -1;
     return put_parts(d, rq, r);
 }
 
+/* Hand the members in a text (or NULL) to `take`. */
+static int with_members(json_t *document, const char *text,
+                        int (*take)(json_t *document, json_t *members)) {
+    json_t *members;
+    int rc;
+
+    if (text == NULL)
+        return 0;
+    members = json_loads(text, SQLITE_STATEMENT_JSON, NULL);
+    rc = members == NULL ? -1 : take(document, members);
+    json_decref(members);
+    return rc;
+}
+
 static int merge(json_t *document, const struct store_request *rq, const char *fields,
                  struct err *e) {
-    json_t *members = json_loads(fields, JSON_READ, NULL);
-    int rc = json_object_update(document, members);
-
-    json_decref(members);
-    if (rc < 0)
-        return out_of_memory(e);
+    if (with_members(document, fields, json_object_update) < 0)
+        return sqlite_statement_no_memory(e);
     for (size_t i = 0; i < rq->nremove; i++)
         (void)json_object_del(document, rq->remove[i]);
     return 0;
 }
 
-static int update(struct sqlite_docs *d, const struct store_request *rq, const char *fields,
-                  struct store_reply *r) {
+static int update(struct sqlite_docs *d, const struct store_request *rq,
+                  const struct sqlite_docs_texts *texts, struct store_reply *r) {
     json_t *document = NULL;
     int rc = load(d, rq, r->version, &document, &r->err);
 
@@ -410,11 +195,12 @@ static int update(struct sqlite_docs *d, const struct store_request *rq, const c
     if (!r->found)
         return rc;
     rc = -1;
-    if (check_version(rq, r->version, &r->err) < 0 || merge(document, rq, fields, &r->err) < 0 ||
-        put_tree(d, rq, document, r) < 0)
+    if (check_version(rq, r->version, &r->err) < 0 ||
+        merge(document, rq, texts->fields, &r->err) < 0 || put_tree(d, rq, document, r) < 0)
         goto out;
     if (rq->set_parts &&
-        (run(d, about(d, ST_DELETE_PARTS, rq), &r->err) < 0 || put_parts(d, rq, r) < 0))
+        (sqlite_statement_run(d, sqlite_statement_about(d, ST_DELETE_PARTS, rq), &r->err) < 0 ||
+         put_parts(d, rq, r) < 0))
         goto out;
     rc = 0;
 out:
@@ -429,7 +215,29 @@ static int erase(struct sqlite_docs *d, const struct store_request *rq, struct s
         return rc;
     if (check_version(rq, r->version, &r->err) < 0)
         return -1;
-    return run(d, about(d, ST_DELETE, rq), &r->err); /* its parts go with it */
+    return sqlite_statement_run(d, sqlite_statement_about(d, ST_DELETE, rq),
+                                &r->err); /* its parts go with it */
+}
+
+/* To what is no array, and not what is in it already: as Firestore does. */
+static int append(json_t *document, json_t *values) {
+    const char *member;
+    json_t *value, *list;
+    size_t i;
+    int rc = 0;
+
+    json_object_foreach(values, member, value) {
+        list = json_object_get(document, member);
+        if (!json_is_array(list)) {
+            list = json_array();
+            rc |= json_object_set_new(document, member, list);
+        }
+        for (i = 0; i < json_array_size(list) && !json_equal(json_array_get(list, i), value);)
+            i++;
+        if (i == json_array_size(list))
+            rc |= json_array_append(list, value);
+    }
+    return rc;
 }
 
 /* What is no integer counts as 0. */
@@ -453,47 +261,65 @@ static int count(json_t *document, const struct store_request *rq) {
     return rc;
 }
 
-static int increment(struct sqlite_docs *d, const struct store_request *rq, const char *fields,
-                     struct store_reply *r) {
+static int increment(struct sqlite_docs *d, const struct store_request *rq,
+                     const struct sqlite_docs_texts *texts, struct store_reply *r) {
     json_t *document = NULL;
     int rc = load(d, rq, r->version, &document, &r->err);
 
     r->found = rc > 0;
     if (!r->found)
         return rc;
-    rc = count(document, rq) < 0 ? out_of_memory(&r->err) : merge(document, rq, fields, &r->err);
-    if (rc == 0)
+    if (count(document, rq) < 0 || with_members(document, texts->fields, json_object_update) < 0 ||
+        with_members(document, texts->append, append) < 0)
+        rc = sqlite_statement_no_memory(&r->err);
+    else
         rc = put_tree(d, rq, document, r);
     json_decref(document);
     return rc;
 }
 
-static int apply(struct sqlite_docs *d, const struct store_request *rq, const char *fields,
-                 struct store_reply *r) {
+static int apply(struct sqlite_docs *d, const struct store_request *rq,
+                 const struct sqlite_docs_texts *texts, struct store_reply *r) {
     switch (rq->verb) {
     case STORE_CREATE:
-        return create(d, rq, fields, r);
+        return create(d, rq, texts, r);
     case STORE_UPDATE:
-        return update(d, rq, fields, r);
+        return update(d, rq, texts, r);
     case STORE_DELETE:
         return erase(d, rq, r);
     default:
-        return increment(d, rq, fields, r);
+        return increment(d, rq, texts, r);
     }
 }
 
-int sqlite_docs_begin(struct sqlite_docs *d, struct err *e) {
-    return run(d, d->statements[ST_BEGIN], e);
+static int dump(char **text, const json_t *tree) {
+    *text = tree == NULL ? NULL : json_dumps(tree, JSON_COMPACT);
+    return tree != NULL && *text == NULL ? -1 : 0;
 }
 
-int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq, const char *fields,
-                      struct store_reply *r) {
-    if (run(d, d->statements[ST_SAVEPOINT], &r->err) < 0)
+int sqlite_docs_texts_make(struct sqlite_docs_texts *texts, const struct store_request *rq) {
+    *texts = (struct sqlite_docs_texts){NULL, NULL};
+    return dump(&texts->fields, rq->fields) < 0 ? -1 : dump(&texts->append, rq->append);
+}
+
+void sqlite_docs_texts_free(struct sqlite_docs_texts *texts) {
+    free(texts->fields);
+    free(texts->append);
+}
+
+int sqlite_docs_begin(struct sqlite_docs *d, struct err *e) {
+    return sqlite_statement_run(d, d->statements[ST_BEGIN], e);
+}
+
+int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq,
+                      const struct sqlite_docs_texts *texts, struct store_reply *r) {
+    if (sqlite_statement_run(d, d->statements[ST_SAVEPOINT], &r->err) < 0)
         goto fail;
-    if (apply(d, rq, fields, r) < 0 &&
-        (!sqlite_db_in_transaction(d->db) || run(d, d->statements[ST_UNDO], &r->err) < 0))
+    if (apply(d, rq, texts, r) < 0 &&
+        (!sqlite_db_in_transaction(d->db) ||
+         sqlite_statement_run(d, d->statements[ST_UNDO], &r->err) < 0))
         goto fail; /* SQLite gave up the whole transaction */
-    if (run(d, d->statements[ST_RELEASE], &r->err) < 0)
+    if (sqlite_statement_run(d, d->statements[ST_RELEASE], &r->err) < 0)
         goto fail;
     return 0;
 fail:
@@ -502,7 +328,7 @@ fail:
 }
 
 int sqlite_docs_commit(struct sqlite_docs *d, struct err *e) {
-    if (run(d, d->statements[ST_COMMIT], e) == 0)
+    if (sqlite_statement_run(d, d->statements[ST_COMMIT], e) == 0)
         return 0;
     sqlite_db_rollback(d->db);
     return -1;

@@ -14,7 +14,8 @@ struct sqlite_docs;
 struct sqlite_docs *sqlite_docs_open(const char *path, int busy_ms, struct err *e);
 void sqlite_docs_close(struct sqlite_docs *d); /* NULL-safe */
 
-/* GET, QUERY, PARTS. */
+/* GET, QUERY, COUNT, PARTS; is it one of them? */
+bool sqlite_docs_reads(enum store_verb verb);
 void sqlite_docs_read(struct sqlite_docs *d, const struct store_request *rq,
                       struct store_reply *reply);
 
@@ -23,9 +24,16 @@ void sqlite_docs_read(struct sqlite_docs *d, const struct store_request *rq,
 int sqlite_docs_begin(struct sqlite_docs *d, struct err *e);
 int sqlite_docs_commit(struct sqlite_docs *d, struct err *e);
 
-/* CREATE, UPDATE, DELETE, INCREMENT; `fields` is the JSON text of the request's fields, which are
- * not looked at.  A refusal (reply->err) undoes this write alone and is no failure; -1 is. */
-int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq, const char *fields,
-                      struct store_reply *reply);
+/* CREATE, UPDATE, DELETE, INCREMENT.  The request's own trees are not looked at: these are their
+ * JSON texts, or NULL.  A refusal (reply->err) undoes this write alone and is no failure; -1 is. */
+struct sqlite_docs_texts {
+    char *fields, *append;
+};
+int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq,
+                      const struct sqlite_docs_texts *texts, struct store_reply *reply);
+
+/* Those of a request; -1: out of memory. */
+int sqlite_docs_texts_make(struct sqlite_docs_texts *texts, const struct store_request *rq);
+void sqlite_docs_texts_free(struct sqlite_docs_texts *texts);
 
 #endif

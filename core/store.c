@@ -40,7 +40,7 @@ static int check(const struct store_request *rq, struct err *e) {
 
     if (!accepting && rq->scratch == NULL)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
-    if (rq->verb == STORE_QUERY)
+    if (rq->verb == STORE_QUERY || rq->verb == STORE_COUNT)
         return 0;
     if (n == 0 || n > STORE_ID_MAX || memchr(rq->id, '/', n) || encode_utf8_error(rq->id, n) < n)
         return err_set_field(e, ERR_INVALID_FIELD, "id",

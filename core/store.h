@@ -27,6 +27,7 @@ struct scratch;
 #define STORE_ID_MAX       1500 /* bytes: Firestore's limit */
 #define STORE_VERSION_SIZE 40
 #define STORE_LIMIT_MAX    200
+#define STORE_COUNT_MAX    10000
 #define STORE_PARTS_MAX    64
 
 enum store_verb {
@@ -35,6 +36,7 @@ enum store_verb {
     STORE_UPDATE, /* some members: ERR_CONFLICT if the version is another */
     STORE_DELETE, /* the document and its parts; gone already is success */
     STORE_QUERY,  /* newest first by created_at, then by id; Firestore leaves out what has none */
+    STORE_COUNT,  /* how many there are, but no more than limit + 1: then it is more than limit */
     STORE_INCREMENT, /* count an occurrence */
     STORE_PARTS      /* the parts of a document */
 };
@@ -43,7 +45,7 @@ struct store_request {
     enum store_verb verb;
     struct scratch *scratch; /* scratch.h: the store of a test; NULL: the one that env names */
     const char *collection;
-    const char *id; /* all but QUERY */
+    const char *id; /* all but QUERY and COUNT */
 
     /* CREATE: the whole document.  UPDATE: the members to set, others stay. */
     json_t *fields;
@@ -54,17 +56,23 @@ struct store_request {
     size_t nparts;
     bool set_parts;
 
+    /* QUERY, COUNT */
+    const char *where; /* "status" or "waiting": only documents in which this member is ... */
+    const char *is;    /* ... this text.  NULL: all of the collection */
+    unsigned limit;    /* 1 .. STORE_LIMIT_MAX, or STORE_COUNT_MAX */
+
     /* QUERY */
-    const char *status;     /* only documents with this `status`, or NULL */
-    unsigned limit;         /* 1 .. STORE_LIMIT_MAX */
     const char *before;     /* only what was created before this time, or NULL; as clock_format()
                                writes it.  A page_token goes on behind it */
     const char *page_token; /* from an earlier reply, or NULL; ERR_INVALID_FIELD if it is none */
 
     /* INCREMENT: members `counter` and `also` (or NULL) by one, `first` set to `now` unless set,
-     * `last` set to `now`, and `fields` as for UPDATE (or NULL).  A `version` is no precondition:
-     * it is that of the document while `first` was not set, and spares Firestore a look. */
+     * `last` set to `now`, and `fields` as for UPDATE (or NULL).  Each member of `append` (or NULL)
+     * is an array, or becomes one, and grows by the value here unless it holds an equal one.  A
+     * `version` is no precondition: it is that of the document while `first` was not set, and
+     * spares Firestore a look. */
     const char *counter, *also, *first, *last, *now;
+    json_t *append;
 };
 
 struct store_doc {
@@ -80,6 +88,7 @@ struct store_reply {
     json_t *fields;                   /* GET */
     struct store_doc *docs;           /* QUERY */
     size_t ndocs;
+    unsigned count;        /* COUNT */
     char *next_page_token; /* QUERY; NULL: no more.  A page of large documents ends early. */
     struct blob **parts;   /* PARTS */
     size_t nparts;

@@ -4,6 +4,7 @@
 ---   access    a role, a list of roles (any of them), or "public"
 ---   deadline  seconds; default REQUEST_TIMEOUT
 ---   serve     the ROLE that serves it: "gateway" (default), "tracker" or "all"
+---   waits     true: it only waits for something to happen, and is cut off when the service ends
 ---
 --- `{name}` in a pattern matches one segment of the path and becomes req.params.name.
 
@@ -11,7 +12,12 @@ local drafts = require "api.drafts"
 local health = require "api.health"
 local messages = require "api.messages"
 local pixel = require "api.pixel"
+local assets = require "pages.assets"
+local draft = require "pages.draft"
+local edit = require "pages.edit"
+local review = require "pages.review"
 local sign_in = require "pages.sign_in"
+local stats = require "pages.stats"
 
 return {
   { "POST", "/", handler = messages.post, access = { "draft", "send" } },
@@ -24,6 +30,23 @@ return {
   { "GET", "/drafts/{id}/message", handler = drafts.message, access = "review" },
   { "POST", "/drafts/{id}/test", handler = drafts.test, access = "review" },
 
+  { "GET", "/review", handler = review.list, access = "review" },
+  { "POST", "/review/bulk", handler = review.bulk, access = "review" },
+  { "GET", "/review/news", handler = review.news, access = "review", waits = true },
+  { "GET", "/review/stats", handler = stats.show, access = "review" },
+  { "GET", "/review/{id}", handler = draft.show, access = "review" },
+  { "GET", "/review/{id}/html", handler = draft.html, access = "review" },
+  { "GET", "/review/{id}/part/{n}", handler = draft.part, access = "review" },
+  { "GET", "/review/{id}/changes", handler = draft.changes, access = "review" },
+  { "POST", "/review/{id}/approve", handler = draft.approve, access = "review" },
+  { "POST", "/review/{id}/undo", handler = draft.undo, access = "review" },
+  { "POST", "/review/{id}/reject", handler = draft.reject, access = "review" },
+  { "POST", "/review/{id}/test", handler = draft.test, access = "review" },
+  { "GET", "/review/{id}/edit", handler = edit.show, access = "review" },
+  { "POST", "/review/{id}/edit", handler = edit.save, access = "review" },
+  { "POST", "/review/{id}/preview", handler = edit.preview, access = "review" },
+
+  { "GET", "/assets/{name}", handler = assets.get, access = "public" },
   { "GET", "/sign-in", handler = sign_in.show, access = "public" },
   { "POST", "/sign-in", handler = sign_in.open, access = "public" },
   { "POST", "/sign-out", handler = sign_in.close, access = { "draft", "send", "review", "ops" } },

@@ -11,4 +11,6 @@
 return {
   -- Nobody approves what he wrote himself, or has changed.
   four_eyes = { type = "boolean", default = false },
+  -- Seconds in which an approval on the review pages can be taken back; 0: it leaves at once.
+  undo_seconds = { type = "number", default = 5 },
 }

@@ -15,9 +15,9 @@ local layers = {
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "scratch*",
     "sqlite*", "store" },
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
-  { "bindings", "frozen", "gen*", "sandbox", "task*" },
+  { "bindings", "frozen", "gen*", "job", "sandbox", "task*" },
   { "lua_*" },
-  { "caller", "check*", "confine*", "host", "job", "key", "lua_testing", "main", "reply", "request",
+  { "caller", "check*", "confine*", "host", "key", "lua_testing", "main", "reply", "request",
     "route", "serve", "test*", "watch" },
 }
 

@@ -47,13 +47,14 @@ end
 --- The message waits for a review.
 local function hold(id, document, contents, caller, decision)
   document.decision = decision
-  document.held = decision.reason or decision.rule
+  document.held, document.waiting = decision.reason or decision.rule, "held"
   return keep(id, document, contents, caller)
 end
 
 --- A hook has failed: the message is not lost, and nothing leaves.
 local function hold_failed(id, document, contents, caller, err)
   document.decision, document.held = decisions.failed(err), "policy_error"
+  document.waiting = "held"
   local kept, why = keep(id, document, contents, caller)
   if not kept then return nil, why end
   return fail("policy_error", "a policy script failed (the log says where, under this request's "

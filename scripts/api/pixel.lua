@@ -24,6 +24,8 @@ local IMAGE = {
   },
 }
 
+local KEPT_MAX = 100 -- opens of a message that are kept one by one
+
 --- What the policy sees of an open.
 ---@return open
 local function open_of(req, document)
@@ -61,6 +63,9 @@ local function count(id, req)
   end
   local kind, reason, kept = hooks.classify(open_of(req, document))
   options.also, options.set = "opens_" .. kind, last_open(kind, reason, kept)
+  if (math.tointeger(document.open_count) or 0) < KEPT_MAX then
+    options.append = { member = "opens", value = { at = time.now(), kind = kind, reason = reason } }
+  end
   local found, err = store.increment(config.pixel_collection, id, options)
   if found then log.info("open", { pixel_id = id, kind = kind, reason = reason }) end
   return found, err

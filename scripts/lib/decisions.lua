@@ -105,7 +105,8 @@ end
 ---@param etag string              of its message
 ---@param reviewer paraph.caller
 ---@return decision? decision      "send"
----@return paraph.err? err         `refused_by_policy`; `forbidden`: he wrote it
+---@return paraph.err? err         `refused_by_policy` (err.counted: his approval is kept, another
+---                                 one needed); `forbidden`: he wrote it
 function decisions.on_approval(draft, etag, reviewer)
   if settings.four_eyes and is_author(draft.document, reviewer) then
     return fail("forbidden",
@@ -123,8 +124,10 @@ function decisions.on_approval(draft, etag, reviewer)
     ok, err = keep_approvals(draft, approvals)
     if not ok then return nil, err end
   end
-  return fail("refused_by_policy", decision.reason or "the review policy keeps this draft",
-    nil, { approvals = #names })
+  local refusal = select(2, fail("refused_by_policy",
+    decision.reason or "the review policy keeps this draft", nil, { approvals = #names }))
+  refusal.counted = decision.verdict == "hold" or nil
+  return nil, refusal
 end
 
 --- Count what a reviewer lets out, whatever the limits. Who knows that it has not left all the

@@ -9,6 +9,8 @@
 --- other one nothing is written down, and nothing is ever repeated.
 
 local config = require "paraph.config"
+local correspondents = require "lib.correspondents"
+local crypto = require "paraph.crypto"
 local decisions = require "lib.decisions"
 local drafts = require "lib.drafts"
 local fail = require "lib.fail"
@@ -73,7 +75,8 @@ end
 ---@return paraph.err? err
 local function take_claim(draft, members)
   members.attempt = (math.tointeger(draft.document.attempt) or 0) + 1
-  local held, err = store.claim(config.draft_collection, draft.id, draft.version, members)
+  local held, err = store.claim(config.draft_collection, draft.id, draft.version, members,
+    { remove = drafts.waiting })
   if not held then return lost(err) end
   local pixel_id = members.pixel_id or draft.document.pixel_id
   return { draft = draft, held = held, pixel_id = pixel_id, staged = staged_by(draft) }
@@ -100,7 +103,8 @@ local function release(claim, err)
   local removed = { "sending_since", "pixel_id", "reply_headers", "reviewed_by", "reviewed_at",
     table.unpack(STEPS) }
   if held then removed[#removed + 1] = "mode" end
-  local ok, failure = claim.held:finish("pending", { error = err.message, held = held },
+  local ok, failure = claim.held:finish("pending",
+    { error = err.message, held = held, waiting = held and "held" or "failed" },
     { remove = removed })
   if ok then
     err.held = held
@@ -301,6 +305,7 @@ local function conclude(claim, sent, err)
   if sent then
     local ok, failure = mark_sent(claim, sent)
     if not ok then return unknown(failure) end
+    correspondents.remember(claim.draft.document)
     return { id = sent.id, thread_id = sent.thread_id, pixel_id = claim.pixel_id }
   end
   if err.unknown then
@@ -437,7 +442,31 @@ function delivery.send_now(built, document, pixel_id)
     return nil, err
   end
   if not kept then pixel_id = reopen_pixel(pixel_id, document) end
+  correspondents.remember(document)
   return { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id }
+end
+
+--- The document of a test copy: to nobody but the tester, marked, in no thread of the mailbox.
+local function copy_of(document, to)
+  local subject = document.subject
+  if type(subject) == "string" then subject = "[TEST] " .. subject end
+  return drafts.merged(document, { to = to, subject = subject, tracking = false },
+    { "status", "cc", "bcc", "thread_id", "in_reply_to", "reply_headers", "sent_at" })
+end
+
+--- Send a copy of a draft, whatever its status, to a tester: it touches neither the draft nor its
+--- recipients.
+---@async
+---@param id string           of the draft
+---@param to string|string[]
+---@return { id: string }? sent
+---@return paraph.err? err
+function delivery.send_copy(id, to)
+  local draft, contents = drafts.open(id)
+  if not draft then return nil, contents end
+  local built, err = message.build(crypto.uuid4(), copy_of(draft.document, to), contents)
+  if not built then return nil, err end
+  return mail.send(built)
 end
 
 return delivery

@@ -4,6 +4,7 @@ local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local fail = require "lib.fail"
 local json = require "paraph.json"
+local schema = require "lib.schema"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
@@ -15,6 +16,13 @@ local drafts = {}
 ---@field document paraph.document  as stored, without its null members
 
 drafts.statuses = { "pending", "sending", "sent", "rejected" }
+
+--- What is known of the approval of a draft that is about to leave.
+drafts.approval = { "leaves_at", "approved_by", "approved_at", "approved_etag" }
+
+--- The same and why a pending draft waits: `waiting` is "held" (by a rule), "failed" (to leave) or
+--- "approved". None of it outlives the waiting.
+drafts.waiting = { "waiting", table.unpack(drafts.approval) }
 
 -- What fits into a Firestore document with its indexes: bytes as JSON, and so many more for each
 -- value, which costs there up to 32 bytes besides its text, and 2 of 40,000 entries in indexes.
@@ -198,6 +206,46 @@ function drafts.change(id, decide)
     if err.code ~= "conflict" then return nil, err end
   end
   return fail("conflict", "others are changing this draft just now; try again")
+end
+
+--- The body of POST /drafts/{id}/reject.
+drafts.rejection = {
+  type = "object",
+  properties = { reason = { type = "string", format = "text", maxLength = 2000 } },
+}
+
+--- The reason that a form gives; nil alone: none.
+---@param text? string
+---@return string? reason
+---@return paraph.err? err
+function drafts.reason_of(text)
+  if not text or text == "" then return nil end
+  local ok, err = schema.check(drafts.rejection, { reason = text })
+  return ok and text or nil, err
+end
+
+--- Turn a draft down. One that was rejected stays as it is.
+---@async
+---@param id string
+---@param reason? string
+---@param reviewer paraph.caller
+---@return draft?
+---@return paraph.err? err
+function drafts.reject(id, reason, reviewer)
+  return drafts.change(id, function(draft)
+    if draft.document.status == "rejected" then return {} end
+    local refusal = drafts.refusal(draft)
+    if refusal then return nil, refusal end
+    return {
+      members = {
+        status = "rejected",
+        reject_reason = reason,
+        reviewed_at = time.now(),
+        reviewed_by = reviewer.name,
+      },
+      removed = drafts.waiting,
+    }
+  end)
 end
 
 --- A draft as answers give it.

@@ -29,4 +29,19 @@ function form.decode(text)
   return fields
 end
 
+--- All values of a field, in the order in which they stand in the form.
+---@param text string
+---@param wanted string
+---@return string[]
+function form.values(text, wanted)
+  local values = {}
+  for pair in text:gmatch("[^&]+") do
+    local name, value = pair:match("^([^=]*)=(.*)$")
+    if name and decoded(name) == wanted then
+      values[#values + 1] = decoded(value):gsub("\r\n?", "\n")
+    end
+  end
+  return values
+end
+
 return form

@@ -70,6 +70,7 @@ end
 local function attachments_of(document)
   local attachments, bytes = {}, 0
   for i, stored in ipairs(type(document.attachments) == "table" and document.attachments or {}) do
+    stored = type(stored) == "table" and stored or {}
     local size = math.tointeger(stored.size) or 0
     attachments[i] =
       { filename = stored.filename, content_type = stored.content_type, size = size }

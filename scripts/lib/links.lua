@@ -1,5 +1,6 @@
 --- The links of an HTML text, as a mail reader finds them.
 
+local domains = require "lib.domains"
 local text = require "paraph.text"
 
 local links = {}
@@ -51,6 +52,37 @@ function links.of(html)
     at = lower:find("</?a[%s/>]", text_at) or #html + 1
     return plain(href), plain(html:sub(text_at, at - 1))
   end
+end
+
+--- Host of what an address bar would show; browsers take "\\" for "/" and pass over line breaks.
+---@param url string
+---@return string?
+function links.host(url)
+  url = url:gsub("[%c ]", ""):gsub("\\", "/"):lower()
+  local rest = url:match("^https?:/*([^/?#]*)") or url:match("^//+([^/?#]*)")
+  local host = rest and rest:gsub("^.*@", ""):gsub(":%d*$", ""):gsub("%.$", "")
+  return host and (domains.canonical(host) or host)
+end
+
+--- The host that the text of a link names, if it does.
+local function host_named(shown)
+  if shown:find("%s") then return nil end
+  if shown:lower():find("^https?:") then return links.host(shown) end
+  local name = shown:match("^([^/?#:@]+%.[^/?#:@%d.][^/?#:@%d.]+)%.?%f[/?#:\0]")
+  return name and domains.canonical(name)
+end
+
+--- Does a link lead to another host than its text names? "https://example.com/a",
+--- "www.example.com" and "example.com/a" as the whole text name one; below it is the same.
+---@param url string
+---@param shown string
+---@return string? named  the host that the text names, if it leads to another
+---@return string? host   where it leads
+function links.differs(url, shown)
+  local host, named = links.host(url), host_named(shown)
+  local wanted = named and named:gsub("^www%.", "")
+  local same = host == wanted or wanted and host and host:sub(-#wanted - 1) == "." .. wanted
+  if host and named and not same then return named, host end
 end
 
 return links

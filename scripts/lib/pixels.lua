@@ -31,6 +31,7 @@ function pixels.open(pixel_id, document, draft_id)
       first_opened_at = json.null,
       last_opened_at = json.null,
       draft_id = draft_id,
+      template = document.template,
     })
     if version or err.code ~= "already_exists" then return version, err end
     version, err = store.update(config.pixel_collection, pixel_id,

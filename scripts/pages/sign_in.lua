@@ -7,10 +7,11 @@ local form = require "lib.form"
 local log = require "paraph.log"
 local page = require "lib.page"
 local session = require "paraph.session"
+local url = require "lib.url"
 
 local sign_in = {}
 
-local HOME = "/drafts"
+local HOME = "/review"
 
 --- Where to go on: a path of ours, and nothing that a browser takes for another site.
 local function next_path(req)
@@ -18,12 +19,9 @@ local function next_path(req)
   return #path <= 1000 and path:find("^/[^/\\%c][^%c\\]*$") and path or HOME
 end
 
-local function encoded(text)
-  return (text:gsub("[^%w._~/-]", function(char) return ("%%%02X"):format(char:byte()) end))
-end
-
 local function shown(req, message, status)
-  return page.reply("sign_in", { message = message, next = encoded(next_path(req)) }, status)
+  return page.reply(req, "sign_in",
+    { message = message, next = url.encode(next_path(req)) }, status)
 end
 
 local function impossible()

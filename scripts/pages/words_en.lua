@@ -79,6 +79,8 @@ return {
   mark_many_title = "It goes to %d addresses",
   mark_links = "Link differs",
   mark_links_title = "Links that lead elsewhere than their text says: %d",
+  mark_unread = "Not looked into",
+  mark_unread_title = "Too long to look through its links",
   mark_attachments = "Files: %d",
   mark_attachments_title = "Attached: %s",
   mark_rule = "Rule",
@@ -104,6 +106,8 @@ return {
   build_error = "The message cannot be built:",
   changed = "The letter has changed since you opened it",
   changed_by = "Changed by",
+  changed_elsewhere = "What was written is the same: its template, the policies or the signature "
+    .. "differ.",
   changed_hint = "Nothing was sent. Here is what differs; below is the letter as it is now.",
   changed_save_hint = "Nothing was saved. Here is what differs; your text is below: saving it "
     .. "replaces the other.",
@@ -213,6 +217,10 @@ return {
   said_failed = "It did not work: %s.",
 
   -- times: of dates, the names in braces
+  size_bytes = "%d B",
+  size_kb = "%d KB",
+  size_mb = "%s MB",
+  unnamed = "without a name",
   age_now = "just now",
   age_minutes = "%d min",
   age_hours = "%d h",

@@ -80,6 +80,8 @@ return {
   mark_many_title = "Le message part vers %d adresses",
   mark_links = "Lien trompeur",
   mark_links_title = "Liens qui mènent ailleurs que ne le dit leur texte : %d",
+  mark_unread = "Non examiné",
+  mark_unread_title = "Trop long pour que ses liens soient examinés",
   mark_attachments = "Fichiers : %d",
   mark_attachments_title = "Pièces jointes : %s",
   mark_rule = "Règle",
@@ -105,6 +107,7 @@ return {
   build_error = "Impossible de composer le message :",
   changed = "Le message a changé depuis que vous l’avez ouvert",
   changed_by = "Modifié par",
+  changed_elsewhere = "Le texte est le même : le modèle, les règles ou la signature diffèrent.",
   changed_hint = "Rien n’est parti. Voici les différences ; plus bas, le message tel qu’il est "
     .. "maintenant.",
   changed_save_hint = "Rien n’a été enregistré. Voici les différences ; votre texte est plus bas : "
@@ -215,6 +218,10 @@ return {
   said_failed = "Cela n’a pas marché : %s.",
 
   -- times: of dates, the names in braces
+  size_bytes = "%d o",
+  size_kb = "%d Ko",
+  size_mb = "%s Mo",
+  unnamed = "sans nom",
   age_now = "à l’instant",
   age_minutes = "%d min",
   age_hours = "%d h",

@@ -17,22 +17,6 @@ local domains = require "lib.domains"
 local links = require "lib.links"
 local reading = require "lib.reading"
 
---- Host of what an address bar would show; browsers take "\" for "/" and pass over line breaks.
-local function host_of(url)
-  url = url:gsub("[%c ]", ""):gsub("\\", "/"):lower()
-  local rest = url:match("^https?:/*([^/?#]*)") or url:match("^//+([^/?#]*)")
-  local host = rest and rest:gsub("^.*@", ""):gsub(":%d*$", ""):gsub("%.$", "")
-  return host and (domains.canonical(host) or host)
-end
-
---- The host that the text of a link names, if it does.
-local function host_named(shown)
-  if shown:find("%s") then return nil end
-  if shown:lower():find("^https?:") then return host_of(shown) end
-  local name = shown:match("^([^/?#:@]+%.[^/?#:@%d.][^/?#:@%d.]+)%.?%f[/?#:\0]")
-  return name and domains.canonical(name)
-end
-
 ---@param others? string[]   domains that any link may lead to
 ---@return rule
 return function(others)
@@ -43,10 +27,8 @@ return function(others)
     local html = reading.html(letter)
     if not html then return "hold", reading.TOO_LONG end
     for url, shown in links.of(html) do
-      local host, named = host_of(url), host_named(shown)
-      local wanted = named and named:gsub("^www%.", "")
-      local same = host == wanted or wanted and host and host:sub(-#wanted - 1) == "." .. wanted
-      if host and named and not same and not is_other(host) then
+      local named, host = links.differs(url, shown)
+      if named and not is_other(host) then
         return "hold", ("a link says %s and leads to %s"):format(named, host)
       end
     end

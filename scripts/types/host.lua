@@ -59,6 +59,11 @@ function crypto.is_uuid(s) end
 ---@param s string
 ---@return string              64 hexadecimal digits
 function crypto.sha256(s) end
+--- HMAC-SHA-256 (RFC 2104): who knows the key made the message.
+---@param key string
+---@param message string
+---@return string              64 hexadecimal digits
+function crypto.hmac_sha256(key, message) end
 --- In time that does not depend on the content.
 ---@param a string
 ---@param b string
@@ -131,6 +136,16 @@ function task.all(functions) end
 ---@param name string
 ---@return string?
 function environ(name) end
+
+---@class paraph.jobs
+--- The jobs of `jobs.lua` in this process.
+local jobs = {}
+--- The job runs again in `ms` milliseconds at the latest; if it runs just now, once more when it
+--- has ended. A job that would run earlier does, and a name that `jobs.lua` does not have (or has
+--- for another ROLE) is nothing. A test wakes nothing, and a hook must not.
+---@param name string
+---@param ms integer           0 to 86400000
+function jobs.wake(name, ms) end
 
 ---@class paraph.policy
 --- Functions of operators, called so that their faults stay theirs.

@@ -32,6 +32,19 @@ function blob:base64_decode() end
 ---@return paraph.blob
 function blob:base64_encode() end
 
+--- Where `text` begins in it, at `from` (default 1) or later; nil if it is not there. No pattern.
+---@param text string
+---@param from? integer       from the end if negative, as for string.find
+---@return integer?
+function blob:find(text, from) end
+
+--- The bytes `from` to `to` (default the last one), as string.sub counts them. They are not copied:
+--- a slice keeps the whole in memory.
+---@param from integer
+---@param to? integer
+---@return paraph.blob
+function blob:slice(from, to) end
+
 --- SHA-256, 64 lower-case hexadecimal digits.
 ---@return string
 function blob:sha256() end
@@ -55,7 +68,7 @@ function blob:sha256() end
 
 --- What a handler returns (or nil and a paraph.err, which becomes the error answer).
 ---@class paraph.reply
----@field status? integer     default 200
+---@field status? integer|string  default 200; the code of an error stands for its status
 ---@field json? any           encoded with paraph.json, or
 ---@field body? string|paraph.blob
 ---@field type? string        Content-Type; default application/json with `json`, else text/plain

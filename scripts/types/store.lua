@@ -83,7 +83,8 @@ function store.claim(collection, id, version, members, options) end
 function store.delete(collection, id, options) end
 
 ---@class paraph.store.query
----@field status? string
+---@field status? string      only documents with this `status` ...
+---@field waiting? string     ... or with this `waiting`: one of the two
 ---@field limit? integer      1 to 200, default 50
 ---@field before? string      RFC 3339: only what was created before this time
 ---@field page_token? string
@@ -101,12 +102,27 @@ function store.delete(collection, id, options) end
 ---@return paraph.err? err
 function store.query(collection, query) end
 
+---@class paraph.store.count_options
+---@field status? string      only documents with this `status` ...
+---@field waiting? string     ... or with this `waiting`: one of the two
+---@field most? integer       1 to 10000, default 1000: one more tells that there are more
+
+--- How many documents there are; `most` + 1 if there are more than `most`.
+---@async
+---@param collection string
+---@param options? paraph.store.count_options
+---@return integer? n
+---@return paraph.err? err
+function store.count(collection, options) end
+
 ---@class paraph.store.increment_options
 ---@field counter string      a member that grows by one
 ---@field also? string        another one
 ---@field first? string       a member that becomes now, unless it is set
 ---@field last? string        a member that becomes now
 ---@field set? paraph.document  members to set
+---@field append? { member: string, value: any }  an array that grows by this value, unless it holds
+---                            an equal one; how long it gets is the caller's concern
 ---@field version? string     that of the document while `first` was not set: saves a look at it
 
 --- Count an occurrence. False if there is no such document.

@@ -5,6 +5,7 @@ local json = require "paraph.json"
 local mail = require "paraph.mail"
 local policy = require "paraph.policy"
 local task = require "paraph.task"
+local testing = require "paraph.testing"
 
 local tests = {}
 
@@ -86,6 +87,29 @@ tests["blobs are memory too"] = function()
     return held
   end))
   assert(not results[1] and results[2]:find("MiB of blobs", 1, true), results[2])
+end
+
+-- Of each blob one byte is kept, and with it all the others.
+tests["what slices hold is memory, whoever closes the whole"] = function()
+  local one = testing.blob(("x"):rep(15000000))
+  local kept = {}
+  local ok, err = pcall(function()
+    for i = 1, 20 do
+      local copy <close> = one:base64_encode()
+      kept[i] = copy:slice(1, 1)
+    end
+  end)
+  assert(not ok and err:find("MiB of blobs", 1, true), err)
+  local n = #kept
+  kept = {}
+  for i = 1, n do kept[i] = one:base64_encode() end
+  assert(n > 1 and #kept == n)
+end
+
+tests["slices share what they are charged"] = function()
+  local one, slices = testing.blob(("x"):rep(15000000)), {}
+  for i = 1, 100 do slices[i] = one:slice(i) end
+  assert(#slices[100] == 15000000 - 99)
 end
 
 tests["branches of branches have an end"] = function()

@@ -24,6 +24,23 @@ const routes = [
   { method: "GET", path: "/drafts/{id}/message", access: ["review"] },
   { method: "POST", path: "/drafts/{id}/test", access: ["review"], json: { to: "me@example.com" } },
   { method: "POST", path: "/drafts/{id}/reject", access: ["review"], json: {} },
+  { method: "GET", path: "/review", access: ["review"] },
+  { method: "GET", path: "/review/stats", access: ["review"] },
+  { method: "GET", path: "/review/news", access: ["review"] },
+  { method: "GET", path: "/review/{id}", access: ["review"] },
+  { method: "GET", path: "/review/{id}/html", access: ["review"] },
+  { method: "GET", path: "/review/{id}/part/{n}", access: ["review"], n: 1 },
+  { method: "GET", path: "/review/{id}/changes", access: ["review"], query: "?from=0&to=0" },
+  { method: "GET", path: "/review/{id}/edit", access: ["review"] },
+  { method: "POST", path: "/review/{id}/edit", access: ["review"], form: { subject: "Hello?" } },
+  { method: "POST", path: "/review/{id}/preview", access: ["review"], form: { subject: "H" } },
+  { method: "POST", path: "/review/{id}/test", access: ["review"], form: { to: "me@example.com" } },
+  { method: "POST", path: "/review/{id}/approve", access: ["review"], form: {} },
+  { method: "POST", path: "/review/{id}/undo", access: ["review"], form: {} },
+  { method: "POST", path: "/review/{id}/reject", access: ["review"], form: { reason: "No." } },
+  { method: "POST", path: "/review/bulk", access: ["review"],
+    form: { action: "reject", draft: "{id}:0" } },
+  { method: "GET", path: "/assets/{name}", access: ROLES, open: [200] },
   { method: "POST", path: "/sign-out", access: ROLES },
   // Without API keys there is no signing in.
   { method: "GET", path: "/sign-in", access: ROLES, open: [200, 404] },
@@ -47,10 +64,22 @@ test("the matrix below has every route there is", async () => {
 const filled = (value, id) =>
   JSON.parse(JSON.stringify(value ?? null).replaceAll("{id}", id)) ?? undefined;
 
-function ask(service, route, id, options) {
+// What the page of a draft gives whoever may see it, and what others may try in its place.
+async function tokensOf(service, id, options) {
+  const { text } = await service.get(`/review/${id}`, { ...options, redirect: "manual" });
+  const [csrf, etag] = ["csrf", "etag"].map((name) =>
+    text.match(`name="${name}" value="([0-9a-f]+)"`)?.[1] ?? "0");
+  return { csrf, etag };
+}
+
+async function ask(service, route, id, options) {
   const json = filled(route.json, id);
-  return service.request(route.method, route.path.replace("{id}", id),
-    { ...options, ...(json && { json }), redirect: "manual" });
+  const form = route.form &&
+    new URLSearchParams({ ...await tokensOf(service, id, options), ...filled(route.form, id) });
+  const path = route.path.replace("{id}", id).replace("{n}", route.n)
+    .replace("{name}", "style.css") + (route.query ?? "");
+  return service.request(route.method, path,
+    { ...options, ...(json && { json }), ...(form && { body: form }), redirect: "manual" });
 }
 
 // What a role alone may do: it is let in, or 403.
@@ -106,7 +135,7 @@ test("every route, with every kind of credentials", async (t) => {
   const { keys, env } = await apiKeys(t, { ...Object.fromEntries(ROLES.map((role) => [role, [role]])),
     author: ["draft"] });
   const service = await start(t, { ...env, ...issuer.env, AUTH: "key,google,iap",
-    SCRIPTS_DIR: await overlay(t, ROLES_BY_NAME) });
+    SCRIPTS_DIR: await overlay(t, ROLES_BY_NAME), POLICY_UNDO_SECONDS: "3600" });
   const reviewer = reviewerOf(service, keys.author);
   const claims = googleClaims("send@example.com");
   const iap = (assertion) => ({ headers: { "X-Goog-IAP-JWT-Assertion": assertion } });
@@ -156,7 +185,8 @@ const AUDIENCE_OF_ANOTHER = "/projects/2/locations/europe-west1/services/other";
 
 test("every route behind Cloud Run's own check", async (t) => {
   const issuer = await publisher(t);
-  const service = await start(t, { AUTH: "iam", SCRIPTS_DIR: await overlay(t, ROLES_BY_NAME) });
+  const service = await start(t, { AUTH: "iam", POLICY_UNDO_SECONDS: "3600",
+    SCRIPTS_DIR: await overlay(t, ROLES_BY_NAME) });
   const reviewer = reviewerOf(service, stripped(googleClaims("draft@example.com")));
   const rows = [];
   const add = async (name, options, role = null) =>

@@ -10,7 +10,8 @@ import { overlay, run, start, temporary } from "./lib/service.mjs";
 const ACCOUNT = "paraph@test-project.iam.gserviceaccount.com";
 const CHAIN = ["credentials", "account", "signJwt", "token exchange", "profile", "identity",
   "signature", "drafts", "replies", "project"];
-const STORE = ["store write", "store read", "store delete", "store listing"];
+const STORE = ["store write", "store read", "store delete", "store listing",
+  "store waiting"];
 const scope = (name) => `https://www.googleapis.com/auth/${name}`;
 const BASIC = `${scope("gmail.compose")} ${scope("gmail.settings.basic")}`;
 
@@ -32,7 +33,8 @@ function assertStates(said, wanted) {
 const all = (state, names) => Object.fromEntries(names.map((name) => [name, state]));
 const STATIC = all("ok", ["settings", "scripts", "access.roles", "access.rate", "review.decide",
   "review.approve", "limits.of", "compose.bodies", "pixel.place", "pixel.html", "opens.classify",
-  "access.lua", "routes.lua", "jobs.lua", "settings.lua", "POLICY_FOUR_EYES"]);
+  "access.lua", "routes.lua", "jobs.lua", "settings.lua", "POLICY_FOUR_EYES",
+  "POLICY_UNDO_SECONDS"]);
 
 // --- without a network ----------------------------------------------------------------------------
 
@@ -305,6 +307,8 @@ test("an index that is missing is named", async (t) => {
   const said = steps(stdout);
   assert.match(said["store listing"].join(" "),
     /^failed .*email_drafts on status and created_at.*create it at https:\/\/console\.firebase/);
+  assert.match(said["store waiting"].join(" "),
+    /^failed .*email_drafts on waiting and created_at.*create it at https:\/\/console\.firebase/);
   assert.equal(said["store write"][0], "ok");
 
   google.fault({ method: "firestore.projects.databases.documents.runQuery", count: Infinity,
@@ -313,6 +317,7 @@ test("an index that is missing is named", async (t) => {
   const unlinked = await check(t, google);
   assert.match(unlinked.stdout,
     /gcloud firestore indexes composite create --collection-group=email_drafts/);
+  assert.match(unlinked.stdout, /--field-config=field-path=waiting,order=ascending/);
 });
 
 test("a database that may not be used, or is not there", async (t) => {
@@ -321,7 +326,7 @@ test("a database that may not be used, or is not there", async (t) => {
   const denied = await check(t, google);
   assert.equal(denied.code, 1, denied.stdout);
   assertStates(steps(denied.stdout), { ...STATIC, ...all("ok", CHAIN),
-    ...all("failed", ["store write", "store read", "store listing"]) });
+    ...all("failed", ["store write", "store read", "store listing", "store waiting"]) });
   assert.match(denied.stdout, /roles\/datastore\.user/);
 
   google.faults.clear();
@@ -336,8 +341,8 @@ test("a role that may only read", async (t) => {
     symptom: "firestore_permission_denied" });
   const { code, stdout } = await check(t, google);
   assert.equal(code, 1, stdout);
-  assertStates(steps(stdout), { ...STATIC, ...all("ok", [...CHAIN, "store read", "store listing"]),
-    "store write": "failed" });
+  assertStates(steps(stdout), { ...STATIC, "store write": "failed",
+    ...all("ok", [...CHAIN, "store read", "store listing", "store waiting"]) });
 });
 
 test("the tracker needs neither mailbox nor listing", async (t) => {
@@ -347,7 +352,7 @@ test("the tracker needs neither mailbox nor listing", async (t) => {
   const { code, stdout } = await run(t, ["check", "--live"], env);
   assert.equal(code, 0, stdout);
   assertStates(steps(stdout), { ...STATIC, credentials: "ok", project: "ok", mailbox: "skipped",
-    ...all("ok", STORE), "store listing": "skipped" });
+    ...all("ok", STORE), ...all("skipped", ["store listing", "store waiting"]) });
   assert.deepEqual(google.log.filter(({ api }) => api === "gmail" || api === "iamcredentials"), []);
 });
 

@@ -47,9 +47,11 @@ static void read_answer(const json_t *answer) {
     struct store_reply r = {0};
     struct err e = {0};
     size_t at = 0;
+    unsigned number;
 
     (void)firestore_wire_is_refusal(answer);
-    (void)firestore_wire_index_err(answer, "drafts", &e);
+    (void)firestore_wire_number(answer, &number, &e);
+    (void)firestore_wire_index_err(answer, "drafts", "status", &e);
     (void)firestore_wire_written(answer, version, &e);
     while (firestore_wire_next(answer, &at, &document, &e) > 0) {
         json_decref(firestore_wire_cursor(document, &e));

@@ -338,9 +338,17 @@ export const scenes = {
     }
     refused(await stage.query({ from: [{ collectionId: "pages" }], ...by("-__name__") }), 400,
       "FAILED_PRECONDITION");
-    await stage.ask("POST", ":runAggregationQuery", { structuredAggregationQuery: {
-      structuredQuery: { from: [{ collectionId: "pages" }] }, aggregations: [{ alias: "n", count: {} }],
-    } });
+    const count = (query, ...counts) => stage.ask("POST", ":runAggregationQuery", {
+      structuredAggregationQuery: {
+        structuredQuery: { from: [{ collectionId: "pages" }], ...query },
+        aggregations: counts.map((one, i) => ({ alias: `n${i}`, count: one })),
+      },
+    });
+    await count({}, {});
+    await count(pending, { upTo: "1" }, { upTo: "2" }, { upTo: "1000" }, {});
+    await count({ limit: 2 }, {}, { upTo: "1" });
+    await count(where("at", "LESS_THAN", at(3)), { upTo: "2" });
+    await count({ from: [{ collectionId: "pages-none" }] }, { upTo: "2" });
   },
 
   "collection groups": async (stage) => {

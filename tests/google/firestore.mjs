@@ -438,6 +438,7 @@ export class Firestore {
         aggregations.forEach(({ alias, count }, i) => {
           if (!count) throw absent("aggregations other than count");
           const most = Number(count.upTo ?? Infinity);
+          if (!(most > 0)) throw invalid("upTo must be greater than zero.");
           aggregateFields[alias ?? `field_${i + 1}`] =
             { integerValue: String(Math.min(documents.length, most)) };
         });

@@ -540,6 +540,16 @@ describe("Firestore", () => {
     refused(await ask("POST", ":commit", commit), 400, /has expired or is no longer valid/);
   });
 
+  // The emulator counts up to 0; Google's reference forbids it.
+  test("a count goes up to something", async () => {
+    const ask = await firestore();
+    const count = (upTo) => ask("POST", ":runAggregationQuery", { structuredAggregationQuery: {
+      structuredQuery: { from: [{ collectionId: "counted" }] }, aggregations: [{ count: { upTo } }],
+    } });
+    for (const upTo of ["0", "-1"]) refused(await count(upTo), 400, /INVALID_ARGUMENT/);
+    assert.equal((await count("1")).status, 200);
+  });
+
   test("composite indexes, where they are listed", async (t) => {
     t.after(() => google.reset());
     const index = (...fields) => ({ collectionGroup: "drafts", queryScope: "COLLECTION",

@@ -29,6 +29,51 @@ return {
     raises("1048577 bytes", function() testing.blob(("x"):rep((1 << 20) + 1)):string() end)
   end,
 
+  ["find tells where a text begins"] = function()
+    local blob = testing.blob("a.b\0a.b")
+    assert(blob:find("a.b") == 1)
+    assert(blob:find("a.b", 1) == 1 and blob:find("a.b", 2) == 5 and blob:find("a.b", 6) == nil)
+    assert(blob:find("\0") == 4 and blob:find("b\0a") == 3)
+    assert(blob:find("x") == nil and blob:find("a.b\0a.b ") == nil)
+    assert(blob:find(".", -2) == 6 and blob:find("a", -100) == 1 and blob:find("a", 0) == 1)
+    assert(blob:find("") == 1 and blob:find("", 7) == 7 and blob:find("", 100) == 8)
+    assert(testing.blob(""):find("") == 1 and testing.blob(""):find("a") == nil)
+    raises("bad argument", blob.find, blob)
+    raises("bad argument", blob.find, blob, "a", "b")
+  end,
+
+  ["slice cuts as string.sub does"] = function()
+    local text = "abcdef"
+    local blob = testing.blob(text)
+    for from = -8, 8 do
+      assert(blob:slice(from):string() == text:sub(from), from)
+      for to = -8, 8 do
+        assert(blob:slice(from, to):string() == text:sub(from, to), from .. " to " .. to)
+      end
+    end
+    assert(blob:slice(math.mininteger, math.maxinteger):string() == text)
+    assert(#testing.blob(""):slice(1) == 0)
+    raises("bad argument", blob.slice, blob)
+  end,
+
+  ["a slice outlives what it was cut from"] = function()
+    local slice
+    do
+      local blob <close> = testing.blob(("x"):rep(5000) .. "end")
+      local middle <close> = blob:slice(4000)
+      slice = middle:slice(-4)
+      assert(middle:find("end") == 1002)
+    end
+    assert(slice:string() == "xend" and #slice == 4 and slice:find("end") == 2)
+    assert(slice:base64_encode():string() == "eGVuZA==")
+  end,
+
+  ["slices of slices hold the whole alone"] = function()
+    local slice = testing.blob("abc")
+    for _ = 1, 200000 do slice = slice:slice(1) end
+    assert(slice:string() == "abc")
+  end,
+
   ["base64 there and back"] = function()
     for _, case in ipairs {
       { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
@@ -69,6 +114,8 @@ return {
     raises("closed", function() return #outer end)
     raises("closed", outer.string, outer)
     raises("closed", outer.sha256, outer)
+    raises("closed", outer.find, outer, "a")
+    raises("closed", outer.slice, outer, 1)
     raises("closed", outer.base64_encode, outer)
     raises("closed", outer.base64_decode, outer)
     raises("closed", json.decode, outer)

@@ -44,6 +44,16 @@ return {
     raises("bad argument", crypto.sha256, {})
   end,
 
+  ["hmac_sha256 of RFC 4231, test cases 1 and 2"] = function()
+    assert(crypto.hmac_sha256(("\x0b"):rep(20), "Hi There")
+      == "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7")
+    assert(crypto.hmac_sha256("Jefe", "what do ya want for nothing?")
+      == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843")
+    assert(crypto.hmac_sha256("a\0b", "x") ~= crypto.hmac_sha256("a", "x"))
+    raises("bad argument", crypto.hmac_sha256, "key")
+    raises("bad argument", crypto.hmac_sha256, nil, "x")
+  end,
+
   ["equal compares all of both"] = function()
     assert(crypto.equal("secret", "secret") == true)
     assert(crypto.equal("secret", "secreT") == false)

@@ -103,6 +103,55 @@ return {
       { counter = "n", set = 1 })
   end,
 
+  ["occurrences are counted and kept in a list"] = function()
+    assert(store.create("things", "listed", { opens = json.null }))
+    local value = { at = "2026-01-01T00:00:00Z", kind = "person", odd = { 1, { 2 } } }
+    local options = { counter = "n", append = { member = "opens", value = value } }
+    assert(store.increment("things", "listed", options))
+    assert(json.encode(store.get("things", "listed").opens) == json.encode { value })
+    assert(store.increment("things", "listed", options)) -- one like it is in the list
+    assert(#store.get("things", "listed").opens == 1)
+    options.append = { member = "opens", value = { kind = "robot" } }
+    options.set, options.first, options.last = { a = 1 }, "first", "last"
+    assert(store.increment("things", "listed", options))
+    options.append = { member = "other list", value = { 1, { 2 } } }
+    assert(store.increment("things", "listed", options))
+    local document = store.get("things", "listed")
+    assert(document.n == 4 and document.a == 1 and document.first <= document.last)
+    assert(json.encode(document.opens) == json.encode { value, { kind = "robot" } })
+    assert(json.encode(document["other list"]) == "[[1,[2]]]")
+
+    options.append = { member = "opens", value = { 0 / 0 } }
+    local found, err = store.increment("things", "listed", options)
+    assert(found == nil and err.code == "invalid_field", err.message)
+    assert(store.get("things", "listed").n == 4)
+    options.append = { member = "opens", value = "text" }
+    assert(store.increment("things", "absent", options) == false)
+    local function refuse(pattern, append)
+      raises(pattern, store.increment, "things", "listed", { counter = "n", append = append })
+    end
+    refuse("'append' must be a table", "opens")
+    refuse("has no 'member'", { value = 1 })
+    refuse("has no 'value'", { member = "opens" })
+    refuse("unknown option 'most'", { member = "opens", value = 1, most = 2 })
+    assert(store.get("things", "listed").n == 4)
+  end,
+
+  ["many lists at once"] = function()
+    local counts, seen = {}, {}
+    assert(store.create("things", "lists", {}))
+    for i = 1, 50 do
+      counts[i] = function()
+        return assert(store.increment("things", "lists",
+          { counter = "n", append = { member = "opens", value = { i = i } } }))
+      end
+    end
+    task.all(counts)
+    local document = store.get("things", "lists")
+    for _, value in ipairs(document.opens) do seen[value.i] = true end
+    assert(document.n == 50 and #document.opens == 50 and #seen == 50)
+  end,
+
   ["many at once"] = function()
     local counts = {}
     assert(store.create("things", "many", {}))
@@ -129,6 +178,57 @@ return {
     page = assert(store.query("listed",
       { status = "odd", limit = 2, page_token = page.next_page_token }))
     assert(#page.documents == 1 and page.documents[1].id == "d1" and page.next_page_token == nil)
+  end,
+
+  ["a listing of what waits"] = function()
+    local kinds = { "held", "failed" }
+    for i = 1, 6 do
+      assert(store.create("waiting", "w" .. i, {
+        created_at = ("2026-01-0%dT00:00:00Z"):format(i), status = "pending",
+        waiting = kinds[i % 3],
+      }))
+    end
+    local page = assert(store.query("waiting", { waiting = "held", limit = 1 }))
+    assert(#page.documents == 1 and page.documents[1].id == "w4")
+    page = assert(store.query("waiting", { waiting = "held", page_token = page.next_page_token }))
+    assert(#page.documents == 1 and page.documents[1].id == "w1" and not page.next_page_token)
+    page = store.query("waiting", { waiting = "failed", before = "2026-01-05T00:00:00Z" })
+    assert(#page.documents == 1 and page.documents[1].id == "w2")
+
+    assert(store.update("waiting", "w4", { status = "sent" }, { remove = { "waiting" } }))
+    assert(store.update("waiting", "w3", { waiting = "held" }))
+    page = store.query("waiting", { waiting = "held" })
+    assert(#page.documents == 2 and page.documents[1].id == "w3" and page.documents[2].id == "w1")
+    assert(store.delete("waiting", "w1"))
+    assert(#store.query("waiting", { waiting = "held" }).documents == 1)
+    assert(#store.query("waiting", { waiting = "approved" }).documents == 0)
+    raises("'status' and 'waiting'", store.query, "waiting", { status = "a", waiting = "b" })
+  end,
+
+  ["how many there are"] = function()
+    assert(store.count("counted") == 0 and store.count("counted", { status = "odd" }) == 0)
+    for i = 1, 7 do
+      assert(store.create("counted", "c" .. i, {
+        created_at = ("2026-01-0%dT00:00:00Z"):format(i), status = i % 2 == 1 and "odd" or "even",
+        waiting = i == 3 and "held" or nil,
+      }))
+    end
+    assert(store.create("uncounted", "c1", { status = "odd" }))
+    assert(store.count("counted") == 7 and math.type(store.count("counted")) == "integer")
+    assert(store.count("counted", { status = "odd" }) == 4)
+    assert(store.count("counted", { waiting = "held" }) == 1)
+    assert(store.count("counted", { waiting = "failed" }) == 0)
+    assert(store.count("counted", { status = "odd", most = 4 }) == 4)
+    assert(store.count("counted", { status = "odd", most = 3 }) == 4)
+    assert(store.count("counted", { status = "odd", most = 2 }) == 3)
+    assert(store.count("counted", { most = 1 }) == 2)
+    for _, most in ipairs { 0, 10001, -1, 1.5 } do
+      raises("option 'most' must be an integer from 1 to 10000", store.count, "counted",
+        { most = most })
+    end
+    raises("'status' and 'waiting'", store.count, "counted", { status = "a", waiting = "b" })
+    raises("unknown option 'limit'", store.count, "counted", { limit = 1 })
+    raises("string expected", store.count)
   end,
 
   ["a listing of what is older"] = function()

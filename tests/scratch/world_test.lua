@@ -133,6 +133,10 @@ tests["the store"] = {
     local version = assert(store.create("things", "a", {}))
     expect.refused("conflict", nil, store.update("things", "a", { n = 1 }, { version = version }))
     expect.equal(world.get("things", "a"), {})
+    world.store_fails("timeout", "no answer", { on = "count" })
+    expect.equal(#store.query("things").documents, 1)
+    expect.refused("timeout", nil, store.count("things"))
+    expect.equal(store.count("things"), 1)
   end,
 
   ["may have done what it did not answer"] = function()

@@ -56,6 +56,50 @@ static void test_sha256_of_nothing(void **state) {
     assert_string_equal(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+/* RFC 4231, the cases whose result is not cut short. */
+static void test_hmac(void **state) {
+    static const struct {
+        const char *key;
+        size_t nkey, times; /* how often the key's text is there */
+        const char *text, *hex;
+    } cases[] = {
+        {"\x0b", 1, 20, "Hi There",
+         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {"Jefe", 4, 1, "what do ya want for nothing?",
+         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {"\xaa", 1, 20,
+         "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
+         "\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd\xdd"
+         "\xdd\xdd\xdd\xdd",
+         "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+        {"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17"
+         "\x18\x19",
+         25, 1,
+         "\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd"
+         "\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd"
+         "\xcd\xcd\xcd\xcd",
+         "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
+        {"\xaa", 1, 131, "Test Using Larger Than Block-Size Key - Hash Key First",
+         "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+        {"\xaa", 1, 131,
+         "This is a test using a larger than block-size key and a larger than block-size data. The "
+         "key needs to be hashed before being used by the HMAC algorithm.",
+         "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
+    };
+    char key[131], hex[CRYPTO_SHA256_HEX];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        for (size_t n = 0; n < cases[i].times; n++)
+            memcpy(key + n * cases[i].nkey, cases[i].key, cases[i].nkey);
+        crypto_hmac_sha256_hex(hex, key, cases[i].nkey * cases[i].times, cases[i].text,
+                               strlen(cases[i].text));
+        assert_string_equal(hex, cases[i].hex);
+    }
+    crypto_hmac_sha256_hex(hex, "", 0, "", 0);
+    assert_string_equal(hex, "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
 static void test_uuid5(void **state) {
     static const struct {
         const char *ns, *name, *uuid;
@@ -166,6 +210,7 @@ int main(void) {
         cmocka_unit_test(test_sha256),
         cmocka_unit_test(test_sha256_of_a_million),
         cmocka_unit_test(test_sha256_of_nothing),
+        cmocka_unit_test(test_hmac),
         cmocka_unit_test(test_uuid5),
         cmocka_unit_test(test_uuid5_takes_bytes),
         cmocka_unit_test(test_is_uuid),

@@ -17,13 +17,14 @@
 #include "json_text.h"
 #include "store_fixture.h"
 
-#define ROOT   "projects/paraph-local/databases/(default)/documents"
-#define DRAFTS ROOT "/drafts"
-#define COMMIT ":commit"
-#define GET    ":batchGet"
-#define QUERY  ":runQuery"
-#define TIME   "2026-03-01T09:30:00.000000Z"
-#define NOW    "2026-03-02T08:00:00.000000Z"
+#define ROOT     "projects/paraph-local/databases/(default)/documents"
+#define DRAFTS   ROOT "/drafts"
+#define COMMIT   ":commit"
+#define GET      ":batchGet"
+#define QUERY    ":runQuery"
+#define COUNTING ":runAggregationQuery"
+#define TIME     "2026-03-01T09:30:00.000000Z"
+#define NOW      "2026-03-02T08:00:00.000000Z"
 
 #define ACTS(...)                                                                                  \
     do {                                                                                           \
@@ -337,6 +338,34 @@ static void test_increment(void **state) {
     assert_int_equal(count_below("d0"), 0);
 }
 
+static void test_increment_and_append(void **state) {
+    static const struct {
+        const char *before, *append, *after;
+    } cases[] = {
+        {"{}", "{\"l\":{\"a\":1}}", "{\"l\":[{\"a\":1}],\"n\":1}"},
+        {"{\"l\":[]}", "{\"l\":\"x\",\"a m\":[2]}", "{\"a m\":[[2]],\"l\":[\"x\"],\"n\":1}"},
+        {"{\"l\":[1,{\"b\":[2],\"a\":1}],\"n\":1}", "{\"l\":{\"a\":1,\"b\":[2]}}",
+         "{\"l\":[1,{\"a\":1,\"b\":[2]}],\"n\":2}"},
+        {"{\"l\":[{\"a\":1}]}", "{\"l\":{\"a\":2}}", "{\"l\":[{\"a\":1},{\"a\":2}],\"n\":1}"},
+        {"{\"l\":\"text\"}", "{\"l\":null}", "{\"l\":[null],\"n\":1}"},
+        {"{\"l\":{\"a\":1}}", "{\"l\":{\"a\":1}}", "{\"l\":[{\"a\":1}],\"n\":1}"},
+        {"{\"l\":[1]}", "{}", "{\"l\":[1],\"n\":1}"},
+    };
+    struct call c = {.rq = {.verb = STORE_INCREMENT, .collection = "drafts", .counter = "n"}};
+    char id[16];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        snprintf(id, sizeof(id), "d%zu", i);
+        assert_created(id, cases[i].before);
+        c.rq.id = id;
+        c.rq.append = json_loads(cases[i].append, 0, NULL);
+        assert_int_equal(finish(&c), ERR_NONE);
+        json_decref(c.rq.append);
+        assert_document(id, cases[i].after);
+    }
+}
+
 static void test_many_count_at_once(void **state) {
     static struct call calls[30];
 
@@ -493,7 +522,8 @@ static char *page_before(const char *before, const char *status, unsigned limit,
     static char ids[1024];
     struct call c = {.rq = {.verb = STORE_QUERY,
                             .collection = "drafts",
-                            .status = status,
+                            .where = status == NULL ? NULL : "status",
+                            .is = status,
                             .before = before,
                             .limit = limit,
                             .page_token = *token}};
@@ -543,6 +573,35 @@ static void test_query_order(void **state) {
     write_json(STORE_UPDATE, "b", NULL, "{\"status\":\"sent\"}");
     assert_string_equal(page("sent", 10, &token), "whole b old");
     assert_null(token);
+}
+
+static unsigned count(const char *where, const char *is, unsigned limit) {
+    struct call c = {
+        .rq = {
+            .verb = STORE_COUNT, .collection = "drafts", .where = where, .is = is, .limit = limit}};
+
+    assert_int_equal(finish(&c), ERR_NONE);
+    return c.reply.count;
+}
+
+static void test_count(void **state) {
+    char id[16];
+
+    (void)state;
+    assert_int_equal(count(NULL, NULL, 10), 0);
+    for (int i = 0; i < 10; i++) {
+        snprintf(id, sizeof(id), "d%d", i);
+        assert_created(id, i < 4 ? "{\"status\":\"pending\",\"waiting\":\"held\"}"
+                                 : "{\"status\":[\"pending\"],\"waiting\":{}}");
+    }
+    assert_int_equal(count(NULL, NULL, 100), 10);
+    assert_int_equal(count(NULL, NULL, 10), 10);
+    assert_int_equal(count(NULL, NULL, 9), 10);
+    assert_int_equal(count(NULL, NULL, 5), 6);
+    assert_int_equal(count("status", "pending", 10), 4);
+    assert_int_equal(count("status", "sent", 10), 0);
+    assert_int_equal(count("waiting", "held", 2), 3);
+    assert_int_equal(count("waiting", "", 2), 0);
 }
 
 static void test_query_before(void **state) {
@@ -796,6 +855,12 @@ static void test_a_fault_that_stays(void **state) {
         {STORE_QUERY, {QUERY, ANSWER, 200, "[{\"document\":{}}]"}, ERR_FIRESTORE_ERROR},
         {STORE_QUERY, {QUERY, ANSWER, 200, "[{\"document\":7}]"}, ERR_FIRESTORE_ERROR},
         {STORE_QUERY, {QUERY, ANSWER, 200, "{}"}, ERR_FIRESTORE_ERROR},
+        {STORE_COUNT,
+         {COUNTING, ANSWER, 200, "[{\"readTime\":\"" TIME "\"}]"},
+         ERR_FIRESTORE_ERROR},
+        {STORE_COUNT,
+         {COUNTING, ANSWER, 403, "[" ERROR("PERMISSION_DENIED") "]"},
+         ERR_FIRESTORE_ERROR},
     };
 
     (void)state;
@@ -898,6 +963,7 @@ static void test_a_counter_that_others_change(void **state) {
 }
 
 static void test_a_missing_index(void **state) {
+    static const char *const members[] = {"status", "waiting"};
     static const char *const bodies[] = {
         "[{\"error\":{\"code\":400,\"message\":\"The query requires an index. You can create it "
         "here: https://console.example.com/indexes?create_composite=Abc\",\"status\":"
@@ -911,16 +977,19 @@ static void test_a_missing_index(void **state) {
     static const char *const told[] = {"https://console.example.com/indexes?create_composite=Abc",
                                        "--collection-group=drafts", "still building"};
     struct call c = {
-        .rq = {.verb = STORE_QUERY, .collection = "drafts", .status = "pending", .limit = 1}};
+        .rq = {.verb = STORE_QUERY, .collection = "drafts", .is = "pending", .limit = 1}};
+    char index[64];
 
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
-        const struct act act = {QUERY, ANSWER, 400, bodies[i]};
+    for (size_t i = 0; i < COUNT_OF(bodies) * COUNT_OF(members); i++) {
+        const struct act act = {QUERY, ANSWER, 400, bodies[i / COUNT_OF(members)]};
 
+        c.rq.where = members[i % COUNT_OF(members)];
+        snprintf(index, sizeof(index), "drafts on %s and created_at", c.rq.where);
         set_acts(&act, 1);
         assert_int_equal(finish(&c), ERR_FIRESTORE_ERROR);
-        assert_non_null(strstr(c.reply.err.message, told[i]));
-        assert_non_null(strstr(c.reply.err.message, "drafts on status and created_at"));
+        assert_non_null(strstr(c.reply.err.message, told[i / COUNT_OF(members)]));
+        assert_non_null(strstr(c.reply.err.message, index));
     }
 }
 
@@ -1115,12 +1184,14 @@ int main(void) {
         OPEN(test_delete),
         OPEN(test_documents_of_others),
         OPEN(test_increment),
+        OPEN(test_increment_and_append),
         OPEN(test_many_count_at_once),
         OPEN(test_parts),
         OPEN(test_parts_of_a_refused_write),
         OPEN(test_slices_left_behind),
         OPEN(test_a_lost_slice),
         OPEN(test_query_order),
+        OPEN(test_count),
         OPEN(test_query_before),
         OPEN(test_query_while_documents_come_and_go),
         OPEN(test_query_with_odd_times),

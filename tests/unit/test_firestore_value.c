@@ -328,6 +328,7 @@ static void test_ids_and_addresses(void **state) {
 
 static void test_writes(void **state) {
     json_t *fields = parse("{\"a\":{\"nullValue\":null}}"), *mask = json_array(), *update;
+    json_t *arrays = parse("{\"a b\":{\"arrayValue\":{\"values\":[{\"nullValue\":null}]}}}");
 
     (void)state;
     assert_json(firestore_wire_create("n", fields),
@@ -340,14 +341,19 @@ static void test_writes(void **state) {
                 "{\"nullValue\":null}},\"name\":\"n\"},\"updateMask\":{\"fieldPaths\":"
                 "[\"a\",\"`b c`.d\"]}}");
     update = firestore_wire_update("n", fields, mask, NULL);
-    assert_int_equal(firestore_wire_count(update, "open_count", NULL), 0);
+    assert_int_equal(firestore_wire_count(update, "open_count", NULL, NULL), 0);
     assert_json(json_incref(json_object_get(update, "currentDocument")), "{\"exists\":true}");
     assert_json(json_incref(json_object_get(update, "updateTransforms")),
                 "[{\"fieldPath\":\"open_count\",\"increment\":{\"integerValue\":\"1\"}}]");
-    assert_int_equal(firestore_wire_count(update, "a", "b c"), 0);
+    assert_int_equal(firestore_wire_count(update, "a", "b c", NULL), 0);
     assert_json(json_incref(json_object_get(update, "updateTransforms")),
                 "[{\"fieldPath\":\"a\",\"increment\":{\"integerValue\":\"1\"}},"
                 "{\"fieldPath\":\"`b c`\",\"increment\":{\"integerValue\":\"1\"}}]");
+    assert_int_equal(firestore_wire_count(update, "n", NULL, arrays), 0);
+    assert_json(json_incref(json_object_get(update, "updateTransforms")),
+                "[{\"fieldPath\":\"n\",\"increment\":{\"integerValue\":\"1\"}},"
+                "{\"appendMissingElements\":{\"values\":[{\"nullValue\":null}]},"
+                "\"fieldPath\":\"`a b`\"}]");
     assert_json(firestore_wire_delete("n", NULL), "{\"delete\":\"n\"}");
     assert_json(firestore_wire_delete("n", "T"),
                 "{\"currentDocument\":{\"updateTime\":\"T\"},\"delete\":\"n\"}");
@@ -357,6 +363,7 @@ static void test_writes(void **state) {
     assert_null(firestore_wire_create("n", NULL));
     assert_null(firestore_wire_update("n", NULL, mask, NULL));
     json_decref(update);
+    json_decref(arrays);
     json_decref(mask);
     json_decref(fields);
 }
@@ -369,17 +376,27 @@ static void test_reads(void **state) {
     assert_json(firestore_wire_get(names, "a b"),
                 "{\"documents\":[\"n\"],\"mask\":{\"fieldPaths\":[\"`a b`\"]}}");
     assert_json(
-        firestore_wire_newest("c", NULL, NULL, 7),
+        firestore_wire_newest("c", NULL, NULL, NULL, 7),
         "{\"structuredQuery\":{\"from\":[{\"collectionId\":\"c\"}],\"limit\":7,\"orderBy\":["
         "{\"direction\":\"DESCENDING\",\"field\":{\"fieldPath\":\"created_at\"}},"
         "{\"direction\":\"DESCENDING\",\"field\":{\"fieldPath\":\"__name__\"}}]}}");
     assert_json(
-        firestore_wire_newest("c", "pending", cursor, 1),
+        firestore_wire_newest("c", "status", "pending", cursor, 1),
         "{\"structuredQuery\":{\"from\":[{\"collectionId\":\"c\"}],\"limit\":1,\"orderBy\":["
         "{\"direction\":\"DESCENDING\",\"field\":{\"fieldPath\":\"created_at\"}},"
         "{\"direction\":\"DESCENDING\",\"field\":{\"fieldPath\":\"__name__\"}}],"
         "\"startAt\":{\"values\":[]},\"where\":{\"fieldFilter\":{\"field\":{\"fieldPath\":"
         "\"status\"},\"op\":\"EQUAL\",\"value\":{\"stringValue\":\"pending\"}}}}}");
+    assert_json(
+        firestore_wire_how_many("c", NULL, NULL, 1001),
+        "{\"structuredAggregationQuery\":{\"aggregations\":[{\"alias\":\"found\",\"count\":"
+        "{\"upTo\":\"1001\"}}],\"structuredQuery\":{\"from\":[{\"collectionId\":\"c\"}]}}}");
+    assert_json(
+        firestore_wire_how_many("c", "waiting", "held", 1),
+        "{\"structuredAggregationQuery\":{\"aggregations\":[{\"alias\":\"found\",\"count\":"
+        "{\"upTo\":\"1\"}}],\"structuredQuery\":{\"from\":[{\"collectionId\":\"c\"}],\"where\":"
+        "{\"fieldFilter\":{\"field\":{\"fieldPath\":\"waiting\"},\"op\":\"EQUAL\",\"value\":"
+        "{\"stringValue\":\"held\"}}}}}}");
     assert_json(firestore_wire_below("parts"),
                 "{\"structuredQuery\":{\"from\":[{\"collectionId\":\"parts\"}],\"limit\":300,"
                 "\"select\":{\"fields\":[{\"fieldPath\":\"__name__\"}]}}}");
@@ -502,6 +519,43 @@ static void test_refusals(void **state) {
     assert_false(firestore_wire_is_refusal(NULL));
 }
 
+static void test_number(void **state) {
+#define COUNTED(value) "[{\"result\":{\"aggregateFields\":{\"found\":" value "}}}]"
+    static const struct {
+        const char *answer;
+        int rc;
+        unsigned n;
+    } cases[] = {
+        {COUNTED("{\"integerValue\":\"0\"}"), 0, 0},
+        {COUNTED("{\"integerValue\":\"1001\"}"), 0, 1001},
+        {COUNTED("{\"integerValue\":\"4294967295\"}"), 0, UINT32_MAX},
+        {COUNTED("{\"integerValue\":\"4294967296\"}"), -1, 0},
+        {COUNTED("{\"integerValue\":\"99999999999999999999999\"}"), -1, 0},
+        {COUNTED("{\"integerValue\":\"-1\"}"), -1, 0},
+        {COUNTED("{\"integerValue\":\" 1\"}"), -1, 0},
+        {COUNTED("{\"integerValue\":\"1x\"}"), -1, 0},
+        {COUNTED("{\"integerValue\":\"\"}"), -1, 0},
+        {COUNTED("{\"integerValue\":1}"), -1, 0},
+        {COUNTED("{\"doubleValue\":1}"), -1, 0},
+        {COUNTED("null"), -1, 0},
+        {"[{\"readTime\":\"T\"}]", -1, 0},
+        {"[]", -1, 0},
+        {"{}", -1, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        json_t *answer = parse(cases[i].answer);
+        struct err e = {0};
+        unsigned n = 0;
+
+        assert_int_equal(firestore_wire_number(answer, &n, &e), cases[i].rc);
+        assert_int_equal(n, cases[i].n);
+        assert_int_equal(e.code, cases[i].rc == 0 ? ERR_NONE : ERR_FIRESTORE_ERROR);
+        json_decref(answer);
+    }
+}
+
 static void test_missing_index(void **state) {
     static const char link[] =
         "https://console.firebase.google.com/v1/r/project/p/firestore/indexes?create_composite=Cl";
@@ -513,7 +567,7 @@ static void test_missing_index(void **state) {
     snprintf(message, sizeof(message), "The query requires an index. You can create it here: %s",
              link);
     answer = json_pack("[{s:{s:s}}]", "error", "message", message);
-    assert_true(firestore_wire_index_err(answer, "email_drafts", &e));
+    assert_true(firestore_wire_index_err(answer, "email_drafts", "status", &e));
     assert_int_equal(e.code, ERR_FIRESTORE_ERROR);
     assert_non_null(strstr(e.message, "email_drafts on status and created_at"));
     assert_non_null(strstr(e.message, link));
@@ -522,16 +576,19 @@ static void test_missing_index(void **state) {
     memset(message + strlen(message), 'x', 600); /* a link that cannot be told whole */
     message[900] = '\0';
     answer = json_pack("{s:{s:s}}", "error", "message", message);
-    assert_true(firestore_wire_index_err(answer, "email_drafts", &e));
+    assert_true(firestore_wire_index_err(answer, "email_drafts", "status", &e));
     assert_null(strstr(e.message, "https://"));
     assert_non_null(strstr(e.message, "--collection-group=email_drafts"));
     assert_non_null(strstr(e.message, "field-path=created_at,order=descending`"));
+    assert_true(firestore_wire_index_err(answer, "email_drafts", "waiting", &e));
+    assert_non_null(strstr(e.message, "email_drafts on waiting and created_at"));
+    assert_non_null(strstr(e.message, "field-path=waiting,order=ascending"));
     json_decref(answer);
 
     e = (struct err){0};
     answer = parse("{\"error\":{\"message\":\"no\"}}");
-    assert_false(firestore_wire_index_err(answer, "email_drafts", &e));
-    assert_false(firestore_wire_index_err(NULL, "email_drafts", &e));
+    assert_false(firestore_wire_index_err(answer, "email_drafts", "status", &e));
+    assert_false(firestore_wire_index_err(NULL, "email_drafts", "status", &e));
     assert_int_equal(e.code, ERR_NONE);
     json_decref(answer);
 }
@@ -728,6 +785,7 @@ int main(void) {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_read_document),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_number),
         cmocka_unit_test(test_missing_index),
         cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_tokens_that_are_none),

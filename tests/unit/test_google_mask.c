@@ -53,6 +53,16 @@ static void test_json(void **state) {
          "\"body\":{\"data\":\"SGk\"},\"parts\":[]}}",
          "{\"payload\":{\"headers\":[{\"name\":\"Message-ID\",\"value\":\"<a@b>\"}],"
          "\"body\":\"(masked, 14 bytes)\",\"parts\":[]}}"},
+        {"{\"structuredAggregationQuery\":{\"aggregations\":[{\"alias\":\"found\",\"count\":"
+         "{\"upTo\":\"9\"}}],\"structuredQuery\":{\"limit\":1}}}",
+         "{\"structuredAggregationQuery\":{\"aggregations\":[{\"alias\":\"found\",\"count\":"
+         "{\"upTo\":\"9\"}}],\"structuredQuery\":{\"limit\":1}}}"},
+        {"[{\"result\":{\"aggregateFields\":{\"found\":{\"integerValue\":\"3\"}}}}]",
+         "[{\"result\":{\"aggregateFields\":{\"found\":{\"integerValue\":\"3\"}}}}]"},
+        {"{\"updateTransforms\":[{\"fieldPath\":\"opens\",\"appendMissingElements\":{\"values\":"
+         "[{\"stringValue\":\"Hi\"}]}}]}",
+         "{\"updateTransforms\":[{\"fieldPath\":\"opens\",\"appendMissingElements\":"
+         "\"(masked, 33 bytes)\"}]}"},
         /* Firestore: what people wrote is masked, at whatever depth and under whatever name */
         {"{\"fields\":{\"status\":{\"stringValue\":\"pending\"},\"body\":{\"stringValue\":\"Hi\"},"
          "\"vars\":{\"mapValue\":{\"fields\":{\"status\":{\"stringValue\":\"x\"}}}}}}",

@@ -201,6 +201,35 @@ static void test_increment(void **state) {
     assert_document("d0", "{\"first\":\"now\",\"last\":\"now\",\"n\":2}");
 }
 
+/* What Firestore does with appendMissingElements. */
+static void test_increment_and_append(void **state) {
+    static const struct {
+        const char *before, *append, *after;
+    } cases[] = {
+        {"{}", "{\"l\":{\"a\":1}}", "{\"l\":[{\"a\":1}],\"n\":1}"},
+        {"{\"l\":[]}", "{\"l\":\"x\",\"m\":[2]}", "{\"l\":[\"x\"],\"m\":[[2]],\"n\":1}"},
+        {"{\"l\":[1,{\"b\":[2],\"a\":1}],\"n\":1}", "{\"l\":{\"a\":1,\"b\":[2]}}",
+         "{\"l\":[1,{\"a\":1,\"b\":[2]}],\"n\":2}"},
+        {"{\"l\":[{\"a\":1}]}", "{\"l\":{\"a\":2}}", "{\"l\":[{\"a\":1},{\"a\":2}],\"n\":1}"},
+        {"{\"l\":\"text\"}", "{\"l\":null}", "{\"l\":[null],\"n\":1}"},
+        {"{\"l\":{\"a\":1}}", "{\"l\":{\"a\":1}}", "{\"l\":[{\"a\":1}],\"n\":1}"},
+        {"{\"l\":[1]}", "{}", "{\"l\":[1],\"n\":1}"},
+    };
+    struct call c = {.rq = {.verb = STORE_INCREMENT, .collection = "drafts", .counter = "n"}};
+    char id[16];
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        snprintf(id, sizeof(id), "d%zu", i);
+        assert_created(id, cases[i].before);
+        c.rq.id = id;
+        c.rq.append = json_loads(cases[i].append, 0, NULL);
+        assert_int_equal(finish(&c), ERR_NONE);
+        json_decref(c.rq.append);
+        assert_document(id, cases[i].after);
+    }
+}
+
 /* --- parts ----------------------------------------------------------------------------------- */
 
 static void assert_parts(const char *id, const char *const *want, size_t n) {
@@ -281,7 +310,8 @@ static char *page_before(const char *before, const char *status, unsigned limit,
     static char ids[512];
     struct call c = {.rq = {.verb = STORE_QUERY,
                             .collection = "drafts",
-                            .status = status,
+                            .where = status == NULL ? NULL : "status",
+                            .is = status,
                             .before = before,
                             .limit = limit,
                             .page_token = *token}};
@@ -354,6 +384,36 @@ static void test_query_with_odd_members(void **state) {
     assert_null(token);
     assert_string_equal(page(NULL, 10, &token), all);
     assert_string_equal(page("pending", 10, &token), "good");
+}
+
+static unsigned count(const char *where, const char *is, unsigned limit) {
+    struct call c = {
+        .rq = {
+            .verb = STORE_COUNT, .collection = "drafts", .where = where, .is = is, .limit = limit}};
+
+    assert_int_equal(finish(&c), ERR_NONE);
+    return c.reply.count;
+}
+
+/* With documents that are odd, too: their members are no texts. */
+static void test_count(void **state) {
+    char id[16];
+
+    (void)state;
+    assert_int_equal(count(NULL, NULL, 10), 0);
+    for (int i = 0; i < 10; i++) {
+        snprintf(id, sizeof(id), "d%d", i);
+        assert_created(id, i < 4 ? "{\"status\":\"pending\",\"waiting\":\"held\"}"
+                                 : "{\"status\":[\"pending\"],\"waiting\":{}}");
+    }
+    assert_int_equal(count(NULL, NULL, 100), 10);
+    assert_int_equal(count(NULL, NULL, 10), 10);
+    assert_int_equal(count(NULL, NULL, 9), 10);
+    assert_int_equal(count(NULL, NULL, 5), 6);
+    assert_int_equal(count("status", "pending", 10), 4);
+    assert_int_equal(count("status", "sent", 10), 0);
+    assert_int_equal(count("waiting", "held", 2), 3);
+    assert_int_equal(count("waiting", "", 2), 0);
 }
 
 static void test_query_before(void **state) {
@@ -433,6 +493,8 @@ static void test_listings_use_an_index(void **state) {
         " AND (created_at, id) <= ('b', 'c') ORDER BY created_at DESC, id DESC",
         "EXPLAIN QUERY PLAN SELECT id, body FROM document WHERE collection = 'a' AND status = 's'"
         " AND (created_at, id) <= ('b', 'c') ORDER BY created_at DESC, id DESC",
+        "EXPLAIN QUERY PLAN SELECT id, body FROM document WHERE collection = 'a' AND waiting = ?1"
+        " AND (created_at, id) <= ('b', 'c') ORDER BY created_at DESC, id DESC",
     };
     sqlite3 *db = open_raw();
 
@@ -461,9 +523,11 @@ int main(void) {
         OPEN(test_version_is_never_repeated),
         OPEN(test_delete),
         OPEN(test_increment),
+        OPEN(test_increment_and_append),
         OPEN(test_parts),
         OPEN(test_reopening_keeps_all),
         OPEN(test_query_order),
+        OPEN(test_count),
         OPEN(test_query_before),
         OPEN(test_query_with_odd_members),
         OPEN(test_query_while_documents_come_and_go),

@@ -398,14 +398,15 @@ static void test_a_group_without_room(void **state) {
     json_decref(large);
 }
 
-/* A file system that is really full, where one may be mounted. */
+/* A file system that is really full, where one may be mounted: of such a size that what is left
+ * beside large documents is room for many small ones. */
 static void test_a_full_file_system(void **state) {
     unsigned n = 0;
     char id[16];
 
     (void)state;
     assert_int_equal(mkdir(dir, 0700), 0);
-    if (mount("tmpfs", dir, "tmpfs", 0, "size=2m") != 0)
+    if (mount("tmpfs", dir, "tmpfs", 0, "size=2200k") != 0)
         skip();
     open_store();
     do {
@@ -526,13 +527,81 @@ static void test_stored_bodies_that_are_no_documents(void **state) {
     assert_created("bad", "{}");
 }
 
+static int schema(void) {
+    sqlite3 *db = open_raw();
+    sqlite3_stmt *st = NULL;
+    int version;
+
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    version = sqlite3_column_int(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return version;
+}
+
 static void test_a_newer_file_is_refused(void **state) {
+    char back[64];
+
     (void)state;
+    snprintf(back, sizeof(back), "PRAGMA user_version = %d", schema());
     store_fini();
     edit_database("PRAGMA user_version = 1000");
     assert_no_store("a newer program made it");
-    edit_database("PRAGMA user_version = 1");
+    edit_database(back);
     open_store();
+}
+
+/* A file as the first release made it, with what was in it. */
+static void test_an_older_file_is_brought_up_to_date(void **state) {
+    static const char first[] =
+        "CREATE TABLE sequence (last INTEGER NOT NULL);"
+        "INSERT INTO sequence VALUES (3);"
+        "CREATE TABLE document (collection TEXT NOT NULL, id TEXT NOT NULL,"
+        "  version INTEGER NOT NULL,"
+        "  status TEXT AS (CASE WHEN json_valid(body) AND json_type(body, '$.status') = 'text'"
+        "    THEN json_extract(body, '$.status') END) STORED,"
+        "  created_at TEXT NOT NULL AS ("
+        "    CASE WHEN json_valid(body) AND json_type(body, '$.created_at') = 'text'"
+        "    THEN substr(rtrim(json_extract(body, '$.created_at'), 'Z'), 1, 64) ELSE '' END) STORED,"
+        "  body TEXT NOT NULL, PRIMARY KEY (collection, id));"
+        "CREATE INDEX document_newest ON document (collection, created_at, id);"
+        "CREATE INDEX document_newest_by_status ON document (collection, status, created_at, id);"
+        "CREATE TABLE part (collection TEXT NOT NULL, id TEXT NOT NULL, n INTEGER NOT NULL,"
+        "  bytes BLOB NOT NULL, PRIMARY KEY (collection, id, n),"
+        "  FOREIGN KEY (collection, id) REFERENCES document ON DELETE CASCADE);"
+        "INSERT INTO document (collection, id, version, body) VALUES"
+        "  ('drafts', 'a', 1, '{\"status\":\"pending\",\"waiting\":\"held\"}'),"
+        "  ('drafts', 'b', 2, '{\"waiting\":[]}'), ('drafts', 'bad', 3, 'no JSON');"
+        "INSERT INTO part VALUES ('drafts', 'a', 0, x'00');"
+        "PRAGMA user_version = 1;";
+    struct call c = {.rq = {.verb = STORE_QUERY,
+                            .collection = "drafts",
+                            .where = "waiting",
+                            .is = "held",
+                            .limit = 10}};
+    int newest;
+
+    (void)state;
+    newest = schema();
+    store_fini();
+    assert_int_equal(unlink(db_path), 0);
+    edit_database(first);
+    open_store();
+    assert_int_equal(schema(), newest);
+    assert_document("a", "{\"status\":\"pending\",\"waiting\":\"held\"}");
+    assert_string_equal(get("a")->reply.version, "1");
+    assert_int_equal(finish(&c), ERR_NONE);
+    assert_int_equal(c.reply.ndocs, 1);
+    assert_string_equal(c.reply.docs[0].id, "a");
+    assert_int_equal(write_json(STORE_UPDATE, "b", NULL, "{\"waiting\":\"held\"}")->reply.err.code,
+                     ERR_NONE);
+    assert_string_equal(written.reply.version, "4");
+    c.rq.verb = STORE_COUNT;
+    assert_int_equal(finish(&c), ERR_NONE);
+    assert_int_equal(c.reply.count, 2);
+    reopen_store();
+    assert_int_equal(schema(), newest);
 }
 
 static void test_a_file_that_is_no_database(void **state) {
@@ -565,6 +634,7 @@ int main(void) {
         OPEN(test_the_files_are_private),
         OPEN(test_stored_bodies_that_are_no_documents),
         OPEN(test_a_newer_file_is_refused),
+        OPEN(test_an_older_file_is_brought_up_to_date),
         SHUT(test_processes_share_the_file),
         SHUT(test_directories_that_cannot_be_used),
         SHUT(test_what_may_only_be_read),

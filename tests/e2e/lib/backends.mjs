@@ -12,12 +12,21 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { serviceToken } from "../../google/client.mjs";
-import { firestore, plain } from "./firestore.mjs";
+import { firestore, plain, timed } from "./firestore.mjs";
 import { MAILBOX, settings, standIn } from "./google.mjs";
 import * as program from "./service.mjs";
 
 const LEASES = ["running_since", "sending_since"];
+const BATCH = 500; // writes that Firestore takes at once
 const LONG_AGO = "2020-01-01T00:00:00Z";
+
+const quoted = (text) => `'${text.replaceAll("'", "''")}'`;
+
+// As SQL: a version that was never there before, and the members as JSON.
+const insert = (collection) => ([id, members]) =>
+  "UPDATE sequence SET last = last + 1; INSERT OR REPLACE INTO document (collection, id, version, " +
+  `body) SELECT ${[collection, id].map(quoted)}, last, ${quoted(JSON.stringify(members))} ` +
+  "FROM sequence;";
 
 // env       of every service that shares this world
 // sign      changes the signature of the mailbox, which a service asks for when it starts
@@ -26,12 +35,17 @@ const LONG_AGO = "2020-01-01T00:00:00Z";
 // waiting   messages that are staged, and have not left
 // thread    members of a message that answers another
 // stored    a document as other programs find it, its times as text; undefined: there is none
+// put       documents as other programs write them, many at once: { id: members }
 // outlive   let every claim there is outlive its holder
 async function local(t) {
   const DATA_DIR = join(await program.temporary(t), "data");
   const outbox = (dir) => join(DATA_DIR, "outbox", dir);
-  const sql = async (text) => (await promisify(execFile)("sqlite3",
-    ["-cmd", ".timeout 10000", join(DATA_DIR, "paraph.db"), text])).stdout;
+  const sql = async (text) => {
+    const run = promisify(execFile)("sqlite3",
+      ["-bail", "-cmd", ".timeout 10000", join(DATA_DIR, "paraph.db")]);
+    run.child.stdin.end(text);
+    return (await run).stdout;
+  };
   const mails = async () => Promise.all((await readdir(outbox("new"))).map(async (name) =>
     ({ name, bytes: await readFile(join(outbox("new"), name)) })));
   // Else the pixel, and with it the message, would depend on the port.
@@ -49,6 +63,8 @@ async function local(t) {
         `SELECT body FROM document WHERE collection = '${collection}' AND id = '${id}'`);
       return body === "" ? undefined : JSON.parse(body);
     },
+    put: (collection, documents) => sql(`BEGIN;\n${Object.entries(documents).map(insert(collection))
+      .join("\n")}\nCOMMIT;`),
     outlive: () => sql(LEASES.map((name) => "UPDATE document " +
       `SET body = json_set(body, '$.${name}', '${LONG_AGO}') ` +
       `WHERE json_extract(body, '$.${name}') IS NOT NULL;`).join("\n")),
@@ -79,6 +95,16 @@ async function google(t, { emulator, ...options } = {}) {
     },
     stored: async (collection, id) =>
       plain((await (await db()).collection(collection).doc(id).get()).data()),
+    async put(collection, documents) {
+      const client = await db(), all = Object.entries(documents);
+      for (let from = 0; from < all.length; from += BATCH) {
+        const batch = client.batch();
+        for (const [id, members] of all.slice(from, from + BATCH)) {
+          batch.set(client.collection(collection).doc(id), timed(members));
+        }
+        await batch.commit();
+      }
+    },
     async outlive() {
       for (const collection of await (await db()).listCollections()) {
         for (const document of (await collection.get()).docs) {

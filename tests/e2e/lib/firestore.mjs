@@ -30,3 +30,11 @@ export function plain(members) {
     return [name, value?.constructor.name === "Timestamp" ? text(value) : value];
   }));
 }
+
+// The reverse: members named like times, which are RFC 3339, are times.
+export function timed(members) {
+  return Object.fromEntries(Object.entries(members).map(([name, value]) => {
+    const is = /_(at|since)$/.test(name) && typeof value === "string" && !isNaN(Date.parse(value));
+    return [name, is ? new Date(value) : value];
+  }));
+}

@@ -11,8 +11,8 @@ local testing = require "paraph.testing"
 local CALLS_MAX, RESULTS_MAX, DEPTH_MAX = 64, 16, 4
 local MODULES = {
   "cjson", "paraph.address", "paraph.blob", "paraph.config", "paraph.crypto", "paraph.environ",
-  "paraph.fetch", "paraph.json", "paraph.log", "paraph.mail", "paraph.policy", "paraph.scripts",
-  "paraph.store", "paraph.task", "paraph.templates", "paraph.text", "paraph.time",
+  "paraph.fetch", "paraph.jobs", "paraph.json", "paraph.log", "paraph.mail", "paraph.policy",
+  "paraph.scripts", "paraph.store", "paraph.task", "paraph.templates", "paraph.text", "paraph.time",
 }
 local LIBRARIES = { string = string, table = table, utf8 = utf8, math = math }
 local GLOBALS = {
@@ -35,7 +35,8 @@ local MEMBERS = {
   "content_type", "content_id", "version", "remove", "limit", "status", "page_token", "before",
   "counter", "first", "last", "set", "also", "url", "method", "headers", "body", "timeout",
   "max_bytes", "indent", "max_depth", "blobs", "cc", "bcc", "reply_to", "thread_id",
-  "in_reply_to", "references", "date", "mailbox", "key", "created_at",
+  "in_reply_to", "references", "date", "mailbox", "key", "created_at", "waiting", "most", "append",
+  "member", "value",
 }
 local NUMBERS = {
   0, 1, -1, 2, 200, 255, 1000, 2 ^ 31, 1 << 32, math.maxinteger, math.mininteger, 0.5, -0.0, 1e10,
@@ -64,8 +65,8 @@ for name, library in pairs(LIBRARIES) do add_members(name, library) end
 add_members("_G", GLOBALS)
 --- A method, of whatever value has one of that name.
 for _, name in ipairs {
-  "string", "base64_decode", "base64_encode", "sha256", "bytes", "etag", "recipients", "sender",
-  "note", "finish",
+  "string", "base64_decode", "base64_encode", "find", "sha256", "slice", "bytes", "etag",
+  "recipients", "sender", "note", "finish",
 } do
   add(":" .. name, function(value, ...) return value[name](value, ...) end)
 end

@@ -2,15 +2,17 @@
 --- and what is stored as a draft is a message that can be read.
 ---
 --- The input is requests with bytes FF between: a line with method and target, headers, an empty
---- line, the body. "$draft" stands for the draft that came to be last. A method "FAIL" lets the
---- next call of a part fail instead: "FAIL store timeout", "FAIL mail gmail_error unknown".
+--- line, the body. "$draft" stands for the draft that came to be last, "$csrf" for the token of the
+--- forms. A method "FAIL" lets the next call of a part fail instead: "FAIL store timeout",
+--- "FAIL mail gmail_error unknown".
 
+local csrf = require "lib.csrf"
 local mime = require "lib.mime"
 local testing = require "paraph.testing"
 
 local REQUESTS_MAX = 8
 local ANSWERS = {
-  [200] = true, [304] = true, [400] = true, [401] = true, [403] = true, [404] = true,
+  [200] = true, [303] = true, [304] = true, [400] = true, [401] = true, [403] = true, [404] = true,
   [405] = true, [409] = true, [413] = true, [415] = true, [429] = true,
 }
 -- These only where a part of the world was made to fail.
@@ -40,6 +42,16 @@ local function check_error(reply, where)
   assert(e.request_id == "id-1", where)
 end
 
+--- A page runs nothing but our own script, and a letter not even that.
+local function check_page(reply, where)
+  local policy = reply.headers["Content-Security-Policy"]
+  assert(policy and policy:find("default-src 'none'", 1, true), where .. ": no policy")
+  if policy:find("^sandbox;") then return end
+  for tag in reply.body:lower():gmatch("<script[^>]*>") do
+    assert(tag:find('^<script nonce="[%x-]+" src="/assets/'), where .. ": " .. tag)
+  end
+end
+
 local function check_reply(reply, where, may_fail)
   assert(not reply.trace, where .. ": " .. tostring(reply.trace))
   assert(ANSWERS[reply.status] or may_fail and FAILURES[reply.status],
@@ -47,7 +59,11 @@ local function check_reply(reply, where, may_fail)
   for name, value in pairs(reply.headers) do
     assert(not (name .. value):find("[\r\n\0]"), where .. ": a header ends early")
   end
-  if reply.status >= 400 then check_error(reply, where) end
+  if reply.headers["Content-Type"] == "text/html; charset=utf-8" then
+    check_page(reply, where)
+  elseif reply.status >= 400 then
+    check_error(reply, where)
+  end
 end
 
 --- The lines of a message end and are as long as they may (RFC 5322 §2.1.1), and it can be read.
@@ -56,8 +72,9 @@ local function check_message(bytes, where)
   assert(not text:gsub("\r\n", ""):find("[\r\n\0]"), where .. ": a bare line end")
   for line in text:gmatch("(.-)\r\n") do assert(#line <= 998, where .. ": a long line") end
   local message = mime.read(bytes)
-  assert(message.from and message.headers["message-id"] and message.headers.date, where)
-  assert(message.text or message.html or #message.parts > 0, where .. ": an empty message")
+  local headers = message.headers
+  assert(headers.from and headers["message-id"] and headers.date, where)
+  assert(message.plain or message.html or #message.parts > 0, where .. ": an empty message")
 end
 
 local function check_draft(world, id)
@@ -76,9 +93,11 @@ end
 
 return function(input)
   local world = testing.world()
+  local token = assert(csrf.token { name = "anonymous", method = "none" })
   local draft, failing, n = "11111111-1111-4111-8111-111111111111", false, 0
   for text in (input .. "\xFF"):gmatch("([^\xFF]*)\xFF") do
-    local method, target, headers, body = read_request(text:gsub("%$draft", draft))
+    text = text:gsub("%$draft", draft):gsub("%$csrf", token)
+    local method, target, headers, body = read_request(text)
     n = n + 1
     if n > REQUESTS_MAX then break end
     if method == "FAIL" then

@@ -1,0 +1,73 @@
+/*
+ * sqlite_statement.h - the statements of a connection, prepared once, and how they are run.
+ *
+ * For sqlite_docs.c and sqlite_query.c.  What is bound is only borrowed, until
+ * sqlite_statement_finish() forgets it.
+ */
+#ifndef SQLITE_STATEMENT_H
+#define SQLITE_STATEMENT_H
+
+#include <jansson.h>
+#include <sqlite3.h>
+
+#include "store.h"
+
+/* Reading gives back exactly what writing was given: integers of 64 bits, reals of 17 digits,
+ * strings with NUL. */
+#define SQLITE_STATEMENT_JSON (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
+
+/* Wherever a statement names a document, ?1 is the collection and ?2 the id. */
+enum sqlite_statement {
+    ST_BEGIN,
+    ST_COMMIT,
+    ST_SAVEPOINT,
+    ST_RELEASE,
+    ST_UNDO,
+    ST_NEXT_VERSION,
+    ST_GET,
+    ST_INSERT,
+    ST_UPDATE,
+    ST_DELETE,
+    ST_NEWEST,
+    ST_NEWEST_BY_STATUS,
+    ST_NEWEST_BY_WAITING,
+    ST_COUNT,
+    ST_COUNT_BY_STATUS,
+    ST_COUNT_BY_WAITING,
+    ST_PARTS,
+    ST_INSERT_PART,
+    ST_DELETE_PARTS,
+    STATEMENTS
+};
+
+struct sqlite_docs {
+    sqlite3 *db;
+    sqlite3_stmt *statements[STATEMENTS];
+};
+
+int sqlite_statement_prepare(struct sqlite_docs *d, struct err *e);
+void sqlite_statement_finalize(struct sqlite_docs *d);
+
+void sqlite_statement_bind(sqlite3_stmt *st, int i, const char *text);
+
+/* The statement, bound to the document of the request. */
+sqlite3_stmt *sqlite_statement_about(struct sqlite_docs *d, enum sqlite_statement s,
+                                     const struct store_request *rq);
+
+/* 1: there is a row; 0: there is none; -1: it failed. */
+int sqlite_statement_step(struct sqlite_docs *d, sqlite3_stmt *st, struct err *e);
+void sqlite_statement_finish(sqlite3_stmt *st);
+
+/* A statement that gives no rows, from start to end. */
+int sqlite_statement_run(struct sqlite_docs *d, sqlite3_stmt *st, struct err *e);
+
+void sqlite_statement_version(sqlite3_stmt *st, int column, char version[STORE_VERSION_SIZE]);
+
+/* The document in two columns of a row: version, body. */
+int sqlite_statement_document(sqlite3_stmt *st, int column, const struct store_request *rq,
+                              const char *id, char version[STORE_VERSION_SIZE], json_t **fields,
+                              struct err *e);
+
+int sqlite_statement_no_memory(struct err *e); /* -1 */
+
+#endif

@@ -1,0 +1,211 @@
+--- Approving a draft: it leaves after a while in which that can be taken back.
+---
+--- What was approved is written down in the draft, which stays pending until it is claimed: so it
+--- survives a restart, and whoever changes, rejects or sends the draft meanwhile comes first. The
+--- job "leave" lets out what is due; it is woken for each approval, and looks every minute for what
+--- others have left behind.
+
+local config = require "paraph.config"
+local decisions = require "lib.decisions"
+local delivery = require "lib.delivery"
+local drafts = require "lib.drafts"
+local fail = require "lib.fail"
+local jobs = require "paraph.jobs"
+local log = require "paraph.log"
+local message = require "lib.message"
+local quota = require "lib.quota"
+local settings = require "lib.settings"
+local store = require "paraph.store"
+local task = require "paraph.task"
+local time = require "paraph.time"
+
+local approvals = {}
+
+local AT_ONCE = 16 -- sends of one round; the mailbox has a line of its own
+
+-- --- sending what was reviewed -------------------------------------------------------------------
+
+--- Send a draft that a reviewer lets out, and count it.
+---@async
+---@param draft draft
+---@param etag? string            of the message that he saw
+---@param reviewer paraph.caller
+---@param operation_id? string    as of delivery.send_draft
+---@return delivered?
+---@return paraph.err? err        as of delivery.send_draft; `no_send`
+function approvals.send(draft, etag, reviewer, operation_id)
+  if config.no_send then
+    return fail("no_send", "sending is switched off (NO_SEND); the draft is as it was")
+  end
+  local counters = decisions.count(draft.document)
+  local sent, err = delivery.send_draft(draft, etag, reviewer, operation_id)
+  if not sent and not err.unknown then quota.give_back(counters) end
+  return sent, err
+end
+
+-- --- approving -----------------------------------------------------------------------------------
+
+--- Is it approved, and on its way out?
+---@param document paraph.document
+---@return boolean
+function approvals.is_approved(document)
+  return document.status == "pending" and document.waiting == "approved"
+end
+
+--- Seconds until it leaves; 0 if it is due.
+---@param document paraph.document
+---@return number
+function approvals.seconds_left(document)
+  local leaves = type(document.leaves_at) == "string" and time.parse(document.leaves_at)
+  return leaves and math.max(0, leaves - time.parse(time.now())) or 0
+end
+
+--- The change of a draft that takes its approval back, if there is one.
+---@param document paraph.document
+---@return draft_change
+function approvals.taken_back(document)
+  if not approvals.is_approved(document) then return { members = {}, removed = {} } end
+  local before = document.held and "held" or document.error and "failed" or nil
+  return { members = { waiting = before }, removed = before and drafts.approval or drafts.waiting }
+end
+
+--- The message of a draft, if it is still what the reviewer saw.
+local function check_seen(draft, seen)
+  local function changed()
+    return fail("changed_since_review", "the message is no longer the one that was reviewed")
+  end
+  if seen.version and seen.version ~= draft.version then return changed() end
+  local contents, err = drafts.contents(draft)
+  if not contents then return nil, err end
+  local built
+  built, err = message.build(draft.id, draft.document, contents)
+  if not built then return nil, err end
+  if seen.etag and seen.etag ~= built:etag() then return changed() end
+  return built
+end
+
+local function write_down(draft, etag, reviewer)
+  local seconds = settings.undo_seconds
+  local now = time.now()
+  local members = {
+    waiting = "approved",
+    approved_by = reviewer.name,
+    approved_at = now,
+    approved_etag = etag,
+    leaves_at = time.format(time.parse(now) + seconds),
+  }
+  local version, err = store.update(config.draft_collection, draft.id, members,
+    { version = draft.version })
+  if not version then
+    if err and err.code ~= "conflict" then return nil, err end
+    return fail("changed_since_review", "somebody else has changed this draft just now")
+  end
+  jobs.wake("leave", math.ceil(seconds * 1000))
+  return { id = draft.id, version = version,
+    document = drafts.merged(draft.document, members, {}) }
+end
+
+--- Approve a draft. What was approved already, stays so.
+---@async
+---@param id string
+---@param seen { etag?: string, version?: string }  of the message, or of the draft, as he saw it
+---@param reviewer paraph.caller
+---@return draft? draft     sent, or on its way
+---@return paraph.err? err  `changed_since_review`; `forbidden` and `refused_by_policy`: not by him
+function approvals.approve(id, seen, reviewer)
+  local draft, err = drafts.load(id)
+  if not draft then return nil, err end
+  err = drafts.refusal(draft)
+  if err then return nil, err end
+  if approvals.is_approved(draft.document) then return draft end
+  if config.no_send then
+    return fail("no_send", "sending is switched off (NO_SEND); the draft is as it was")
+  end
+  local built, ok
+  built, err = check_seen(draft, seen)
+  if not built then return nil, err end
+  if settings.undo_seconds <= 0 then
+    ok, err = approvals.send(draft, built:etag(), reviewer)
+    if not ok then return nil, err end
+    return drafts.load(id)
+  end
+  ok, err = decisions.on_approval(draft, built:etag(), reviewer)
+  if not ok then return nil, err end
+  return write_down(draft, built:etag(), reviewer)
+end
+
+--- Take an approval back. A draft that was not approved stays as it is.
+---@async
+---@param id string
+---@return draft? draft
+---@return paraph.err? err  `already_sent` or `in_progress`: it was too late
+function approvals.undo(id)
+  return drafts.change(id, function(draft)
+    local refusal = drafts.refusal(draft)
+    if refusal then return nil, refusal end
+    return approvals.taken_back(draft.document)
+  end)
+end
+
+-- --- leaving -------------------------------------------------------------------------------------
+
+--- It has not left, and nobody has touched it since: it waits for a person again, with the reason.
+local function give_back(draft, err)
+  store.update(config.draft_collection, draft.id, { waiting = "failed", error = err.message },
+    { version = draft.version, remove = drafts.approval })
+  log.warning("approved draft not sent", { draft_id = draft.id, error = err.message })
+end
+
+local function let_out(id)
+  local draft = drafts.load(id)
+  if not draft or not approvals.is_approved(draft.document) then return end
+  local document = draft.document
+  if approvals.seconds_left(document) > 0 then return end
+  local reviewer = { name = tostring(document.approved_by), method = "none",
+    roles = { review = true } }
+  local etag = type(document.approved_etag) == "string" and document.approved_etag or ""
+  local sent, err = approvals.send(draft, etag, reviewer)
+  if not sent then give_back(draft, err) end
+end
+
+local function let_all_out(ids)
+  for first = 1, #ids, AT_ONCE do
+    local sends = {}
+    for i = first, math.min(first + AT_ONCE - 1, #ids) do
+      sends[#sends + 1] = function() let_out(ids[i]) end
+    end
+    local ok, err = task.all(sends)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+--- What is due, and in how many seconds the next one is.
+local function look()
+  local due, soonest, token = {}, math.huge, nil
+  repeat
+    local found, more = drafts.list { waiting = "approved", limit = 200, page_token = token }
+    if not found then return nil, more end
+    for _, draft in ipairs(found) do
+      local left = approvals.seconds_left(draft.document)
+      if left > 0 then soonest = math.min(soonest, left) else due[#due + 1] = draft.id end
+    end
+    token = more
+  until not token
+  return due, soonest
+end
+
+--- Let out what is due.
+---@async
+function approvals.leave()
+  local due, soonest = look()
+  if not due then
+    log.warning("approved drafts not looked for", { error = soonest.message })
+    return
+  end
+  local ok, err = let_all_out(due)
+  if not ok then log.warning("approved drafts left behind", { error = err.message }) end
+  if soonest < math.huge then jobs.wake("leave", math.ceil(soonest * 1000)) end
+end
+
+return approvals

@@ -1,0 +1,172 @@
+--- A message as a reviewer sees it: read from the very bytes that leave, shown in the words of a
+--- language.
+
+local config = require "paraph.config"
+local drafts = require "lib.drafts"
+local hooks = require "lib.hooks"
+local links = require "lib.links"
+local message = require "lib.message"
+local mime = require "lib.mime"
+local shown = require "lib.shown"
+
+local viewing = {}
+
+local LINKS_MAX = 200
+local INLINE_MAX = 4 << 20 -- bytes of images that are written into the HTML
+
+--- The headers that mail programs show.
+local READ = { from = true, to = true, cc = true, bcc = true, ["reply-to"] = true, subject = true,
+  date = true }
+
+---@class view
+---@field etag string
+---@field read mime_message
+---@field pixel_id? string
+
+--- The message of a draft.
+---@async
+---@param draft draft
+---@return view?
+---@return paraph.err? err
+function viewing.open(draft)
+  local contents, err = drafts.contents(draft)
+  if not contents then return nil, err end
+  return viewing.build(draft.id, draft.document, contents)
+end
+
+--- The same of a document that is not stored.
+---@async
+---@param id string
+---@param document paraph.document
+---@param contents paraph.blob[]
+---@return view?
+---@return paraph.err? err
+function viewing.build(id, document, contents)
+  local built, pixel_id = message.build(id, document, contents)
+  if not built then return nil, pixel_id end
+  return { etag = built:etag(), read = mime.read(built:bytes()), pixel_id = pixel_id }
+end
+
+-- --- HTML ----------------------------------------------------------------------------------------
+
+--- The pixel as it stands in the HTML part; nil: there is none.
+local function pixel_of(view)
+  return view.pixel_id and config.pixel_base_url and hooks.pixel(view.pixel_id) or nil
+end
+
+--- Text without one part of it.
+local function without(text, part)
+  local from, to = text:find(part, 1, true)
+  return from and text:sub(1, from - 1) .. text:sub(to + 1) or text
+end
+
+--- Images that are parts of the message, where the HTML names them by their Content-ID. Browsers
+--- know no cid:, and what they load from us they would load as a stranger.
+local function with_images(html, parts)
+  local left = INLINE_MAX
+  for _, part in ipairs(parts) do
+    local image = part.content_id and part.type:find("^image/[%w.+-]+$") and part:content()
+    if image and type(image) ~= "string" and #image <= left then
+      local data = ("data:%s;base64,%s")
+        :format(part.type, image:base64_encode():string(2 * INLINE_MAX))
+      local from, to = html:find("cid:" .. part.content_id, 1, true)
+      while from do
+        html = html:sub(1, from - 1) .. data .. html:sub(to + 1)
+        left = left - #image
+        from, to = html:find("cid:" .. part.content_id, from + #data, true)
+      end
+    end
+  end
+  return html
+end
+
+--- The HTML part, without its pixel.
+---@param view view
+---@return string
+function viewing.html(view)
+  local html = view.read.html and view.read.html:text() or ""
+  local pixel = pixel_of(view)
+  if pixel and pixel ~= "" then html = without(html, pixel) end
+  return with_images(html, view.read.parts)
+end
+
+--- Where the address of an image begins.
+local SOURCES = { "<img[^>]-%ssrc%s*=%s*[\"']?%s*(%S%S)", "%sbackground%s*=%s*[\"']?(%S%S)",
+  "url%s*%(%s*[\"']?(%S%S)" }
+
+--- How many images the HTML part loads from elsewhere, its pixel aside.
+local function count_remote(view)
+  local html, n = viewing.html(view):lower(), 0
+  for _, pattern in ipairs(SOURCES) do
+    for start in html:gmatch(pattern) do
+      if start == "//" or start == "ht" then n = n + 1 end
+    end
+  end
+  return n > 0 and n
+end
+
+local function links_of(view)
+  local found = {}
+  if not view.read.html then return found end
+  for target, text in links.of(view.read.html:text()) do
+    if #found == LINKS_MAX then break end
+    found[#found + 1] =
+      { text = text, target = target, differs = links.differs(target, text) ~= nil }
+  end
+  return found
+end
+
+-- --- the model -----------------------------------------------------------------------------------
+
+--- The headers that people read, and the others.
+local function headers_of(view)
+  local read, others = {}, {}
+  for _, field in ipairs(view.read.fields) do
+    local list = READ[field.name:lower()] and read or others
+    list[#list + 1] = field
+  end
+  return read, others
+end
+
+local function attachments_of(view, id, t)
+  local list = {}
+  for n, part in ipairs(view.read.parts) do
+    if part ~= view.read.html and part ~= view.read.plain then
+      list[#list + 1] = {
+        name = part.filename or part.content_id or t.unnamed, type = part.type,
+        size = shown.size(part:size(), t), href = ("/review/%s/part/%d"):format(id, n),
+        is_inline = part.content_id ~= nil,
+      }
+    end
+  end
+  return list
+end
+
+--- What the templates show of a message.
+---@param view view
+---@param id string
+---@param t table<string, string>
+---@param with_remote boolean   images from elsewhere were asked for
+---@return table
+function viewing.model(view, id, t, with_remote)
+  local html_src = ("/review/%s/html"):format(id)
+  local html = view.read.html
+  local headers, others = headers_of(view)
+  local attachments, links_found = attachments_of(view, id, t), links_of(view)
+  return {
+    etag = view.etag,
+    headers = headers, more_headers = { rows = others },
+    has_html = html ~= nil,
+    html_src = with_remote and html_src .. "?images=1" or html_src,
+    remote_images = count_remote(view),
+    images_href = not with_remote and ("/review/%s?images=1"):format(id) or nil,
+    hide_images_href = with_remote and "/review/" .. id or nil,
+    text = view.read.plain and view.read.plain:text(),
+    attachments = attachments, has_attachments = #attachments > 0,
+    pixel = pixel_of(view) and { id = view.pixel_id, note = t.pixel_note } or nil,
+    signature = html ~= nil and html:text():find('class="gmail_signature"', 1, true) ~= nil,
+    links = links_found, has_links = #links_found > 0,
+  }
+end
+
+return viewing

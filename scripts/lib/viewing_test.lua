@@ -1,0 +1,89 @@
+local config = require "paraph.config"
+local drafts = require "lib.drafts"
+local expect = require "lib.expect"
+local testing = require "paraph.testing"
+local viewing = require "lib.viewing"
+local words = require "pages.words"
+
+local ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
+local PNG = "\x89PNG\r\n\x1A\n" .. ("p"):rep(200)
+
+local function view_of(members, contents)
+  testing.world()
+  local document = drafts.merged(
+    { to = "Ann Lee <ann@example.com>", subject = "Grüße", body = "Hi", status = "pending" },
+    members or {}, {})
+  local view = assert(viewing.build(ID, document, contents or {}))
+  return view, viewing.model(view, ID, words.en, false)
+end
+
+local tests = {}
+
+tests["headers are those of the bytes, decoded"] = function()
+  local _, model = view_of { cc = "Zoë <zoe@example.com>" }
+  local headers = {}
+  for _, header in ipairs(model.headers) do headers[header.name] = header.value end
+  expect.equal({ headers.To, headers.Cc, headers.Subject },
+    { "Ann Lee <ann@example.com>", "Zoë <zoe@example.com>", "Grüße" })
+  expect.equal(headers["MIME-Version"], nil)
+  expect.equal(#model.more_headers.rows > 2, true)
+end
+
+tests["the text is that of the text part"] = function()
+  local _, model = view_of { body = "Grüße,\nAnn" }
+  expect.equal(model.text:sub(1, 12), "Grüße,\nAnn")
+end
+
+tests["the pixel is told, and not in what is shown"] = function()
+  local view, model = view_of { format = "html", body = "<p>Hi</p>" }
+  if not config.tracking then return end
+  expect.equal(model.pixel.id, view.pixel_id)
+  expect.equal(view.read.html:text():find(view.pixel_id, 1, true) ~= nil, true)
+  expect.equal(viewing.html(view):find(view.pixel_id, 1, true), nil)
+  expect.equal(model.remote_images, false)
+end
+
+tests["an image of the message stands in its HTML"] = function()
+  local view, model = view_of({ format = "html", body = '<img src="cid:logo">',
+    attachments = { { content_id = "<logo>", content_type = "image/png", size = #PNG } } },
+    { testing.blob(PNG) })
+  expect.equal(viewing.html(view):find("cid:logo", 1, true), nil)
+  expect.equal(viewing.html(view):find('src="data:image/png;base64,iVBORw0K', 1, true) ~= nil, true)
+  expect.equal({ model.attachments[1].is_inline, model.attachments[1].size }, { true, "208 B" })
+end
+
+tests["what is attached comes out as it went in"] = function()
+  local content = ("\0\r\n--x"):rep(40000)
+  local view, model = view_of({ attachments = {
+    { filename = "Übersicht.bin", content_type = "application/x-y", size = #content },
+    { filename = "empty.txt", content_type = "text/plain", size = 0 },
+  } }, { testing.blob(content), testing.blob("") })
+  local first = model.attachments[1]
+  expect.equal({ first.name, first.size }, { "Übersicht.bin", "240 KB" })
+  local n = tonumber(model.attachments[1].href:match("(%d+)$"))
+  expect.equal(view.read.parts[n]:content():string() == content, true)
+  expect.equal(view.read.parts[n + 1]:size(), 0)
+end
+
+--- { HTML, images from elsewhere }
+local images = {
+  { '<img src="https://x.example/a.png">', 1 },
+  { "<IMG alt=x SRC = '//x.example/a'><td background=http://x.example/b>", 2 },
+  { '<p style="background:url( \'https://x.example/c\')">', 1 },
+  { '<img src="data:image/png;base64,AA=="><img src="cid:a">', false },
+  { "<p>https://x.example/a.png</p>", false },
+}
+
+tests["images from elsewhere are counted"] = testing.cases(images, function(case)
+  local _, model = view_of { format = "html", body = case[1] }
+  expect.equal(model.remote_images, case[2])
+end)
+
+tests["links are told, with those that lie"] = function()
+  local _, model = view_of { format = "html",
+    body = '<a href="https://a.example/x">Go</a> <a href="https://evil.example">a.example</a>' }
+  expect.equal({ model.links[1].target, model.links[1].differs, model.links[2].differs },
+    { "https://a.example/x", false, true })
+end
+
+return tests

@@ -1,0 +1,141 @@
+--- GET /review/{id}/edit: changing what a draft says, and seeing what comes of it.
+
+local drafts = require "lib.drafts"
+local editions = require "lib.editions"
+local edits = require "lib.edits"
+local fail = require "lib.fail"
+local history = require "lib.history"
+local json = require "paraph.json"
+local page = require "lib.page"
+local shown = require "lib.shown"
+local text = require "paraph.text"
+local url = require "lib.url"
+local viewing = require "lib.viewing"
+
+local pages = {}
+
+local RECIPIENTS = { "to", "cc", "bcc", "reply_to" }
+
+-- --- the form ------------------------------------------------------------------------------------
+
+local function joined(value)
+  if type(value) ~= "table" then return shown.text(value) end
+  local lists = {}
+  for i, item in ipairs(value) do lists[i] = shown.text(item) end
+  return table.concat(lists, ", ")
+end
+
+--- What the form shows of a draft: the values of its fields.
+local function fields_of(document)
+  local fields = { subject = shown.text(document.subject) }
+  for _, name in ipairs(RECIPIENTS) do fields[name] = joined(document[name]) end
+  if document.template then
+    fields.vars = json.encode(document.vars or {})
+  else
+    fields.message = shown.text(document.body)
+  end
+  return fields
+end
+
+--- The patch that makes of a draft what the form says: only what is another. Line breaks in a body
+--- are LF in forms, whatever they were.
+local function patch_of(document, form)
+  local before, patch = fields_of(document), {}
+  for name, value in pairs(before) do
+    local given = form[name]
+    if given and given ~= (value:gsub("\r\n?", "\n")) then patch[name] = given end
+  end
+  for _, name in ipairs(RECIPIENTS) do
+    if patch[name] == "" and name ~= "to" then patch[name] = json.null end
+  end
+  if not patch.vars then return patch end
+  local vars, err = json.decode(patch.vars)
+  if err then return fail("invalid_field", "vars: " .. err.message, "vars") end
+  patch.vars = vars
+  if patch.vars ~= nil then patch.template = document.template end
+  return patch
+end
+
+local function model_of(draft, t, form, err)
+  local document = draft.document
+  local fields = fields_of(document)
+  for name in pairs(fields) do fields[name] = form and form[name] or fields[name] end
+  local format = shown.text(document.format)
+  fields.template = document.template and shown.text(document.template)
+  fields.format_label = t["format_" .. (format ~= "" and format or "text")] or format
+  local errors = err and { [fields[err.field or ""] and err.field or "form"] = err.message }
+  return {
+    id = draft.id, subject = shown.draft(draft, t).subject, title = t.edit_title,
+    is_review = true, is_template = fields.template ~= nil, fields = fields, errors = errors,
+    preview_action = ("/review/%s/preview"):format(draft.id),
+    html_src = ("/review/%s/html"):format(draft.id),
+  }
+end
+
+local function load(req)
+  local draft, err = drafts.load(req.params.id)
+  if not draft then return nil, err end
+  err = drafts.refusal(draft)
+  if err then return nil, err end
+  return draft
+end
+
+--- GET /review/{id}/edit
+pages.show = page.handler(function(req)
+  local draft, err = load(req)
+  if not draft then return nil, err end
+  local t = page.words(req)
+  local model = model_of(draft, t)
+  local view = viewing.open(draft)
+  model.etag, model.edition = view and view.etag or "", editions.number(draft.document)
+  return page.reply(req, "edit", model)
+end)
+
+-- --- what it posts -------------------------------------------------------------------------------
+
+--- The form again, as it was filled in, with what is wrong; if somebody else was faster, with what
+--- he changed, and as one that would now overwrite that.
+local function again(req, draft, form, err)
+  local t = page.words(req)
+  local model = model_of(draft, t, form, err)
+  model.etag, model.edition = form.etag, form.edition
+  if err.code == "changed_since_review" then
+    local view = viewing.open(draft)
+    model.changed = history.since(draft, math.tointeger(tonumber(form.edition)) or 0, t)
+    model.etag, model.edition = view and view.etag or "", editions.number(draft.document)
+  end
+  return page.reply(req, "edit", model, err.code)
+end
+
+--- POST /review/{id}/edit
+pages.save = page.form(function(req, form)
+  local draft, err = load(req)
+  if not draft then return nil, err end
+  local patch, edit, saved
+  patch, err = patch_of(draft.document, form)
+  if patch then edit, err = edits.read(patch) end
+  if edit then
+    local etag = form.etag ~= "" and form.etag or nil
+    saved, err = edits.apply(draft.id, edit, req.caller, etag)
+  end
+  if not saved then return again(req, draft, form, err) end
+  return page.redirect("/review/" .. draft.id .. url.query { said = "saved", of = draft.id })
+end)
+
+--- POST /review/{id}/preview: what would come of it, for a frame.
+pages.preview = page.form(function(req, form)
+  local draft, err = load(req)
+  if not draft then return nil, err end
+  local patch, edit, contents, view
+  patch, err = patch_of(draft.document, form)
+  if patch then edit, err = edits.read(patch) end
+  if edit then contents, err = drafts.contents(draft) end
+  if contents then
+    view, err = viewing.build(draft.id,
+      drafts.merged(draft.document, edit.members, edit.removed), contents)
+  end
+  if not view then return page.foreign("<p>" .. text.escape(err.message)) end
+  return page.foreign(viewing.html(view))
+end)
+
+return pages

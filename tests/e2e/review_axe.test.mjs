@@ -1,0 +1,107 @@
+// Every page can be used by everybody: axe-core finds nothing, in the light and in the dark, on a
+// phone and on a desk, and nothing of a page is beyond its edge.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openPage, signIn, violations } from "./lib/browser.mjs";
+import { fillDesk } from "./lib/desk.mjs";
+import { bearer } from "./lib/identity.mjs";
+import { startReviewed } from "./lib/review.mjs";
+
+const SCHEMES = ["light", "dark"];
+const WIDTHS = [360, 1440];
+
+async function audit(page, name) {
+  for (const colorScheme of SCHEMES) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 });
+      const where = `${name}, ${colorScheme}, ${width} px`;
+      assert.deepEqual(await violations(page), [], where);
+      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(over <= 0, `${where}: ${over} px too wide`);
+    }
+  }
+}
+
+// A page, signed in, on a service with a desk full of drafts.
+async function desk(t) {
+  const { service, keys } = await startReviewed(t);
+  const ids = await fillDesk(service, bearer(keys.crm));
+  const page = await openPage(t, service);
+  await signIn(page, keys.ann);
+  return { service, keys, ids, page };
+}
+
+test("the lists", async (t) => {
+  const { page } = await desk(t);
+  for (const [name, path] of Object.entries({
+    pending: "/review", held: "/review?tab=held", failed: "/review?tab=failed",
+    "nothing there": "/review?tab=sending", sent: "/review?tab=sent",
+    rejected: "/review?tab=rejected", "a search": "/review?q=Angebot",
+    "a search in vain": "/review?q=zebra",
+  })) {
+    await page.goto(path);
+    await audit(page, name);
+  }
+});
+
+test("drafts in every state", async (t) => {
+  const { page, ids } = await desk(t);
+  for (const name of ["quote", "news", "many", "held", "failed", "sent", "rejected"]) {
+    await page.goto(`/review/${ids[name]}`);
+    await audit(page, name);
+  }
+});
+
+test("what can be done with a draft", async (t) => {
+  const { page, ids, service, keys } = await desk(t);
+  const quote = `/review/${ids.quote}`;
+  await page.goto(quote);
+  for (const key of ["R", "T"]) {
+    await page.locator(`summary[aria-keyshortcuts=${key}]`).click();
+    await audit(page, `the panel of ${key}`);
+  }
+  await page.goto(quote);
+  await page.keyboard.press("?");
+  await page.locator("#help[open]").waitFor();
+  await audit(page, "help");
+  await page.goto(`${quote}/edit`);
+  await audit(page, "the form");
+  await page.locator("[name=to]").fill("nobody at all");
+  await page.locator("#edit button.primary").click();
+  await page.locator("[aria-invalid=true]").waitFor();
+  await audit(page, "the form with what is wrong");
+  await page.goto(quote);
+  await service.patch(`/drafts/${ids.quote}`, { message: "Another text." }, bearer(keys.bob));
+  await page.locator("form[action$='/approve'] button").click();
+  await page.locator(".changed").waitFor();
+  await audit(page, "a draft that somebody else has changed");
+  await page.goto(`${quote}/changes`);
+  await audit(page, "what was changed");
+  await page.locator("a[href='/review']").first().click();
+  await page.locator("[name=draft]").first().check();
+  await page.locator("[name=draft]").nth(1).check();
+  await page.locator(".bulk button[value=approve]").click();
+  await page.locator("main table").waitFor();
+  await audit(page, "what came of several");
+  await page.goto(`/review?said=approved&of=${ids.thanks}`);
+  await audit(page, "a notice");
+});
+
+test("figures, errors, signing in", async (t) => {
+  const { page, service } = await desk(t);
+  for (const days of [7, 90]) {
+    await page.goto(`/review/stats?days=${days}`);
+    await audit(page, `figures of ${days} days`);
+  }
+  await page.goto("/review/00000000-0000-4000-8000-000000000000");
+  await audit(page, "an error");
+  const stranger = await openPage(t, service, { lang: "fr" });
+  await stranger.goto("/sign-in");
+  await audit(stranger, "signing in");
+  await stranger.locator("#key").fill("nonsense");
+  await stranger.locator("form button").click();
+  await stranger.locator("#wrong").waitFor();
+  await audit(stranger, "a key that is wrong");
+});
