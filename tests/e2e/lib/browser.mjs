@@ -13,8 +13,9 @@ const WAIT_MS = 30000; // for what is to be seen; a machine may be slow
 
 // A message of a letter's frame: no script runs there, not even what the test itself would run.
 const NO_SCRIPTS = /^Blocked script execution in '[^']*' because the document's frame is sandboxed/;
-// A page may have any status, however it is asked for; what it is made of is looked at as an answer.
-const STATUS = /^Failed to load resource: the server responded with a status of/;
+// A page may have any status, however it is asked for; what it is made of is looked at as an answer,
+// what is asked elsewhere as a request.
+const NOT_LOADED = /^Failed to load resource:/;
 
 async function find() {
   if (process.env.CHROMIUM) return process.env.CHROMIUM;
@@ -63,7 +64,7 @@ class Complaints {
   #console(message) {
     const text = message.text(), { url } = message.location();
     if (message.type() !== "error" && !/violates|refuse/i.test(text)) return;
-    if (NO_SCRIPTS.test(text) || STATUS.test(text) || this.#accept(text, url)) return;
+    if (NO_SCRIPTS.test(text) || NOT_LOADED.test(text) || this.#accept(text, url)) return;
     this.list.push(`the console of ${url}: ${text}`);
   }
 
@@ -75,6 +76,8 @@ class Complaints {
     if (!this.#elsewhere(request.url())) return;
     // What the page's policy has stopped is asked of nobody, and in the console.
     if (request.failure()?.errorText === "csp") return;
+    // Images of a letter, which a person wants to see.
+    if (request.resourceType() === "image" && /\?images=1$/.test(request.frame().url())) return;
     this.list.push(`${request.frame().url()} asks for ${request.url()}`);
   }
 

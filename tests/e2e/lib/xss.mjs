@@ -167,7 +167,7 @@ export function intruders() {
   const never = "object, embed, applet, base, frame, frameset, marquee, bgsound, audio, video, img, " +
     "math, xss, animate, meta[http-equiv], svg script, svg image, svg a, foreignObject";
   for (const one of document.querySelectorAll(never)) found.push(one.outerHTML.slice(0, 200));
-  for (const one of document.querySelectorAll("*")) {
+  for (const one of document.querySelectorAll("*:not(link[rel=icon][href^='data:image/'])")) {
     for (const { name, value } of one.attributes) {
       const isUrl = /^(href|src|action|formaction|data|poster|srcdoc|srcset|xlink:href|background)$/
         .test(name);
