@@ -12,6 +12,7 @@ local marks = require "lib.marks"
 local page = require "lib.page"
 local shown = require "lib.shown"
 local task = require "paraph.task"
+local text = require "paraph.text"
 local time = require "paraph.time"
 local url = require "lib.url"
 local viewing = require "lib.viewing"
@@ -109,7 +110,7 @@ pages.html = page.handler(function(req)
   if not draft then return nil, err end
   local view
   view, err = viewing.open(draft)
-  if not view then return nil, err end
+  if not view then return page.foreign("<p>" .. text.escape(err.message)) end
   return page.foreign(viewing.html(view), req.query.images == "1")
 end)
 

@@ -9,6 +9,9 @@ import { startReviewed } from "./lib/review.mjs";
 
 const SIZES = { 360: { width: 360, height: 740 }, 1440: { width: 1440, height: 900 } };
 
+// What tells most below its fold.
+const WHOLE = new Set(["sent", "figures"]);
+
 // Each change must be another one.
 const DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday"].values();
 
@@ -67,7 +70,7 @@ const pagesOf = ({ ids, service, keys }) => ({
 async function take(page, name, scheme, width) {
   await page.mouse.move(0, 0);
   for (const frame of page.frames()) await frame.waitForLoadState("load");
-  await page.screenshot({ path: join(dir, `${name}-${scheme}-${width}.png`) });
+  await page.screenshot({ path: join(dir, `${name}-${scheme}-${width}.png`), fullPage: WHOLE.has(name) });
 }
 
 async function shoot(t, there, scheme, width) {
