@@ -15,6 +15,7 @@ local correspondents = {}
 local collection = config.draft_collection .. "_domains"
 
 local KNOWN_MAX = 10000 -- of them are kept in memory
+local AT_ONCE = 50 -- domains
 
 local known, n = {}, 0
 
@@ -33,15 +34,27 @@ local function remember(domain)
   end
 end
 
+--- For each of those that are not known to have had mail; some at a time, since a message can name
+--- hundreds.
+local function for_others(domains, act)
+  local others = {}
+  for _, domain in ipairs(domains) do
+    if not known[domain] then others[#others + 1] = domain end
+  end
+  for first = 1, #others, AT_ONCE do
+    local steps = {}
+    for i = first, math.min(first + AT_ONCE - 1, #others) do
+      steps[#steps + 1] = function() act(others[i]) end
+    end
+    task.all(steps)
+  end
+end
+
 --- The message has left.
 ---@async
 ---@param document paraph.document
 function correspondents.remember(document)
-  local writes = {}
-  for _, domain in ipairs(letter.of(document).domains) do
-    if not known[domain] then writes[#writes + 1] = function() remember(domain) end end
-  end
-  if #writes > 0 then task.all(writes) end
+  for_others(letter.of(document).domains, remember)
 end
 
 --- Those of some domains that no mail has left for, as far as can be told.
@@ -49,16 +62,11 @@ end
 ---@param domains string[]
 ---@return table<string, true>
 function correspondents.unknown(domains)
-  local looks, unknown = {}, {}
-  for _, domain in ipairs(domains) do
-    if not known[domain] then
-      looks[#looks + 1] = function()
-        local there, err = store.get(collection, domain)
-        if there then note(domain) elseif not err then unknown[domain] = true end
-      end
-    end
-  end
-  if #looks > 0 then task.all(looks) end
+  local unknown = {}
+  for_others(domains, function(domain)
+    local there, err = store.get(collection, domain)
+    if there then note(domain) elseif not err then unknown[domain] = true end
+  end)
   return unknown
 end
 

@@ -61,6 +61,15 @@ return {
     expect.equal(kinds_of(to), {})
   end,
 
+  ["a message may go to hundreds of domains"] = function()
+    testing.world()
+    local to = {}
+    for i = 1, 200 do to[i] = ("ann@crowd%d.example"):format(i) end
+    expect.equal(kinds_of { to = to }[1], "domain")
+    correspondents.remember { to = to }
+    expect.equal(kinds_of { to = to[200] }, {})
+  end,
+
   ["where the store does not answer nobody is told to be new"] = function()
     local world = testing.world()
     world.store_fails("store_error", "the store is away", { on = "get" })

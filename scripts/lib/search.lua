@@ -36,6 +36,27 @@ local function has_all(draft, words)
   return true
 end
 
+--- Look through a page of drafts, as far as it is needed: what is behind the last that is found is
+--- for the next look, and only a page that ends there says where that begins.
+---@return integer? looked_at
+---@return string|paraph.err|nil next_page
+local function look(query, words, found, token)
+  local function list(limit)
+    return drafts.list { status = query.status, waiting = query.waiting, limit = limit,
+      page_token = token }
+  end
+  local some, more = list(PAGE)
+  if not some then return nil, more end
+  for i, draft in ipairs(some) do
+    if has_all(draft, words) then found[#found + 1] = draft end
+    if #found == query.limit and i < #some then
+      some, more = list(i)
+      return some and i, more
+    end
+  end
+  return #some, more
+end
+
 --- Those in which every word is, in whatever field.
 ---@async
 ---@param query paraph.store.query  its limit is that of what is found
@@ -47,13 +68,9 @@ function search.drafts(query, text)
   local words, found, looked_at, token = {}, {}, 0, query.page_token
   for word in text:lower():gmatch("%S+") do words[#words + 1] = word end
   repeat
-    local some, more = drafts.list { status = query.status, waiting = query.waiting, limit = PAGE,
-      page_token = token }
-    if not some then return nil, more end
-    for _, draft in ipairs(some) do
-      if has_all(draft, words) then found[#found + 1] = draft end
-    end
-    looked_at, token = looked_at + #some, more
+    local n, more = look(query, words, found, token)
+    if not n then return nil, more end
+    looked_at, token = looked_at + n, more
     task.sleep(0)
   until not token or looked_at >= LOOKED_AT or #found >= query.limit
   return found, token, looked_at
