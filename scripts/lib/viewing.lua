@@ -80,28 +80,65 @@ local function with_images(html, parts)
   return html
 end
 
+--- HTML with another text in place of each <img …>. Without patterns that look for an end which may
+--- not be there again and again.
+---@param html string
+---@param change fun(tag: string): string
+local function with_tags(html, change)
+  local pieces, from = {}, 1
+  repeat
+    local first = html:find("<[iI][mM][gG]%s", from)
+    local last = first and html:find(">", first, true)
+    if last then
+      pieces[#pieces + 1] = html:sub(from, first - 1)
+      pieces[#pieces + 1] = change(html:sub(first, last))
+      from = last + 1
+    end
+  until not last
+  pieces[#pieces + 1] = html:sub(from)
+  return table.concat(pieces)
+end
+
+--- Without the addresses of images that are not in it. The policy of its page refuses them in any
+--- case (page.foreign), but the browser would complain of each.
+local function without_remote(html)
+  return with_tags(html, function(tag)
+    return (tag:gsub("(%s)([sS][rR][cC][sS]?[eE]?[tT]?%s*=%s*[\"']?%s*)(%a*)",
+      function(space, name, scheme)
+        if scheme:lower() ~= "data" then return space .. "data-" .. name .. scheme end
+      end))
+  end)
+end
+
 --- The HTML part, without its pixel.
 ---@param view view
+---@param with_remote? boolean   with images from elsewhere
 ---@return string
-function viewing.html(view)
+function viewing.html(view, with_remote)
   local html = view.read.html and view.read.html:text() or ""
   local pixel = pixel_of(view)
   if pixel and pixel ~= "" then html = without(html, pixel) end
-  return with_images(html, view.read.parts)
+  html = with_images(html, view.read.parts)
+  return with_remote and html or without_remote(html)
 end
 
---- Where the address of an image begins.
-local SOURCES = { "<img[^>]-%ssrc%s*=%s*[\"']?%s*(%S%S)", "%sbackground%s*=%s*[\"']?(%S%S)",
-  "url%s*%(%s*[\"']?(%S%S)" }
+--- Where the address of an image begins, in a tag and elsewhere.
+local IN_TAG = "%ssrc%s*=%s*[\"']?%s*(%S%S)"
+local ELSEWHERE = { "%sbackground%s*=%s*[\"']?(%S%S)", "url%s*%(%s*[\"']?(%S%S)" }
 
 --- How many images the HTML part loads from elsewhere, its pixel aside.
 local function count_remote(view)
-  local html, n = viewing.html(view):lower(), 0
-  for _, pattern in ipairs(SOURCES) do
-    for start in html:gmatch(pattern) do
+  local html, n = viewing.html(view, true):lower(), 0
+  local function count(text, pattern)
+    for start in text:gmatch(pattern) do
       if start == "//" or start == "ht" then n = n + 1 end
     end
   end
+  with_tags(html, function(tag)
+    count(tag, IN_TAG)
+    return tag
+  end)
+  for _, pattern in ipairs(ELSEWHERE) do count(html, pattern) end
   return n > 0 and n
 end
 

@@ -52,6 +52,23 @@ tests["an image of the message stands in its HTML"] = function()
   expect.equal({ model.attachments[1].is_inline, model.attachments[1].size }, { true, "208 B" })
 end
 
+tests["images from elsewhere have their addresses when they are asked for"] = function()
+  local view, model = view_of { format = "html", tracking = false, body =
+    '<p>A <IMG alt="x" SRC = "https://a.example/1.png"> <img srcset=//a.example/2.png src="3.png">'
+    .. '<img src="data:image/png;base64,AAAA"> <img title="no end"' }
+  expect.equal(model.remote_images, 1)
+  local html = viewing.html(view)
+  expect.holds(html, '<IMG alt="x" data-SRC = "https://a.example/1.png">')
+  expect.holds(html, '<img data-srcset=//a.example/2.png data-src="3.png">')
+  expect.holds(html, '<img src="data:image/png;base64,AAAA">')
+  expect.equal(html:gsub("data%-([sS][rR][cC])", "%1"), viewing.html(view, true))
+end
+
+tests["a letter of tags without an end is shown like any other"] = function()
+  local _, model = view_of { format = "html", tracking = false, body = ("<img "):rep(100000) }
+  expect.equal(model.remote_images, false)
+end
+
 tests["what is attached comes out as it went in"] = function()
   local content = ("\0\r\n--x"):rep(40000)
   local view, model = view_of({ attachments = {

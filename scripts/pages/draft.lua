@@ -111,7 +111,8 @@ pages.html = page.handler(function(req)
   local view
   view, err = viewing.open(draft)
   if not view then return page.foreign("<p>" .. text.escape(err.message)) end
-  return page.foreign(viewing.html(view), req.query.images == "1")
+  local with_images = req.query.images == "1"
+  return page.foreign(viewing.html(view, with_images), with_images)
 end)
 
 --- A name for a file on somebody's disk (RFC 6266 §4.1).
