@@ -1,7 +1,9 @@
 // The review pages without a mouse: ten drafts, by keys alone.
 
+import assert from "node:assert/strict";
 import { test } from "node:test";
-import { reviewTen } from "./lib/review.mjs";
+import { openPage, signIn, until } from "./lib/browser.mjs";
+import { reviewTen, startReviewed, write } from "./lib/review.mjs";
 
 const FIELDS = 40; // that Tab may have to go through
 
@@ -43,3 +45,29 @@ const keys = {
 };
 
 test("ten drafts by keys alone", (t) => reviewTen(t, keys));
+
+test("who decides faster than the service answers loses no decision", async (t) => {
+  const { service, keys: { ann, ...others } } = await startReviewed(t);
+  const ids = [];
+  for (const n of [1, 2]) {
+    ids.push(await write(service, others, { to: "a@example.com", subject: `${n}`, message: "m" }));
+  }
+  const page = await openPage(t, service);
+  await signIn(page, ann);
+  let open;
+  const gate = new Promise((resolve) => { open = resolve; });
+  await page.route("**/approve", async (route) => {
+    await gate;
+    await route.continue();
+  });
+  await keys.open(page);
+  await until(page, () => page.evaluate("Boolean(ahead?.page)"), "that the next draft is there");
+  await press(page, "a");
+  await page.waitForURL(`**/review/${ids[0]}`); // the older one, before there is an answer
+  await press(page, "a");
+  open();
+  await page.waitForURL((url) => url.pathname === "/review");
+  for (const id of ids) {
+    assert.equal((await service.world.stored("email_drafts", id)).approved_by, "ann");
+  }
+});
