@@ -125,9 +125,8 @@ end)
 --- POST /review/{id}/preview: what would come of it, for a frame.
 pages.preview = page.form(function(req, form)
   local draft, err = load(req)
-  if not draft then return nil, err end
   local patch, edit, contents, view
-  patch, err = patch_of(draft.document, form)
+  if draft then patch, err = patch_of(draft.document, form) end
   if patch then edit, err = edits.read(patch) end
   if edit then contents, err = drafts.contents(draft) end
   if contents then
