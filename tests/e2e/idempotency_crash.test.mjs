@@ -73,7 +73,7 @@ async function overlayThatStandsStill(t, step, after) {
 // What is asked, and what becomes of it; how many steps it has.
 const requests = {
   "a send": {
-    steps: 9, status: "sent",
+    steps: 10, status: "sent",
     prepare: async (_, subject) => ({ path: "/", json: letter(subject, "send") }),
   },
   "a draft": {
@@ -81,7 +81,7 @@ const requests = {
     prepare: async (_, subject) => ({ path: "/", json: letter(subject, "draft") }),
   },
   "the sending of a draft": {
-    steps: 8, status: "sent",
+    steps: 9, status: "sent",
     prepare: async (service, subject) =>
       ({ path: "/send-draft", json: { draft_id: await service.draft({ subject }) } }),
   },
