@@ -47,4 +47,21 @@ return {
     expect.equal({ subjects_of(found), token, looked_at }, { { "Apples 249" }, nil, COUNT })
     expect.equal(#search.drafts({ limit = 50 }, "apples oranges"), 0)
   end,
+
+  ["so many are looked through at once, and then it can be gone on"] = function()
+    local world = testing.world()
+    for i = 1, 601 do
+      world.put("drafts", ("%08x-0000-4000-8000-000000000000"):format(i), {
+        status = "pending", to = "ann@example.com", body = "Hello",
+        subject = i == 1 and "the oldest" or "another",
+        created_at = ("2026-01-01T%02d:%02d:00Z"):format(i // 60, i % 60),
+      })
+    end
+    local query = { status = "pending", limit = 50 }
+    local found, token, looked_at = search.drafts(query, "oldest")
+    expect.equal({ #found, looked_at }, { 0, 500 })
+    query.page_token = token
+    found, token, looked_at = search.drafts(query, "oldest")
+    expect.equal({ subjects_of(found), looked_at, token }, { { "the oldest" }, 101 })
+  end,
 }
