@@ -299,7 +299,7 @@ export class Firestore {
       return { field: { fieldPath }, direction: direction === "desc" ? "DESCENDING" : "ASCENDING" };
     });
     const structured = { from: [{ collectionId }], orderBy: order };
-    let { documents } = runQuery(structured, parent, this.#all(), this.#world.settings);
+    let { documents } = this.#run(structured, parent);
     if (showMissing === "true") documents = this.#withMissing(documents, `${parent}/${collectionId}/`);
     const token = pageToken && Buffer.from(pageToken, "base64url").toString();
     const from = token ? documents.findIndex(({ name }) => name === token) + 1 : 0;
@@ -325,6 +325,11 @@ export class Firestore {
 
   #all() {
     return [...this.documents.values()].sort(byName);
+  }
+
+  // The query puts them in order itself.
+  #run(query, parent) {
+    return runQuery(query, parent, [...this.documents.values()], this.#world.settings);
   }
 
   #precondition(query) {
@@ -456,7 +461,7 @@ export class Firestore {
   #query(parent, query) {
     if (!query) throw invalid("A query is missing.");
     if (!/\/documents$/.test(parent)) parseDocumentName(parent);
-    return runQuery(query, parent, this.#all(), this.#world.settings);
+    return this.#run(query, parent);
   }
 }
 
