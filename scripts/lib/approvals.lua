@@ -21,6 +21,8 @@ local time = require "paraph.time"
 
 local approvals = {}
 
+local UNDO_MAX_S = 86400
+
 local AT_ONCE = 16 -- sends of one round; the mailbox has a line of its own
 
 -- --- sending what was reviewed -------------------------------------------------------------------
@@ -84,8 +86,13 @@ local function check_seen(draft, seen)
   return built
 end
 
+--- Look again in so many seconds; that is done every minute in any case (jobs.lua).
+local function wake(seconds)
+  if seconds < 60 then jobs.wake("leave", math.ceil(seconds * 1000)) end
+end
+
 local function write_down(draft, etag, reviewer)
-  local seconds = settings.undo_seconds
+  local seconds = math.min(settings.undo_seconds, UNDO_MAX_S)
   local now = time.now()
   local members = {
     waiting = "approved",
@@ -100,7 +107,7 @@ local function write_down(draft, etag, reviewer)
     if err and err.code ~= "conflict" then return nil, err end
     return fail("changed_since_review", "somebody else has changed this draft just now")
   end
-  jobs.wake("leave", math.ceil(seconds * 1000))
+  wake(seconds)
   return { id = draft.id, version = version,
     document = drafts.merged(draft.document, members, {}) }
 end
@@ -205,7 +212,7 @@ function approvals.leave()
   end
   local ok, err = let_all_out(due)
   if not ok then log.warning("approved drafts left behind", { error = err.message }) end
-  if soonest < math.huge then jobs.wake("leave", math.ceil(soonest * 1000)) end
+  wake(soonest)
 end
 
 return approvals
