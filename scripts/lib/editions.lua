@@ -1,9 +1,12 @@
 --- The editions of a draft: what its message was before each change of it.
 ---
 --- They are kept beside the drafts, one document each, numbered from 0; the latest is the draft
---- itself. The contents of attachments are not kept, only their names and sizes.
+--- itself. The message is kept as JSON: what other programs have put into a draft may be deeper, or
+--- of other types, than could be written into one document more. The contents of attachments are
+--- not kept, only their names and sizes.
 
 local config = require "paraph.config"
+local json = require "paraph.json"
 local message = require "lib.message"
 local store = require "paraph.store"
 local task = require "paraph.task"
@@ -58,7 +61,7 @@ function editions.keep(draft)
   local latest = editions.latest(draft.document)
   local id = id_of(draft, latest.number)
   local version, err = store.create(collection, id,
-    { message = latest.document, by = latest.by, created_at = latest.at })
+    { message = json.encode(latest.document), by = latest.by, created_at = latest.at })
   if version or err.code == "already_exists" then return true end
   return nil, err
 end
@@ -73,8 +76,9 @@ function editions.load(draft, number)
   if number == editions.number(draft.document) then return editions.latest(draft.document) end
   local kept, err = store.get(collection, id_of(draft, number))
   if not kept then return nil, type(err) == "table" and err or nil end
+  local document = json.decode(text_of(kept.message))
   return { number = number, at = text_of(kept.created_at), by = text_of(kept.by),
-    document = type(kept.message) == "table" and kept.message or {} }
+    document = type(document) == "table" and document or {} }
 end
 
 --- All there are, the oldest first; of very many the last.
