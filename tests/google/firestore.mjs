@@ -21,10 +21,19 @@ const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const newId = () => [...randomBytes(20)].map((byte) => ALPHABET[byte % ALPHABET.length]).join("");
 const wordOf = (call) => call.method.split(".").at(-1);
 
+// Counts its changes.
+class Documents extends Map {
+  changes = 0;
+  set(name, document) { this.changes++; return super.set(name, document); }
+  delete(name) { this.changes++; return super.delete(name); }
+  clear() { this.changes++; super.clear(); }
+}
+
 export class Firestore {
   name = "firestore";
   discovery = discovery("firestore.v1");
-  documents = new Map(); // name → { name, fields, createTime, updateTime }
+  #orders = new Map(); // of the documents, as the queries since the last change needed them
+  documents = new Documents(); // name → { name, fields, createTime, updateTime }
   #transactions = new Map(); // id → { reads: Map(name → updateTime or 0), readOnly }
   #world;
   #lastTime = 0;
@@ -327,9 +336,12 @@ export class Firestore {
     return [...this.documents.values()].sort(byName);
   }
 
-  // The query puts them in order itself.
   #run(query, parent) {
-    return runQuery(query, parent, [...this.documents.values()], this.#world.settings);
+    if (this.#orders.of !== this.documents.changes) {
+      this.#orders = Object.assign(new Map(), { of: this.documents.changes });
+    }
+    return runQuery(query, parent, () => [...this.documents.values()], this.#world.settings,
+      this.#orders);
   }
 
   #precondition(query) {

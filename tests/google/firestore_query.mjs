@@ -182,8 +182,19 @@ function isIn(name, parent, { collectionId, allDescendants }) {
   return !collectionId || parts.at(-2) === collectionId;
 }
 
-// { documents, skipped }: what the query finds among `all` below `parent`.
-export function runQuery(query, parent, all, settings) {
+// The place of the first in an ordered list for which `test` is true, as it is for all behind it.
+function firstIndex(list, test) {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (test(list[middle])) high = middle; else low = middle + 1;
+  }
+  return low;
+}
+
+// { documents, skipped }: what the query finds among all() below `parent`. `orders` keeps what was
+// put in order, as an index does: the caller forgets it with every write.
+export function runQuery(query, parent, all, settings, orders) {
   const { from: sources = [], where, orderBy = [], startAt, endAt, offset = 0, select } = query;
   const { limit = Infinity } = query;
   if (sources.length !== 1) throw invalid("A query needs exactly one collection in 'from'.");
@@ -196,23 +207,26 @@ export function runQuery(query, parent, all, settings) {
   const order = fullOrder(orderBy, used);
   checkIndex({ from: sources[0], order, used }, settings);
 
-  let found = all.filter((document) => isIn(document.name, parent, sources[0]) && test(document))
+  const index = JSON.stringify([parent, sources, where, orderBy]);
+  let found = orders.get(index) ?? all()
+    .filter((document) => isIn(document.name, parent, sources[0]) && test(document))
     .map((document) => [keyOf(document, order), document])
     .filter(([key]) => key.every((value) => value !== undefined))
     .sort(([a], [b]) => compareKeys(a, b, order));
-  if (startAt) {
-    const least = cursor(startAt, order);
-    found = found.filter(([key]) => {
-      const by = compareKeys(key, least, order);
-      return startAt.before ? by >= 0 : by > 0;
-    });
-  }
+  orders.set(index, found);
   if (endAt) {
     const most = cursor(endAt, order);
-    found = found.filter(([key]) => {
+    found = found.slice(0, firstIndex(found, ([key]) => {
       const by = compareKeys(key, most, order);
-      return endAt.before ? by < 0 : by <= 0;
-    });
+      return endAt.before ? by >= 0 : by > 0;
+    }));
+  }
+  if (startAt) {
+    const least = cursor(startAt, order);
+    found = found.slice(firstIndex(found, ([key]) => {
+      const by = compareKeys(key, least, order);
+      return startAt.before ? by >= 0 : by > 0;
+    }));
   }
   const skipped = Math.min(offset, found.length);
   const paths = select?.fields?.length ? select.fields.map(({ fieldPath }) => parsePath(fieldPath)) : null;
