@@ -61,7 +61,7 @@ function editions.keep(draft)
   local latest = editions.latest(draft.document)
   local id = id_of(draft, latest.number)
   local version, err = store.create(collection, id,
-    { message = json.encode(latest.document), by = latest.by, created_at = latest.at })
+    { written = json.encode(latest.document), by = latest.by, created_at = latest.at })
   if version or err.code == "already_exists" then return true end
   return nil, err
 end
@@ -76,7 +76,7 @@ function editions.load(draft, number)
   if number == editions.number(draft.document) then return editions.latest(draft.document) end
   local kept, err = store.get(collection, id_of(draft, number))
   if not kept then return nil, type(err) == "table" and err or nil end
-  local document = json.decode(text_of(kept.message))
+  local document = json.decode(text_of(kept.written))
   return { number = number, at = text_of(kept.created_at), by = text_of(kept.by),
     document = type(document) == "table" and document or {} }
 end
