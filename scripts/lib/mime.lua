@@ -105,10 +105,16 @@ function Part:text()
   return (text:gsub("\r\n", "\n"))
 end
 
---- How many bytes it holds.
+--- How many bytes it holds. Base64 tells by its length: lines of 76 digits, each with its end, as
+--- we write them (core/encode.h), and "=" at last for what is not there.
 ---@return integer
 function Part:size()
-  return #self:content()
+  local encoded = self.encoded
+  if self.encoding ~= "base64" then return #self:content() end
+  if #encoded == 0 then return 0 end
+  local lines = (#encoded + 77) // 78
+  local missing = encoded:slice(-4):string():match("(=*)\r\n$") or ""
+  return (#encoded - 2 * lines) // 4 * 3 - #missing
 end
 
 local function new_part(headers, encoded)

@@ -21,6 +21,8 @@ local READ = { from = true, to = true, cc = true, bcc = true, ["reply-to"] = tru
 ---@class view
 ---@field etag string
 ---@field read mime_message
+---@field html? string      the HTML part, as it leaves
+---@field pixel? string     as it stands in it
 ---@field pixel_id? string
 
 --- The message of a draft.
@@ -44,20 +46,22 @@ end
 function viewing.build(id, document, contents)
   local built, pixel_id = message.build(id, document, contents)
   if not built then return nil, pixel_id end
-  return { etag = built:etag(), read = mime.read(built:bytes()), pixel_id = pixel_id }
+  local read = mime.read(built:bytes())
+  local pixel = pixel_id and config.pixel_base_url and hooks.pixel(pixel_id)
+  return {
+    etag = built:etag(), read = read, html = read.html and read.html:text(),
+    pixel = pixel and pixel ~= "" and pixel or nil, pixel_id = pixel_id,
+  }
 end
 
 -- --- HTML ----------------------------------------------------------------------------------------
 
---- The pixel as it stands in the HTML part; nil: there is none.
-local function pixel_of(view)
-  return view.pixel_id and config.pixel_base_url and hooks.pixel(view.pixel_id) or nil
-end
-
---- Text without one part of it.
-local function without(text, part)
-  local from, to = text:find(part, 1, true)
-  return from and text:sub(1, from - 1) .. text:sub(to + 1) or text
+--- The HTML part without its pixel.
+local function untracked(view)
+  local html = view.html or ""
+  if not view.pixel then return html end
+  local from, to = html:find(view.pixel, 1, true)
+  return from and html:sub(1, from - 1) .. html:sub(to + 1) or html
 end
 
 --- Images that are parts of the message, where the HTML names them by their Content-ID. Browsers
@@ -110,15 +114,12 @@ local function without_remote(html)
   end)
 end
 
---- The HTML part, without its pixel.
+--- The HTML part, as it can be shown: without its pixel, and with the images that are in it.
 ---@param view view
 ---@param with_remote? boolean   with images from elsewhere
 ---@return string
 function viewing.html(view, with_remote)
-  local html = view.read.html and view.read.html:text() or ""
-  local pixel = pixel_of(view)
-  if pixel and pixel ~= "" then html = without(html, pixel) end
-  html = with_images(html, view.read.parts)
+  local html = with_images(untracked(view), view.read.parts)
   return with_remote and html or without_remote(html)
 end
 
@@ -128,7 +129,7 @@ local ELSEWHERE = { "%sbackground%s*=%s*[\"']?(%S%S)", "url%s*%(%s*[\"']?(%S%S)"
 
 --- How many images the HTML part loads from elsewhere, its pixel aside.
 local function count_remote(view)
-  local html, n = viewing.html(view, true):lower(), 0
+  local html, n = untracked(view):lower(), 0
   local function count(text, pattern)
     for start in text:gmatch(pattern) do
       if start == "//" or start == "ht" then n = n + 1 end
@@ -144,8 +145,7 @@ end
 
 local function links_of(view)
   local found = {}
-  if not view.read.html then return found end
-  for target, text in links.of(view.read.html:text()) do
+  for target, text in links.of(view.html or "") do
     if #found == LINKS_MAX then break end
     found[#found + 1] =
       { text = text, target = target, differs = links.differs(target, text) ~= nil }
@@ -187,7 +187,7 @@ end
 ---@return table
 function viewing.model(view, id, t, with_remote)
   local html_src = ("/review/%s/html"):format(id)
-  local html = view.read.html
+  local html = view.html
   local headers, others = headers_of(view)
   local attachments, links_found = attachments_of(view, id, t), links_of(view)
   return {
@@ -200,8 +200,8 @@ function viewing.model(view, id, t, with_remote)
     hide_images_href = with_remote and "/review/" .. id or nil,
     text = view.read.plain and view.read.plain:text(),
     attachments = attachments, has_attachments = #attachments > 0,
-    pixel = pixel_of(view) and { id = view.pixel_id, note = t.pixel_note } or nil,
-    signature = html ~= nil and html:text():find('class="gmail_signature"', 1, true) ~= nil,
+    pixel = view.pixel and { id = view.pixel_id, note = t.pixel_note } or nil,
+    signature = html ~= nil and html:find('class="gmail_signature"', 1, true) ~= nil,
     links = links_found, has_links = #links_found > 0,
   }
 end

@@ -82,6 +82,18 @@ tests["what is attached comes out as it went in"] = function()
   expect.equal(view.read.parts[n + 1]:size(), 0)
 end
 
+tests["the size of what is attached is known without decoding it"] = function()
+  local attachments, contents = {}, {}
+  for i, size in ipairs { 1, 2, 3, 56, 57, 58, 113, 114, 115, 5700, 5701 } do
+    attachments[i] = { filename = i .. ".bin", content_type = "application/x-y", size = size }
+    contents[i] = testing.blob(("\xFF"):rep(size))
+  end
+  local view = view_of({ attachments = attachments }, contents)
+  for _, part in ipairs(view.read.parts) do
+    if part.is_attached then expect.equal(part:size(), #part:content()) end
+  end
+end
+
 --- { HTML, images from elsewhere }
 local images = {
   { '<img src="https://x.example/a.png">', 1 },
