@@ -5,6 +5,7 @@
 --- job "leave" lets out what is due; it is woken for each approval, and looks every minute for what
 --- others have left behind.
 
+local batches = require "lib.batches"
 local config = require "paraph.config"
 local decisions = require "lib.decisions"
 local delivery = require "lib.delivery"
@@ -16,7 +17,6 @@ local message = require "lib.message"
 local quota = require "lib.quota"
 local settings = require "lib.settings"
 local store = require "paraph.store"
-local task = require "paraph.task"
 local time = require "paraph.time"
 
 local approvals = {}
@@ -175,18 +175,6 @@ local function let_out(id)
   if not sent then give_back(draft, err) end
 end
 
-local function let_all_out(ids)
-  for first = 1, #ids, AT_ONCE do
-    local sends = {}
-    for i = first, math.min(first + AT_ONCE - 1, #ids) do
-      sends[#sends + 1] = function() let_out(ids[i]) end
-    end
-    local ok, err = task.all(sends)
-    if not ok then return nil, err end
-  end
-  return true
-end
-
 --- What is due, and in how many seconds the next one is.
 local function look()
   local due, soonest, token = {}, math.huge, nil
@@ -210,7 +198,7 @@ function approvals.leave()
     log.warning("approved drafts not looked for", { error = soonest.message })
     return
   end
-  local ok, err = let_all_out(due)
+  local ok, err = batches(due, AT_ONCE, let_out)
   if not ok then log.warning("approved drafts left behind", { error = err.message }) end
   wake(soonest)
 end

@@ -3,11 +3,11 @@
 --- Each is a document of its own, written once; what this process knows of them it does not ask for
 --- again, since nothing takes one away.
 
+local batches = require "lib.batches"
 local config = require "paraph.config"
 local letter = require "lib.letter"
 local log = require "paraph.log"
 local store = require "paraph.store"
-local task = require "paraph.task"
 local time = require "paraph.time"
 
 local correspondents = {}
@@ -34,20 +34,13 @@ local function remember(domain)
   end
 end
 
---- For each of those that are not known to have had mail; some at a time, since a message can name
---- hundreds.
+--- For each of those that are not known to have had mail: a message can name hundreds.
 local function for_others(domains, act)
   local others = {}
   for _, domain in ipairs(domains) do
     if not known[domain] then others[#others + 1] = domain end
   end
-  for first = 1, #others, AT_ONCE do
-    local steps = {}
-    for i = first, math.min(first + AT_ONCE - 1, #others) do
-      steps[#steps + 1] = function() act(others[i]) end
-    end
-    task.all(steps)
-  end
+  batches(others, AT_ONCE, act)
 end
 
 --- The message has left.

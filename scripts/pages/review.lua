@@ -1,6 +1,7 @@
 --- GET /review: the drafts there are, newest first; and what is done to several at once.
 
 local approvals = require "lib.approvals"
+local batches = require "lib.batches"
 local config = require "paraph.config"
 local drafts = require "lib.drafts"
 local fail = require "lib.fail"
@@ -193,21 +194,13 @@ local function success_of(draft, t)
   }
 end
 
---- Some at a time, so that many do not get in the way of others.
 local function do_all(items, action, req, reason, t)
   local results = {}
-  for first = 1, #items, AT_ONCE do
-    local steps = {}
-    for i = first, math.min(first + AT_ONCE - 1, #items) do
-      steps[#steps + 1] = function()
-        local draft, err = actions[action](items[i], req, reason)
-        results[i] = draft and success_of(draft, t) or failure_of(items[i], err, t)
-      end
-    end
-    local ok, err = task.all(steps)
-    if not ok then return nil, err end
-  end
-  return results
+  local ok, err = batches(items, AT_ONCE, function(item, i)
+    local draft, why = actions[action](item, req, reason)
+    results[i] = draft and success_of(draft, t) or failure_of(item, why, t)
+  end)
+  return ok and results, err
 end
 
 --- POST /review/bulk
