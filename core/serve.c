@@ -8,20 +8,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "auth.h"
 #include "confine.h"
 #include "env.h"
 #include "excerpt.h"
-#include "fetch.h"
 #include "gen.h"
 #include "host.h"
 #include "http.h"
 #include "job.h"
 #include "log.h"
 #include "loop.h"
-#include "mail.h"
+#include "services.h"
 #include "sqlite.h"
-#include "store.h"
 #include "task.h"
 #include "test_run.h"
 #include "tree.h"
@@ -79,34 +76,14 @@ static void log_ready(void) {
         LOG_B("no_send", env.no_send), LOG_I("generation", gen_number(gen_live())));
 }
 
-static int run(struct tree **tree) {
+static int serve_requests(void) {
     struct err e;
-    struct gen *g;
 
-    if (fetch_init(&e) != 0) {
-        report("fetch", &e);
-        return 1;
-    }
-    if (auth_init(&e) != 0) {
-        report("credentials", &e);
-        goto no_auth;
-    }
-    if (store_init(&e) != 0) {
-        report("store", &e);
-        goto no_store;
-    }
-    if (mail_init(&e) != 0) {
-        report("mail", &e);
-        goto no_mail;
-    }
-    if ((g = load(tree)) == NULL)
-        goto no_scripts;
-    gen_swap(g);
     loop_on_turn(task_run_ready);
     loop_on_turn(test_run_turn);
     if (host_init(&e) != 0) {
         report("http", &e);
-        goto no_host;
+        return 1;
     }
     if (loop_on_signal(SIGTERM, on_terminate, NULL) != 0 ||
         loop_on_signal(SIGINT, on_terminate, NULL) != 0 ||
@@ -119,23 +96,26 @@ static int run(struct tree **tree) {
     watch_fini();
     host_fini();
     job_fini();
-    gen_swap(NULL);
-    mail_fini();
-    store_fini();
-    auth_fini();
-    fetch_fini();
     return 0;
-no_host:
-    gen_swap(NULL);
-no_scripts:
-    mail_fini();
-no_mail:
-    store_fini();
-no_store:
-    auth_fini();
-no_auth:
-    fetch_fini();
-    return 1;
+}
+
+static int run(struct tree **tree) {
+    int status = 1;
+    const char *step;
+    struct err e;
+    struct gen *g;
+
+    if (services_init(&step, &e) != 0) {
+        report(step, &e);
+        return 1;
+    }
+    if ((g = load(tree)) != NULL) {
+        gen_swap(g);
+        status = serve_requests();
+        gen_swap(NULL);
+    }
+    services_fini();
+    return status;
 }
 
 /* What the process may do is settled as soon as it can be: what follows happens within it. */

@@ -17,8 +17,8 @@ local layers = {
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
   { "bindings", "frozen", "gen*", "job", "sandbox", "task*" },
   { "lua_*" },
-  { "caller", "check*", "confine*", "host", "key", "lua_testing", "main", "reply", "request",
-    "route", "serve", "test*", "watch" },
+  { "caller", "check*", "command", "confine*", "host", "key", "lua_serve", "lua_testing", "main",
+    "reply", "request", "route", "serve", "services", "test*", "watch" },
 }
 
 -- One library, one file (or one family of files with one name): a pattern of the header, and who

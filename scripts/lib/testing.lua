@@ -5,6 +5,7 @@ local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local json = require "paraph.json"
 local mime = require "lib.mime"
+local serve = require "paraph.serve"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
@@ -273,10 +274,10 @@ function World.request(method, target, body, options)
   local headers = {}
   for name, value in pairs(options.headers or {}) do headers[name:lower()] = value end
   local caller = options.caller or {}
-  local reply, err = testing.serve {
+  local reply, err = serve {
     method = method, target = target, headers = headers, body = body_of(body, headers),
     id = options.id or crypto.uuid4(), remote = options.remote or "127.0.0.1",
-    caller = { name = caller.name or "anonymous", roles = caller.roles },
+    caller = { name = caller.name or "anonymous", method = "none", roles = caller.roles },
   }
   if not reply then error(err.message, 2) end
   reply.body = reply.bytes and reply.bytes:string(64 << 20) or ""

@@ -200,6 +200,28 @@ function templates.list() end
 
 ---@class paraph.scripts
 local scripts = {}
+--- The names of all scripts and templates of this generation ("policy/review.lua"), in order.
+---@return string[]
+function scripts.names() end
+--- What a file of this generation held when it was loaded; nil if there is none of that name.
+---@param name string
+---@return string? text
+---@return string? path        on the disk
+---@return boolean? shipped    false: it is in the overlay
+function scripts.source(name) end
+--- Lua from a text, with a table for its globals. It is no script of the service: for what people
+--- type.
+---@param text string          at most 1 MiB
+---@param name string          for what errors say: "name:1: ..."
+---@param globals table
+---@return function?
+---@return string? err
+function scripts.compile(text, name, globals) end
+--- An error without its chain of calls, and below it, if it names a line of a script or template,
+--- that line with a caret under what it is about.
+---@param error string
+---@return string
+function scripts.excerpt(error) end
 --- Why the scripts and templates on the disk are not those that serve: they were refused; nil if
 --- all is well.
 ---@return paraph.refusal?
@@ -208,6 +230,17 @@ function scripts.refused() end
 ---@class paraph.refusal
 ---@field error string        one sentence, with file and line
 ---@field since string        RFC 3339: from when on something on the disk is not live
+
+--- A request without a network: route, access and deadline are those of the service; a script that
+--- fails is a `policy_error`, and `trace` says where.
+---@async
+---@param request { method: string, target: string, headers: table<string, string>, id: string,
+---  remote: string, body?: string|paraph.blob,
+---  caller: { name: string, method: string, roles?: string[] } }  without roles: those that
+---  access.lua gives him
+---@return { status: integer, headers: table<string, string>, bytes?: paraph.blob, trace?: string }?
+---@return paraph.err? err
+function serve(request) end
 
 ---@class paraph.session
 --- People who sign in at a browser with an API key. The key is no Lua value, nor is the session's

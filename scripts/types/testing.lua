@@ -46,11 +46,4 @@ function testing.letters() end
 ---@param answer fun(request: paraph.fetch_request): paraph.fetch_reply?, paraph.err?
 function testing.answers(answer) end
 
---- Serve a request. It is completed as the host does it, and handed to the handler.
----@async
----@param request { method: string, target: string, headers: table<string, string>, id: string,
----  remote: string, body?: paraph.blob, caller: { name: string, roles?: string[] } }
----@return { status: integer, headers: table<string, string>, bytes?: paraph.blob, trace?: string }
-function testing.serve(request) end
-
 return testing
