@@ -73,6 +73,25 @@ size_t encode_control_at(const char *s, size_t n) {
     return n;
 }
 
+static bool is_printable(const char *s, size_t n, uint32_t cp) {
+    if (cp == '\t' || cp == '\n')
+        return true;
+    return encode_control_at(s, n) == n && !(cp >= 0x202A && cp <= 0x202E) &&
+           !(cp >= 0x2066 && cp <= 0x2069);
+}
+
+void encode_printable(struct buf *out, const char *s, size_t n) {
+    uint32_t cp;
+
+    for (size_t i = 0, len; i<n; i += len> 0 ? len : 1) {
+        len = encode_utf8_char(s + i, n - i, &cp);
+        if (len > 0 && is_printable(s + i, len, cp))
+            buf_add(out, s + i, len);
+        else
+            buf_adds(out, "\xEF\xBF\xBD");
+    }
+}
+
 /* ---- hex ---- */
 
 void encode_hex(struct buf *out, const void *p, size_t n) {

@@ -16,24 +16,6 @@ struct span {
 
 /* --- text ------------------------------------------------------------------------------------ */
 
-/* What cannot be shown is U+FFFD; tabs and newlines stay. */
-static void add_clean(struct buf *out, struct span text) {
-    static const char kept[] = {'\t', '\n'};
-
-    uint32_t cp;
-
-    for (size_t i = 0, n; i < text.n; i += n) {
-        n = encode_utf8_char(text.s + i, text.n - i, &cp);
-        if (n > 0 && (encode_control_at(text.s + i, n) == n ||
-                      memchr(kept, text.s[i], sizeof(kept)) != NULL)) {
-            buf_add(out, text.s + i, n);
-        } else {
-            buf_adds(out, "\xEF\xBF\xBD");
-            n = n > 0 ? n : 1;
-        }
-    }
-}
-
 /* How many columns a character takes on a terminal. */
 static int columns(uint32_t cp) {
     static const struct {
@@ -258,14 +240,16 @@ static void add_line(struct buf *out, size_t number, struct span line, size_t ca
             to--;
     }
     buf_addf(out, "\n%5zu | %s", number, from > 0 ? "…" : "");
-    add_clean(out, (struct span){line.s + from, to - from});
+    encode_printable(out, line.s + from, to - from);
     buf_addf(out, "%s\n      | %s", to < line.n ? "…" : "", from > 0 ? " " : "");
     add_indent(out, (struct span){line.s + from, caret - from});
     buf_addc(out, '^');
 }
 
 void excerpt_add_sentence(struct buf *out, const char *error) {
-    add_clean(out, sentence_of(error));
+    struct span sentence = sentence_of(error);
+
+    encode_printable(out, sentence.s, sentence.n);
 }
 
 void excerpt_add(struct buf *out, const struct tree *t, const char *error) {

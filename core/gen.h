@@ -19,7 +19,7 @@ struct gen_route {
     unsigned access;     /* any of these roles (role.h); 0: public */
     unsigned deadline_ms;
     bool tracker, gateway; /* which ROLE serves it */
-    bool waits;            /* only for something to happen: cut off at shutdown */
+    bool waits;            /* for its client alone: cut off when he leaves, and at shutdown */
     int handler;           /* registry reference */
 };
 

@@ -342,4 +342,5 @@ const struct mail_backend gmail_backend = {
     .fini = gmail_fini,
     .start = gmail_start,
     .cancel = gmail_cancel,
+    .line = gmail_line_look,
 };

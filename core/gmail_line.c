@@ -132,6 +132,18 @@ static void on_block_over(void *arg) {
     call_up(l);
 }
 
+struct mail_line gmail_line_look(const char *mailbox) {
+    uint64_t now = loop_now_ms();
+
+    for (const struct gmail_line *l = lines; l != NULL; l = l->next)
+        if (strcasecmp(l->mailbox, mailbox) == 0)
+            return (struct mail_line){
+                .under_way = l->under_way,
+                .waiting = l->waiting,
+                .blocked_ms = l->blocked_until_ms > now ? l->blocked_until_ms - now : 0};
+    return (struct mail_line){0};
+}
+
 /* --- the line -------------------------------------------------------------------------------- */
 
 static int refuse(struct gmail_line *l, enum err_code code, struct err *e) {

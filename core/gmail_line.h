@@ -13,6 +13,7 @@
 
 #include "base.h"
 #include "err.h"
+#include "mail.h"
 
 /* Sends that wait for one mailbox; one more is refused with ERR_OVERLOADED. */
 #define GMAIL_LINE_MAX 1000
@@ -39,6 +40,9 @@ int gmail_line_enter(struct gmail_place *p, const char *mailbox, struct err *e);
  * that waits for the end of it, and turn(arg) will say when; -1: that would be too late, and it has
  * left the line. */
 int gmail_line_block(struct gmail_place *p, int seconds);
+
+/* What stands before a mailbox, in this process. */
+struct mail_line gmail_line_look(const char *mailbox);
 
 /* Done, or not interested any more.  Harmless when not in line. */
 void gmail_line_leave(struct gmail_place *p);

@@ -320,7 +320,8 @@ static void on_gone(struct http_request *http) {
     if (q == NULL || q->gone)
         return;
     q->gone = true;
-    if (q->task == NULL || q->match.route == NULL || strcmp(q->match.route->method, "GET") != 0)
+    if (q->task == NULL || q->match.route == NULL ||
+        (strcmp(q->match.route->method, "GET") != 0 && !q->match.route->waits))
         return;
     err_set(&e, ERR_CANCELLED, "the client has left");
     task_abort(q->task, &e);

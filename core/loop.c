@@ -1,5 +1,6 @@
 #include "loop.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 
@@ -41,6 +42,7 @@ static bool (*turns[TURN_MAX])(void);
 static size_t nturns;
 static struct signal_watch signals[SIGNAL_MAX];
 static size_t nsignals;
+static bool stopped; /* since loop_wait_readable() */
 
 /* An active idle handle makes libuv poll without sleeping. */
 static void on_awake(uv_idle_t *h) {
@@ -89,7 +91,20 @@ void loop_run(void) {
 }
 
 void loop_stop(void) {
+    stopped = true;
     uv_stop(&loop);
+}
+
+void loop_wait_readable(int fd) {
+    struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+                           {.fd = uv_backend_fd(&loop), .events = POLLIN}};
+
+    stopped = false;
+    while (!stopped && fds[0].revents == 0) {
+        uv_run(&loop, UV_RUN_NOWAIT);
+        if (!stopped)
+            (void)poll(fds, 2, uv_loop_alive(&loop) ? uv_backend_timeout(&loop) : -1);
+    }
 }
 
 uv_loop_t *loop_uv(void) {

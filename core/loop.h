@@ -19,6 +19,10 @@ struct loop_watch;
 int loop_init(void);
 void loop_run(void);
 void loop_stop(void);
+
+/* Run until the descriptor can be read from, or loop_stop(). Unlike a watch of libuv this leaves
+ * the descriptor as it is: a terminal is shared with others, and stays blocking. */
+void loop_wait_readable(int fd);
 int loop_fini(void); /* nonzero: a handle leaked */
 uv_loop_t *loop_uv(void);
 

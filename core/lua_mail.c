@@ -348,14 +348,37 @@ static int l_default_sender(lua_State *L) {
     return 1;
 }
 
+/* line() -> {under_way, waiting, blocked}; nil: the backend has none */
+static int l_line(lua_State *L) {
+    struct mail_line line;
+
+    if (!mail_line(&line))
+        return 0;
+    lua_createtable(L, 0, 3);
+    lua_pushinteger(L, line.under_way);
+    lua_setfield(L, -2, "under_way");
+    lua_pushinteger(L, line.waiting);
+    lua_setfield(L, -2, "waiting");
+    lua_pushnumber(L, (lua_Number)line.blocked_ms / 1000);
+    lua_setfield(L, -2, "blocked");
+    return 1;
+}
+
 int lua_mail_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"build", lua_message_build},         {"send", l_send},
-        {"draft_create", l_draft_create},     {"draft_send", l_draft_send},
-        {"draft_exists", l_draft_exists},     {"draft_delete", l_draft_delete},
-        {"drafts_of", l_drafts_of},           {"signature", l_signature},
-        {"reply_headers", l_reply_headers},   {"profile", l_profile},
-        {"default_sender", l_default_sender}, {NULL, NULL},
+        {"build", lua_message_build},
+        {"send", l_send},
+        {"draft_create", l_draft_create},
+        {"draft_send", l_draft_send},
+        {"draft_exists", l_draft_exists},
+        {"draft_delete", l_draft_delete},
+        {"drafts_of", l_drafts_of},
+        {"signature", l_signature},
+        {"reply_headers", l_reply_headers},
+        {"profile", l_profile},
+        {"default_sender", l_default_sender},
+        {"line", l_line},
+        {NULL, NULL},
     };
 
     lua_message_open(L);

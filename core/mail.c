@@ -104,6 +104,13 @@ int mail_check_sender(const char *address, struct err *e) {
     return rc;
 }
 
+bool mail_line(struct mail_line *line) {
+    if (backend == NULL || backend->line == NULL)
+        return false;
+    *line = backend->line(env_sender());
+    return true;
+}
+
 /* --- calls ----------------------------------------------------------------------------------- */
 
 bool mail_acts(enum mail_verb verb) {

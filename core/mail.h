@@ -92,6 +92,14 @@ bool mail_cancel(struct mail_call **cp);
 /* ERR_FORBIDDEN unless the bare address is the default sender or ALLOWED_SENDERS names it. */
 int mail_check_sender(const char *address, struct err *e);
 
+/* What waits before the mailbox of the default sender, in this process.  False: the backend lets
+ * out as many as come. */
+struct mail_line {
+    unsigned under_way, waiting;
+    uint64_t blocked_ms; /* for how long it lets nothing out */
+};
+bool mail_line(struct mail_line *line);
+
 /* --- for the backends ------------------------------------------------------------------------ */
 
 /* What a call under way begins with, whatever the backend keeps behind it. */
@@ -111,6 +119,7 @@ struct mail_backend {
     void (*fini)(void); /* NULL: nothing to do */
     struct mail_call *(*start)(const struct mail_request *rq, mail_done_fn *done, void *arg);
     bool (*cancel)(struct mail_call *call);
+    struct mail_line (*line)(const char *mailbox); /* NULL: there is none */
 };
 
 /* How a call ends that was not cancelled: done() is called. */

@@ -11,6 +11,7 @@
 #include "env.h"
 #include "key.h"
 #include "log.h"
+#include "repl.h"
 #include "serve.h"
 #include "test.h"
 
@@ -119,12 +120,28 @@ static int run_key(int n, char **arguments) {
     return key_make(arguments[0], arguments + 1, n - 1);
 }
 
+/* paraph repl [--attach URL] */
+static int run_repl(int n, char **arguments) {
+    const char *url = NULL;
+
+    if (n > 0 && strcmp(arguments[0], "--attach") != 0)
+        return wrong_usage("repl has no option", arguments[0]);
+    if (n == 1)
+        return wrong_usage("--attach takes a", "URL");
+    if (n == 2)
+        url = arguments[1];
+    return load_env() != 0 ? EXIT_USAGE : repl(url);
+}
+
 static const struct {
     const char *name;
     int (*run)(int n, char **arguments);
     int arguments; /* how many it may have */
-} commands[] = {
-    {"serve", run_serve, 0}, {"check", run_check, 3}, {"key", run_key, 5}, {"test", run_test, 3}};
+} commands[] = {{"serve", run_serve, 0},
+                {"check", run_check, 3},
+                {"key", run_key, 5},
+                {"repl", run_repl, 2},
+                {"test", run_test, 3}};
 
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "serve";

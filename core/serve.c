@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attached.h"
 #include "confine.h"
 #include "env.h"
 #include "excerpt.h"
@@ -95,6 +96,7 @@ static int serve_requests(void) {
     loop_run();
     watch_fini();
     host_fini();
+    attached_fini();
     job_fini();
     return 0;
 }

@@ -4,7 +4,8 @@
 ---   access    a role, a list of roles (any of them), or "public"
 ---   deadline  seconds; default REQUEST_TIMEOUT
 ---   serve     the ROLE that serves it: "gateway" (default), "tracker" or "all"
----   waits     true: it only waits for something to happen, and is cut off when the service ends
+---   waits     true: it only waits, for its client alone: cut off when he leaves, and when the
+---             service ends
 ---
 --- `{name}` in a pattern matches one segment of the path and becomes req.params.name.
 
@@ -12,6 +13,7 @@ local drafts = require "api.drafts"
 local health = require "api.health"
 local messages = require "api.messages"
 local pixel = require "api.pixel"
+local repl = require "api.repl"
 local assets = require "pages.assets"
 local draft = require "pages.draft"
 local edit = require "pages.edit"
@@ -50,6 +52,8 @@ return {
   { "GET", "/sign-in", handler = sign_in.show, access = "public" },
   { "POST", "/sign-in", handler = sign_in.open, access = "public" },
   { "POST", "/sign-out", handler = sign_in.close, access = { "draft", "send", "review", "ops" } },
+
+  { "POST", "/repl", handler = repl.post, access = "ops", deadline = 600, waits = true },
 
   { "GET", "/pixel", handler = pixel.get, access = "public", serve = "tracker", deadline = 2 },
   { "GET", "/health", handler = health.alive, access = "public", serve = "all" },

@@ -17,8 +17,9 @@ local layers = {
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
   { "bindings", "frozen", "gen*", "job", "sandbox", "task*" },
   { "lua_*" },
-  { "caller", "check*", "command", "confine*", "host", "key", "lua_serve", "lua_testing", "main",
-    "reply", "request", "route", "serve", "services", "test*", "watch" },
+  { "attached", "caller", "check*", "command", "confine*", "host", "key", "lua_prompt",
+    "lua_serve", "lua_testing", "main", "prompt", "repl*", "reply", "request", "route", "serve",
+    "services", "test*", "watch" },
 }
 
 -- One library, one file (or one family of files with one name): a pattern of the header, and who
@@ -26,9 +27,10 @@ local layers = {
 local libraries = {
   { "^curl/", "fetch*" },
   { "^idn2%.h$", "address.c" },
+  { "^histedit%.h$", "repl_line.c" },
   -- JSON trees are spoken by all services, but neither by the codecs nor by the wires.
   { "^jansson%.h$", "auth*", "firestore*", "gmail*", "google*", "json_text.h", "lua_json*",
-    "reply.c", "scratch.c", "sqlite*", "store*" },
+    "repl_attach.c", "reply.c", "scratch.c", "sqlite*", "store*" },
   { "^md4c", "text*" },
   { "^microhttpd%.h$", "http*" },
   { "^openssl/", "crypto.c" },

@@ -35,7 +35,10 @@ hooks.modules = {
 }
 
 --- The function of a hook.
-local function find(module_name, name)
+---@param module_name string
+---@param name string
+---@return function
+function hooks.find(module_name, name)
   return require(module_name)[name] or require("shipped." .. module_name)[name]
 end
 
@@ -44,7 +47,7 @@ end
 ---@param name string
 ---@return string
 function hooks.where(module_name, name)
-  return policy.where(find(module_name, name))
+  return policy.where(hooks.find(module_name, name))
 end
 
 local function check(entry)
@@ -80,7 +83,7 @@ end
 --- True and what a hook answered; or false and an error, which is in the log, and has for reviewers
 --- a `rule`, `why` and `at`.
 local function ask(module_name, name, ...)
-  local results = table.pack(policy.call(find(module_name, name), ...))
+  local results = table.pack(policy.call(hooks.find(module_name, name), ...))
   if results[1] then return table.unpack(results, 1, results.n) end
   return false, failed(module_name, name, results[2], results[3])
 end

@@ -13,6 +13,8 @@ local policy = require "paraph.policy"
 
 local rules = {}
 
+local lists = {} -- by the functions that were made of them
+
 ---@alias verdict "send"|"hold"|"refuse"
 ---@alias rule fun(letter: letter): verdict?, string?
 
@@ -27,13 +29,29 @@ function rules.first(list)
     end
     places[i] = policy.where(rule)
   end
-  return function(letter)
+  local function decide(letter)
     for i, entry in ipairs(list) do
       local verdict, reason = entry[2](letter)
       if verdict then return verdict, reason, entry[1], places[i] end
     end
     return "send"
   end
+  lists[decide] = { rules = list, places = places }
+  return decide
+end
+
+--- What each rule says of a letter, also those behind the one that decides: for who asks why.
+---@param decide function   of rules.first; nil comes of another
+---@param letter letter
+---@return { rule: string, at: string, verdict?: verdict, reason?: string }[]?
+function rules.explain(decide, letter)
+  local known, answers = lists[decide], {}
+  if not known then return nil end
+  for i, entry in ipairs(known.rules) do
+    local verdict, reason = entry[2](letter)
+    answers[i] = { rule = entry[1], at = known.places[i], verdict = verdict, reason = reason }
+  end
+  return answers
 end
 
 return rules

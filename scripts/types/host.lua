@@ -198,6 +198,18 @@ function templates.read(name) end
 ---@return string[]
 function templates.list() end
 
+---@class paraph.prompt
+local prompt = {}
+--- What an operator who is attached to this service has typed, in a session of the caller of this
+--- request: its own generation, and first a rehearsal.
+---@async
+---@param request { session?: string, line?: string, complete?: string, columns: integer }  a line
+---  to carry out, or a text and how it could go on; without a session a new one begins
+---@return { session: string, word: string, text: string, more: string, name: string,
+---  live: boolean }? answer   as core/prompt.h has it
+---@return paraph.err? err     `not_found`: the caller has no such session (any more)
+function prompt.run(request) end
+
 ---@class paraph.scripts
 local scripts = {}
 --- The names of all scripts and templates of this generation ("policy/review.lua"), in order.

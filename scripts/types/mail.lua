@@ -139,6 +139,11 @@ function mail.profile(address) end
 ---@return paraph.err? err
 function mail.signature(address) end
 
+--- What waits before the mailbox of the default sender, in this process; nil if the backend lets
+--- out as many as come.
+---@return { under_way: integer, waiting: integer, blocked: number }?  seconds it lets nothing out
+function mail.line() end
+
 --- The bare address of the default sender.
 ---@return string
 function mail.default_sender() end

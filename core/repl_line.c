@@ -1,0 +1,208 @@
+#include "repl_line.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#include <histedit.h>
+
+#include "loop.h"
+
+#define HISTORY_MAX 2000 /* lines */
+
+static EditLine *editor;
+static History *past;
+static const char *history_file;
+static repl_complete_fn *complete;
+static const char *prompt_text;
+static char *last_line; /* that was read */
+static bool given_up;
+
+static char *prompt_of(EditLine *el) {
+    (void)el;
+    return (char *)(uintptr_t)prompt_text;
+}
+
+/* --- keys ------------------------------------------------------------------------------------ */
+
+/* One character, which may be several bytes: its bytes come one after the other. */
+static int read_key(EditLine *el, wchar_t *key) {
+    mbstate_t state = {0};
+    char byte;
+
+    (void)el;
+    for (;;) {
+        ssize_t n;
+
+        if (!given_up)
+            loop_wait_readable(STDIN_FILENO);
+        if (given_up) {
+            errno = EINTR;
+            return -1;
+        }
+        if ((n = read(STDIN_FILENO, &byte, 1)) <= 0)
+            return (int)n;
+        switch (mbrtowc(key, &byte, 1, &state)) {
+        case (size_t)-2: /* goes on */
+            break;
+        case (size_t)-1: /* is none: left out */
+            state = (mbstate_t){0};
+            break;
+        default:
+            return 1;
+        }
+    }
+}
+
+/* --- completion ------------------------------------------------------------------------------ */
+
+/* How many bytes all candidates begin with. */
+static size_t common_length(const struct repl_candidates *c) {
+    size_t n = strlen(c->v[0]);
+
+    for (size_t i = 1; i < c->n; i++)
+        for (size_t k = 0; k < n; k++)
+            if (c->v[i][k] != c->v[0][k])
+                n = k;
+    while (n > 0 && ((unsigned char)c->v[0][n] & 0xC0) == 0x80)
+        n--;
+    return n;
+}
+
+static void list(const struct repl_candidates *c) {
+    size_t shown = c->n < 100 ? c->n : 100;
+
+    putchar('\n');
+    for (size_t i = 0; i < shown; i++)
+        printf("%s%s", c->v[i], i + 1 == shown ? "\n" : "  ");
+    if (shown < c->n)
+        printf("(and %zu more)\n", c->n - shown);
+}
+
+static unsigned char on_tab(EditLine *el, int ch) {
+    const LineInfo *info = el_line(el);
+    struct repl_candidates c = {0};
+    char *text = strndup(info->buffer, (size_t)(info->cursor - info->buffer)), *more;
+    size_t n;
+
+    (void)ch;
+    if (text == NULL)
+        return CC_ERROR;
+    complete(text, &c);
+    free(text);
+    if (c.n == 0)
+        return CC_REFRESH_BEEP;
+    if ((n = common_length(&c)) > c.typed) {
+        if ((more = strndup(c.v[0] + c.typed, n - c.typed)) != NULL)
+            el_insertstr(el, more);
+        free(more);
+    } else if (c.n > 1) {
+        list(&c);
+        return CC_REDISPLAY;
+    }
+    if (c.n > 1 || c.help[0] == '\0')
+        return CC_REFRESH;
+    printf("\n%s\n", c.help);
+    return CC_REDISPLAY;
+}
+
+/* --- history --------------------------------------------------------------------------------- */
+
+static int open_history(const char *file) {
+    HistEvent event;
+
+    if ((past = history_init()) == NULL)
+        return -1;
+    history(past, &event, H_SETSIZE, HISTORY_MAX);
+    history(past, &event, H_SETUNIQUE, 1);
+    if (file != NULL)
+        history(past, &event, H_LOAD, file);
+    history_file = file;
+    return el_set(editor, EL_HIST, history, past);
+}
+
+/* What begins with a space is not kept. */
+static void remember(const char *line) {
+    HistEvent event;
+
+    if (line[0] != '\0' && line[0] != ' ')
+        history(past, &event, H_ENTER, line);
+}
+
+static void save_history(void) {
+    mode_t mask = umask(077);
+    HistEvent event;
+
+    if (history_file != NULL)
+        history(past, &event, H_SAVE, history_file);
+    umask(mask);
+}
+
+/* --- lines ----------------------------------------------------------------------------------- */
+
+const char *repl_line_read(const char *prompt, bool *cancelled) {
+    const char *line;
+    int n;
+
+    prompt_text = prompt;
+    given_up = *cancelled = false;
+    line = el_gets(editor, &n);
+    if (given_up) {
+        *cancelled = true;
+        el_reset(editor);
+        printf("^C\n");
+        return NULL;
+    }
+    if (line == NULL || n <= 0)
+        return NULL;
+    free(last_line);
+    if ((last_line = strndup(line, strcspn(line, "\n"))) == NULL)
+        return NULL;
+    remember(last_line);
+    return last_line;
+}
+
+void repl_line_cancel(void) {
+    given_up = true;
+    loop_stop();
+}
+
+void repl_line_resized(void) {
+    el_resize(editor);
+}
+
+void repl_line_continued(void) {
+    el_set(editor, EL_PREP_TERM, 1);
+    el_set(editor, EL_REFRESH);
+}
+
+int repl_line_init(const char *file, repl_complete_fn *fn, struct err *e) {
+    setlocale(LC_CTYPE, "");
+    if (MB_CUR_MAX == 1)
+        setlocale(LC_CTYPE, "C.UTF-8");
+    complete = fn;
+    if ((editor = el_init("paraph", stdin, stdout, stderr)) == NULL || open_history(file) != 0)
+        return err_set(e, ERR_INTERNAL_ERROR, "this terminal cannot be used for editing lines");
+    el_set(editor, EL_PROMPT, prompt_of);
+    el_set(editor, EL_EDITOR, "emacs");
+    el_set(editor, EL_GETCFN, read_key);
+    el_set(editor, EL_ADDFN, "paraph-complete", "Complete what is typed", on_tab);
+    el_set(editor, EL_BIND, "^I", "paraph-complete", NULL);
+    el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    el_source(editor, NULL);
+    return 0;
+}
+
+void repl_line_fini(void) {
+    save_history();
+    history_end(past);
+    el_end(editor);
+    free(last_line);
+    last_line = NULL;
+    editor = NULL;
+}
