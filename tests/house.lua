@@ -30,7 +30,7 @@ local libraries = {
   { "^histedit%.h$", "repl_line.c" },
   -- JSON trees are spoken by all services, but neither by the codecs nor by the wires.
   { "^jansson%.h$", "auth*", "firestore*", "gmail*", "google*", "json_text.h", "lua_json*",
-    "repl_attach.c", "reply.c", "scratch.c", "sqlite*", "store*" },
+    "repl_attach.c", "reply.c", "scratch*", "sqlite*", "store*" },
   { "^md4c", "text*" },
   { "^microhttpd%.h$", "http*" },
   { "^openssl/", "crypto.c" },
