@@ -7,7 +7,7 @@
 -- Layers, from the bottom up. Includes point down, or to the side. A file is named without its
 -- ending; `a*` is every file that begins with a.
 local layers = {
-  { "base", "blob", "buf", "clock", "err", "log", "mask", "role" },
+  { "base", "blob", "buf", "clock", "err", "log", "mask", "role", "terminal" },
   -- The configuration is read with the codecs that will read it again.
   { "address", "crypto", "encode*", "env*", "excerpt", "html", "json_text", "jwt", "mime*",
     "origin", "text*", "throttle", "tree" },
@@ -17,8 +17,8 @@ local layers = {
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
   { "bindings", "frozen", "gen*", "job", "sandbox", "task*" },
   { "lua_*" },
-  { "caller", "check*", "command", "confine*", "host", "key", "lua_serve", "lua_testing", "main",
-    "reply", "request", "route", "serve", "services", "test*", "watch" },
+  { "caller", "check*", "command*", "confine*", "host", "key", "lua_serve", "lua_testing", "main",
+    "reply", "request", "route", "serve", "services", "test*", "usage", "watch" },
 }
 
 -- One library, one file (or one family of files with one name): a pattern of the header, and who

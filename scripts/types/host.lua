@@ -277,3 +277,13 @@ function session.close(secure) end
 ---@field request_timeout integer  seconds
 ---@field version string
 ---@field generation integer
+
+--- What the module of a command (`paraph send`) is given beside its arguments, and no other script.
+---@class paraph.command_host
+---@field read_file fun(path: string): paraph.blob?, paraph.err?  `payload_too_large`: more than
+---                            MAX_BODY_BYTES
+---@field read_stdin fun(): paraph.blob?, paraph.err?
+---@field stdin_is_terminal boolean
+---@field max_bytes integer    MAX_BODY_BYTES
+---@field columns? integer     of the terminal that standard output is
+---@field colors boolean       are wanted there
