@@ -228,6 +228,8 @@ int check_run(const struct check_options *options) {
     struct gen *g;
 
     setvbuf(stdout, NULL, _IOLBF, 0); /* each step is told when it has ended */
+    if (options->json)
+        check_step_use_json();
     if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_MS) != 0) {
         fprintf(stderr, "paraph check: %s\n", strerror(errno));
         return 1;
@@ -244,6 +246,7 @@ int check_run(const struct check_options *options) {
         check_replay(g, options->replay);
     if (g != NULL)
         gen_drop(g);
+    check_step_flush();
     task_watchdog_stop();
     loop_fini();
     return check_step_failures() == 0 ? 0 : 1;

@@ -6,6 +6,7 @@ local json = require "paraph.json"
 local listing = require "lib.listing"
 local message = require "lib.message"
 local operator = require "lib.operator"
+local rehearsal = require "paraph.rehearsal"
 local submission = require "commands.submission"
 
 local send = {}
@@ -67,11 +68,68 @@ local function post(work)
     { ["content-type"] = "application/json", ["idempotency-key"] = work.key })
 end
 
+local function decode(body)
+  return json.decode(body, { blobs = "attachments.*.content" })
+end
+
 --- Why the policies have refused what they were given, with the place.
 local function refusal_of(work)
-  local request = json.decode(work.body, { blobs = "attachments.*.content" })
-  local document = request and message.members(request)
+  local document = message.members(decode(work.body))
   return document and decisions.judged(document, operator.caller)
+end
+
+-- --- dry runs ------------------------------------------------------------------------------------
+
+--- The last letter that left.
+local function last_sent()
+  local found
+  for _, letter in ipairs(rehearsal.letters()) do
+    if letter.sent then found = letter end
+  end
+  return found
+end
+
+--- The message of a draft, as it would leave.
+local function message_of(id)
+  local answer, err = operator.request("GET", ("/drafts/%s/message"):format(id))
+  if not answer then return nil, err end
+  if answer.status ~= 200 then return nil, answer.json end
+  return answer.bytes
+end
+
+--- The message that was refused, as a draft would have it.
+local function message_refused(work)
+  local request = decode(work.body)
+  request.mode = "draft"
+  local answer, err = operator.request("POST", "/", json.encode(request))
+  if not answer then return nil, err end
+  if answer.status ~= 200 then return nil, answer.json end
+  return message_of(answer.json.draft_id)
+end
+
+--- The bytes of the message, and a word on what the rules would make of it.
+local function rehearsed(work, answer)
+  local said = answer.json
+  if said.code == "refused_by_policy" then
+    local bytes, err = message_refused(work)
+    return bytes, bytes and listing.decision("it would be refused", refusal_of(work)) or err, 1
+  elseif answer.status ~= 200 then
+    return nil, said
+  elseif said.mode == "send" then
+    return last_sent().bytes, nil, 0
+  end
+  local bytes, err = message_of(said.draft_id)
+  if not bytes then return nil, err end
+  return bytes, said.held and listing.held("it would be held", said), 0
+end
+
+local function dry_run(work)
+  assert(rehearsal.active(), "a dry run outside of a rehearsal")
+  local answer, err = post(work)
+  if not answer then return failed(err, work) end
+  local bytes, word, status = rehearsed(work, answer)
+  if not bytes then return 1, nil, listing.failure(word) end
+  return status, bytes, word or nil
 end
 
 ---@async
@@ -81,6 +139,7 @@ end
 ---@return string? err
 function send.run(work)
   if work.err then return failed(work.err, work) end
+  if work.rehearse then return dry_run(work) end
   local answer, err = post(work)
   if not answer then return failed(err, work) end
   if work.as_json then return as_json(answer) end

@@ -153,6 +153,17 @@ function listing.decision(word, decision)
   return terminal.line(("%s: %s"):format(word, reason)) .. place_of(decision)
 end
 
+--- Why what POST / has answered says that a message is held, with the rule of the draft.
+---@async
+---@param word string
+---@param said { draft_id: string, held: string }
+---@return string
+function listing.held(word, said)
+  local draft = drafts.load(said.draft_id)
+  local decision = draft and draft.document.decision or {}
+  return listing.decision(word, { reason = said.held, rule = decision.rule, at = decision.at })
+end
+
 --- What POST / has answered.
 ---@async
 ---@param answer operator.answer   of status 200
@@ -169,10 +180,7 @@ function listing.posted(answer)
   end
   local waits = ("draft %s waits at /review/%s"):format(said.draft_id, said.draft_id)
   if not said.held then return again .. waits end
-  local draft = drafts.load(said.draft_id)
-  local decision = draft and draft.document.decision or {}
-  return ("%s%s; %s"):format(again,
-    listing.decision("held", { reason = said.held, rule = decision.rule, at = decision.at }), waits)
+  return ("%s%s; %s"):format(again, listing.held("held", said), waits)
 end
 
 return listing
