@@ -41,8 +41,8 @@ struct fetch {
     bool repeatable; /* RFC 9110 §9.2.2: the method is idempotent */
     struct fetch_head head;
     struct buf body;
-    char origin[300]; /* scheme://host[:port]: all of the URL that may be told */
-    char refusal[96]; /* why it was ended from this side, or "" */
+    char origin[FETCH_ORIGIN_SIZE]; /* scheme://host[:port]: all of the URL that may be told */
+    char refusal[96];               /* why it was ended from this side, or "" */
     char fault[CURL_ERROR_SIZE];
 };
 
@@ -420,11 +420,12 @@ static struct fetch *create(const struct fetch_request *rq, struct err *e) {
     return NULL;
 }
 
-int fetch_check(const struct fetch_request *rq, struct err *e) {
+int fetch_check(const struct fetch_request *rq, char origin[FETCH_ORIGIN_SIZE], struct err *e) {
     struct fetch *f = create(rq, e);
 
     if (f == NULL)
         return -1;
+    memcpy(origin, f->origin, sizeof(f->origin));
     destroy(f);
     return 0;
 }

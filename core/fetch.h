@@ -58,8 +58,10 @@ void fetch_fini(void);
 struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, void *arg,
                           struct err *e);
 
-/* Whether fetch_start() would find the request malformed: -1. */
-int fetch_check(const struct fetch_request *rq, struct err *e);
+/* Whether fetch_start() would find the request malformed: -1.  Else where it would go, as
+ * "https://host:port", without what may be secret. */
+#define FETCH_ORIGIN_SIZE 300
+int fetch_check(const struct fetch_request *rq, char origin[FETCH_ORIGIN_SIZE], struct err *e);
 
 void fetch_cancel(struct fetch **fp); /* NULL-safe, sets *fp to NULL */
 

@@ -57,15 +57,7 @@ int firestore_op_init(struct err *e) {
 /* --- lifetime -------------------------------------------------------------------------------- */
 
 static void release(struct firestore_op *op) {
-    const char *texts[] = {op->rq.collection, op->rq.id,     op->rq.version,    op->rq.where,
-                           op->rq.is,         op->rq.before, op->rq.page_token, op->rq.counter,
-                           op->rq.also,       op->rq.first,  op->rq.last,       op->rq.now};
-
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        free((char *)texts[i]);
-    for (size_t i = 0; i < op->rq.nparts; i++)
-        blob_unref(op->rq.parts[i]);
-    free(op->rq.parts);
+    store_request_free(op->copy);
     free(op->name);
     json_decref(op->fields);
     json_decref(op->append);
@@ -126,38 +118,21 @@ void firestore_op_fini(void) {
     base = documents = NULL;
 }
 
-static bool copy_text(const char **to, const char *text) {
-    return text == NULL || (*to = strdup(text)) != NULL;
-}
-
-static bool copy_request(struct store_request *to, const struct store_request *rq) {
-    if (rq->nparts > 0 && (to->parts = calloc(rq->nparts, sizeof(struct blob *))) == NULL)
-        return false;
-    for (; to->nparts < rq->nparts; to->nparts++)
-        to->parts[to->nparts] = blob_ref(rq->parts[to->nparts]);
-    to->verb = rq->verb;
-    to->set_parts = rq->set_parts;
-    to->limit = rq->limit;
-    return copy_text(&to->collection, rq->collection) && copy_text(&to->id, rq->id) &&
-           copy_text(&to->version, rq->version) && copy_text(&to->where, rq->where) &&
-           copy_text(&to->is, rq->is) && copy_text(&to->before, rq->before) &&
-           copy_text(&to->page_token, rq->page_token) && copy_text(&to->counter, rq->counter) &&
-           copy_text(&to->also, rq->also) && copy_text(&to->first, rq->first) &&
-           copy_text(&to->last, rq->last) && copy_text(&to->now, rq->now);
-}
-
 struct firestore_op *firestore_op_new(const struct store_request *rq, store_done_fn *done,
                                       void *arg) {
     struct firestore_op *op = calloc(1, sizeof(*op));
+    struct store_request bare = *rq;
 
     if (op == NULL)
         return NULL;
-    if (!copy_request(&op->rq, rq)) {
+    bare.fields = bare.append = NULL;
+    if ((op->copy = store_request_copy(&bare)) == NULL) {
         release(op);
         return NULL;
     }
+    op->rq = *op->copy;
     crypto_uuid4(op->tag);
-    op->call = (struct store_call){done, arg};
+    op->call = (struct store_call){.done = done, .arg = arg};
     op->next = under_way;
     op->link = &under_way;
     if (op->next != NULL)

@@ -177,7 +177,7 @@ int gen_access(struct gen *g, struct gen_identity *who, char *why, size_t size) 
 
 static void gen_close(struct gen *g) {
     lua_close(g->L);
-    scratch_free(g->scratch);
+    scratch_unref(g->scratch);
     gen_table_free(&g->table);
     tree_unref(g->tree);
     free(g);
@@ -226,20 +226,18 @@ static int l_check_templates(lua_State *L) {
     return check_module(L, "lib.templates");
 }
 
-/* The scratch, if any, is the generation's from here on. */
 static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
-                        struct scratch *scratch, struct err *e) {
+                        struct scratch *world, unsigned number, struct err *e) {
     struct gen *g = calloc(1, sizeof(*g));
 
     if (g == NULL || (g->limit = TASK_SLICE_MEM, g->L = lua_newstate(gen_alloc, g)) == NULL) {
         free(g);
-        scratch_free(scratch);
         err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
         return NULL;
     }
     g->tree = tree_ref(tree);
-    g->scratch = scratch;
-    g->number = scratch != NULL ? numbers : ++numbers;
+    g->scratch = scratch_ref(world);
+    g->number = number;
     for (size_t i = 0; i < n; i++) {
         lua_pushcfunction(g->L, steps[i]);
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
@@ -250,31 +248,45 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
     return g;
 fail:
     err_set(e, ERR_POLICY_ERROR, "%s", lua_tostring(g->L, -1));
-    numbers -= scratch == NULL;
     gen_close(g);
     return NULL;
 }
 
-struct gen *gen_load(struct tree *tree, struct err *e) {
-    static const lua_CFunction steps[] = {l_boot,      l_check_hooks, l_load_routes,
-                                          l_load_jobs, l_load_access, l_check_templates};
-
-    return load(tree, steps, COUNT_OF(steps), NULL, e);
-}
-
+static const lua_CFunction whole_steps[] = {l_boot,      l_check_hooks, l_load_routes,
+                                            l_load_jobs, l_load_access, l_check_templates};
 static const lua_CFunction bare_steps[] = {l_boot};
 
+/* The next number is taken by what has loaded. */
+static struct gen *load_numbered(struct tree *tree, const lua_CFunction *steps, size_t n,
+                                 struct err *e) {
+    struct gen *g = load(tree, steps, n, NULL, numbers + 1, e);
+
+    numbers += g != NULL;
+    return g;
+}
+
+struct gen *gen_load(struct tree *tree, struct err *e) {
+    return load_numbered(tree, whole_steps, COUNT_OF(whole_steps), e);
+}
+
 struct gen *gen_load_bare(struct tree *tree, struct err *e) {
-    return load(tree, bare_steps, COUNT_OF(bare_steps), NULL, e);
+    return load_numbered(tree, bare_steps, COUNT_OF(bare_steps), e);
+}
+
+struct gen *gen_load_in(struct tree *tree, struct scratch *world, struct err *e) {
+    return load(tree, whole_steps, COUNT_OF(whole_steps), world, numbers, e);
 }
 
 struct gen *gen_load_scratch(struct tree *tree, struct err *e) {
-    struct scratch *scratch = scratch_new();
+    struct scratch *world = scratch_new();
+    struct gen *g = NULL;
 
-    if (scratch != NULL)
-        return load(tree, bare_steps, COUNT_OF(bare_steps), scratch, e);
-    err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
-    return NULL;
+    if (world == NULL)
+        err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
+    else
+        g = load(tree, bare_steps, COUNT_OF(bare_steps), world, numbers, e);
+    scratch_unref(world);
+    return g;
 }
 
 void gen_need_routes(lua_State *L) {
@@ -347,6 +359,12 @@ struct scratch *gen_scratch(lua_State *L) {
     const struct gen *g = gen_of(L);
 
     return g != NULL ? g->scratch : NULL;
+}
+
+bool gen_is_test(lua_State *L) {
+    const struct scratch *s = gen_scratch(L);
+
+    return s != NULL && !scratch_is_rehearsal(s);
 }
 
 int64_t gen_now_us(lua_State *L) {

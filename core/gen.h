@@ -42,9 +42,13 @@ struct gen *gen_load(struct tree *tree, struct err *e);
 /* A generation without routes, for tests and the prompt: bindings, sandbox, scripts to require. */
 struct gen *gen_load_bare(struct tree *tree, struct err *e);
 
-/* The same in place of the world: what its scripts store, send, fetch and wait for ends in a
- * scratch of its own (scratch.h), which is freed with it. */
+/* The same for a test: what its scripts store, send, fetch and wait for ends in a scratch of its
+ * own (scratch.h). */
 struct gen *gen_load_scratch(struct tree *tree, struct err *e);
+
+/* All that gen_load() builds, in this world (scratch.h), to which it holds a reference; NULL: the
+ * real one.  It has no number of its own, and is never swapped in. */
+struct gen *gen_load_in(struct tree *tree, struct scratch *world, struct err *e);
 
 /* Close a generation that was never swapped in, at the latest when its last task ends. */
 void gen_drop(struct gen *g);
@@ -65,11 +69,14 @@ lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
 struct tree *gen_tree(const struct gen *g); /* the generation's own reference */
 size_t gen_bytes(const struct gen *g);      /* memory of its state */
-unsigned gen_number(const struct gen *g);   /* 1, 2, 3 …; a scratch does not count */
+unsigned gen_number(const struct gen *g);   /* 1, 2, 3 …; what has none of its own: the last */
 unsigned gen_tasks(const struct gen *g);    /* alive */
 
 /* What stands in for the world of these scripts; NULL: nothing does, or L is of no generation. */
 struct scratch *gen_scratch(lua_State *L);
+
+/* Is it that of a test? */
+bool gen_is_test(lua_State *L);
 
 /* What these scripts take for now, in microseconds since 1970. */
 int64_t gen_now_us(lua_State *L);

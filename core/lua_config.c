@@ -26,7 +26,7 @@ int lua_config_open(lua_State *L) {
     static const char *const roles[] = {
         [ENV_ALL] = "all", [ENV_GATEWAY] = "gateway", [ENV_TRACKER] = "tracker"};
 
-    bool scratch = gen_scratch(L) != NULL; /* its brake and its routes are its own */
+    bool test = gen_is_test(L); /* its brake and its routes are its own */
 
     lua_newtable(L);
     set_string(L, "backend", env.backend == ENV_GOOGLE ? "google" : "local");
@@ -35,9 +35,9 @@ int lua_config_open(lua_State *L) {
     set_string(L, "pixel_base_url", env.pixel_base_url);
     set_bool(L, "tracking", env.tracking);
     set_string(L, "send_mode", env.send_mode == ENV_SEND ? "send" : "draft");
-    set_bool(L, "no_send", !scratch && env.no_send);
+    set_bool(L, "no_send", !test && env.no_send);
     set_string(L, "gmail_user", env.gmail_user);
-    set_string(L, "role", roles[scratch ? ENV_ALL : env.role]);
+    set_string(L, "role", roles[test ? ENV_ALL : env.role]);
     set_integer(L, "request_timeout", env.request_timeout);
     set_string(L, "version", PARAPH_VERSION);
     set_integer(L, "generation", gen_number(gen_of(L)));

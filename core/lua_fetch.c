@@ -151,16 +151,30 @@ static int l_told(lua_State *L, int status, lua_KContext ctx) {
     return 2;
 }
 
-/* Nothing leaves a scratch: its test says what is answered. */
+/* Nothing leaves a test: it says what is answered. */
 static int ask_test(lua_State *L, const struct fetch_request *rq) {
+    char origin[FETCH_ORIGIN_SIZE];
     struct err e;
 
-    if (fetch_check(rq, &e) != 0)
+    if (fetch_check(rq, origin, &e) != 0)
         return luaL_error(L, "%s", e.message);
     lua_getfield(L, LUA_REGISTRYINDEX, LUA_FETCH_ANSWERS);
     lua_pushvalue(L, OPTIONS);
     lua_callk(L, 1, 2, 0, l_told);
     return 2;
+}
+
+/* A rehearsal only looks: true, and *e, for what may do more. */
+static bool refuse_to_act(const struct fetch_request *rq, struct err *e) {
+    const char *method = rq->method != NULL ? rq->method : "GET";
+    char origin[FETCH_ORIGIN_SIZE];
+
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+        fetch_check(rq, origin, e) != 0)
+        return false; /* fetch_start() finds it malformed, too */
+    err_set(e, ERR_NO_SEND, "a rehearsal sends nothing: %s %s is not made; :live makes it", method,
+            origin);
+    return true;
 }
 
 static int l_fetch(lua_State *L) {
@@ -185,9 +199,13 @@ static int l_fetch(lua_State *L) {
     o = op_new(L, sizeof(*o), fetch_op_cancel, fetch_op_release);
     if (op_refused(L, &o->op))
         return op_wait(L, &o->op, l_fetch_finish);
-    if (gen_scratch(L) != NULL) {
+    if (gen_is_test(L)) {
         op_close(&o->op);
         return ask_test(L, &rq);
+    }
+    if (gen_scratch(L) != NULL && refuse_to_act(&rq, &e)) {
+        op_ready(&o->op, &e);
+        return op_wait(L, &o->op, l_fetch_finish);
     }
     o->sent = true;
     if (!lua_isnil(L, BODY) && (rq.body = lua_blob_take(L, BODY)) == NULL)

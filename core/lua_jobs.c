@@ -18,7 +18,7 @@ static int l_wake(lua_State *L) {
     luaL_argcheck(L, ms >= 0 && ms <= WAKE_MS_MAX, 2, "must be from 0 to 86400000");
     if (task_in_hook())
         return luaL_error(L, "a hook wakes no job");
-    if (gen_scratch(L) == NULL) /* what a test rehearses moves nothing in the service */
+    if (gen_scratch(L) == NULL) /* what is rehearsed moves nothing in the service */
         job_wake(name, (uint64_t)ms);
     return 0;
 }

@@ -66,7 +66,7 @@ static int write_event(lua_State *L, enum log_level level) {
     size_t n = 0;
 
     luaL_checkstring(L, 1);
-    if (!log_on(level) || gen_scratch(L) != NULL) /* what a test rehearses is no event */
+    if (!log_on(level) || gen_is_test(L)) /* what a test rehearses is no event */
         return 0;
     lua_settop(L, 2);
     message = lua_log_text(L, 1);

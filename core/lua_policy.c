@@ -51,7 +51,7 @@ static int l_failed(lua_State *L) {
     luaL_checkstring(L, 2);
     if (task_in_hook())
         return luaL_error(L, "a hook does not tell of others that failed");
-    if (gen_scratch(L) != NULL)
+    if (gen_is_test(L))
         return 0;
     why = lua_log_text(L, 2);
     LOG(LOG_ERROR, owner != NULL ? owner->request_id : NULL, "policy error", LOG_S("hook", hook),

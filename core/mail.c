@@ -110,10 +110,15 @@ bool mail_acts(enum mail_verb verb) {
     return verb == MAIL_SEND || verb == MAIL_DRAFT_CREATE || verb == MAIL_DRAFT_SEND;
 }
 
+/* A rehearsal looks into the real mailboxes. */
+static bool is_real(const struct mail_request *rq) {
+    return rq->scratch == NULL || scratch_asks_mailbox(rq);
+}
+
 static int check(const struct mail_request *rq, struct err *e) {
     bool no_send = rq->scratch != NULL ? scratch_no_send(rq->scratch) : env.no_send;
 
-    if (!accepting && rq->scratch == NULL)
+    if (!accepting && is_real(rq))
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
     if (mail_acts(rq->verb) && no_send)
         return err_set(
@@ -130,7 +135,7 @@ struct mail_call *mail_start(const struct mail_request *rq, mail_done_fn *done, 
         done(&refusal, arg);
         return NULL;
     }
-    if ((c = (rq->scratch != NULL ? &scratch_mail : backend)->start(rq, done, arg)) == NULL)
+    if ((c = (is_real(rq) ? backend : &scratch_mail)->start(rq, done, arg)) == NULL)
         return NULL;
     c->next = under_way;
     c->link = &under_way;

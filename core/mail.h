@@ -41,7 +41,7 @@ enum mail_fate { MAIL_FATE_UNKNOWN, MAIL_FATE_SENT, MAIL_FATE_DELETED };
 
 struct mail_request {
     enum mail_verb verb;
-    struct scratch *scratch;       /* scratch.h: the mailbox of a test; NULL: the real ones */
+    struct scratch *scratch;       /* scratch.h: in place of the real mailboxes; NULL: these */
     const char *sender;            /* bare address: who writes.  All but those of a draft */
     struct blob *message;          /* SEND, DRAFT_CREATE: RFC 5322 bytes */
     const char *const *recipients; /* SEND, DRAFT_CREATE: bare addresses of To, Cc and Bcc */

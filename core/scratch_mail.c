@@ -92,6 +92,15 @@ static struct scratch_letter *letter_new(const struct mail_request *rq, struct e
     return NULL;
 }
 
+static void free_letters(struct scratch_letter *l) {
+    struct scratch_letter *next;
+
+    for (; l != NULL; l = next) {
+        next = l->next;
+        letter_free(l);
+    }
+}
+
 static struct scratch_letter *find_draft(const struct scratch_mailbox *m, const char *id) {
     struct scratch_letter *l = m->first;
 
@@ -105,13 +114,20 @@ void scratch_mailbox_init(struct scratch_mailbox *m) {
 }
 
 void scratch_mailbox_clear(struct scratch_mailbox *m) {
-    struct scratch_letter *l;
-
-    while ((l = m->first) != NULL) {
-        m->first = l->next;
-        letter_free(l);
-    }
+    free_letters(m->first);
+    free_letters(m->deleted);
     scratch_mailbox_init(m);
+}
+
+static bool is_among(const struct scratch_letter *l, const struct mail_request *rq) {
+    while (l != NULL && (rq->draft_id != NULL ? strcmp(l->draft_id, rq->draft_id)
+                                              : strcasecmp(l->key, rq->key)) != 0)
+        l = l->next;
+    return l != NULL;
+}
+
+bool scratch_mailbox_knows(const struct scratch_mailbox *m, const struct mail_request *rq) {
+    return is_among(m->first, rq) || is_among(m->deleted, rq);
 }
 
 /* --- verbs ----------------------------------------------------------------------------------- */
@@ -172,7 +188,8 @@ static void treat_draft(struct scratch_mailbox *m, const struct mail_request *rq
         look_for_sent(m, id, reply);
     } else if (l != NULL) {
         take_out(m, l);
-        letter_free(l);
+        l->next = m->deleted;
+        m->deleted = l;
     }
 }
 

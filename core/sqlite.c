@@ -20,7 +20,7 @@
 struct write {
     struct store_call call; /* the loop's; done NULL: cancelled */
     struct write *next;
-    struct store_request rq; /* its texts are our copies, its parts are held */
+    struct store_request *rq; /* our copy, without the trees */
     struct sqlite_docs_texts texts;
     size_t bytes;
     struct store_reply reply;
@@ -64,7 +64,7 @@ static int commit_group(struct write *group, struct err *e) {
     if (sqlite_docs_begin(writer, e) < 0)
         return -1;
     for (struct write *w = group; w != NULL; w = w->next)
-        if (sqlite_docs_write(writer, &w->rq, &w->texts, &w->reply) < 0) {
+        if (sqlite_docs_write(writer, w->rq, &w->texts, &w->reply) < 0) {
             *e = w->reply.err;
             return -1;
         }
@@ -110,52 +110,22 @@ static void run_writer(void *arg) {
 /* --- writes on the loop thread --------------------------------------------------------------- */
 
 static void write_free(struct write *w) {
-    for (size_t i = 0; i < w->rq.nparts; i++)
-        blob_unref(w->rq.parts[i]);
+    store_request_free(w->rq);
     store_reply_fini(&w->reply);
     sqlite_docs_texts_free(&w->texts);
     free(w);
 }
 
-static const char *copy_text(char **at, const char *text) {
-    char *copy = *at;
-
-    if (text == NULL)
-        return NULL;
-    *at = stpcpy(copy, text) + 1;
-    return copy;
-}
-
-/* A request that outlives its caller, in one block: the write, two arrays, the texts. */
+/* The writer has no use for the trees, whose references are counted on the loop alone. */
 static struct write *write_new(const struct store_request *rq) {
-    struct store_request own = *rq;
-    const char **texts[] = {&own.collection, &own.id,    &own.version, &own.counter,
-                            &own.also,       &own.first, &own.last,    &own.now};
-    size_t size =
-        sizeof(struct write) + rq->nremove * sizeof(char *) + rq->nparts * sizeof(struct blob *);
-    const char **remove;
-    struct write *w;
-    char *at;
+    struct store_request bare = *rq;
+    struct write *w = calloc(1, sizeof(*w));
 
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        size += *texts[i] == NULL ? 0 : strlen(*texts[i]) + 1;
-    for (size_t i = 0; i < rq->nremove; i++)
-        size += strlen(rq->remove[i]) + 1;
-    if ((w = malloc(size)) == NULL)
-        return NULL;
-    remove = (const char **)(w + 1);
-    own.remove = remove;
-    own.parts = (struct blob **)(remove + rq->nremove);
-    own.fields = own.append = NULL;
-    at = (char *)(own.parts + rq->nparts);
-    for (size_t i = 0; i < COUNT_OF(texts); i++)
-        *texts[i] = copy_text(&at, *texts[i]);
-    for (size_t i = 0; i < rq->nremove; i++)
-        remove[i] = copy_text(&at, rq->remove[i]);
-    for (size_t i = 0; i < rq->nparts; i++)
-        own.parts[i] = blob_ref(rq->parts[i]);
-    *w = (struct write){.rq = own};
-    return w;
+    bare.fields = bare.append = NULL;
+    if (w != NULL && (w->rq = store_request_copy(&bare)) != NULL)
+        return w;
+    free(w);
+    return NULL;
 }
 
 /* Everything that goes to the disk, as text and bytes. */
@@ -164,8 +134,8 @@ static int write_fill(struct write *w, const struct store_request *rq, struct er
         return err_set(e, ERR_STORE_ERROR, "out of memory");
     w->bytes = w->texts.fields != NULL ? strlen(w->texts.fields) : 0;
     w->bytes += w->texts.append != NULL ? strlen(w->texts.append) : 0;
-    for (size_t i = 0; i < w->rq.nparts; i++)
-        w->bytes += w->rq.parts[i]->len;
+    for (size_t i = 0; i < rq->nparts; i++)
+        w->bytes += rq->parts[i]->len;
     if (under_way >= QUEUE_MAX || (under_way > 0 && bytes_under_way + w->bytes > QUEUE_BYTES_MAX))
         return err_set(e, ERR_OVERLOADED, "too many writes are waiting for the disk");
     return 0;
@@ -218,7 +188,7 @@ static struct store_call *start(const struct store_request *rq, store_done_fn *d
     } else if (write_fill(w, rq, &reply.err) < 0) {
         write_free(w);
     } else {
-        w->call = (struct store_call){done, arg};
+        w->call = (struct store_call){.done = done, .arg = arg};
         write_submit(w);
         return &w->call;
     }

@@ -65,6 +65,7 @@ static int parts(struct sqlite_docs *d, const struct store_request *rq, struct s
 
     while ((rc = sqlite_statement_step(d, st, &r->err)) > 0) {
         r->found = true;
+        sqlite_statement_version(st, 1, r->version);
         if ((rc = take_part(st, r)) < 0)
             break;
     }
@@ -332,4 +333,37 @@ int sqlite_docs_commit(struct sqlite_docs *d, struct err *e) {
         return 0;
     sqlite_db_rollback(d->db);
     return -1;
+}
+
+static int write_one(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r) {
+    struct sqlite_docs_texts texts;
+    int rc;
+
+    if (sqlite_docs_texts_make(&texts, rq) < 0)
+        rc = sqlite_statement_no_memory(&r->err);
+    else
+        rc = sqlite_docs_write(d, rq, &texts, r);
+    sqlite_docs_texts_free(&texts);
+    return rc < 0 || r->err.code != ERR_NONE ? -1 : 0;
+}
+
+void sqlite_docs_write_all(struct sqlite_docs *d, const struct store_request *rqs, size_t n,
+                           struct store_reply *r) {
+    struct err e = {0};
+    int rc = sqlite_docs_begin(d, &e);
+
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        store_reply_fini(r); /* that of the write before it */
+        rc = write_one(d, &rqs[i], r);
+        e = r->err;
+    }
+    if (rc < 0)
+        sqlite_db_rollback(d->db);
+    else
+        (void)sqlite_docs_commit(d, &e);
+    r->err = e;
+}
+
+int sqlite_docs_set_apart(struct sqlite_docs *d, struct err *e) {
+    return sqlite_db_exec(d->db, "UPDATE sequence SET last = last + (1 << 60)", e);
 }

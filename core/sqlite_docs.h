@@ -36,4 +36,12 @@ int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq,
 int sqlite_docs_texts_make(struct sqlite_docs_texts *texts, const struct store_request *rq);
 void sqlite_docs_texts_free(struct sqlite_docs_texts *texts);
 
+/* Writes with their trees as one transaction: all of them or, if one is refused, none.  The reply
+ * is that of the last, or the refusal. */
+void sqlite_docs_write_all(struct sqlite_docs *d, const struct store_request *rqs, size_t n,
+                           struct store_reply *reply);
+
+/* From now on no version is one that another store has given, or will. */
+int sqlite_docs_set_apart(struct sqlite_docs *d, struct err *e);
+
 #endif

@@ -6,7 +6,6 @@
 #include "encode.h"
 
 #define PAGE_BYTES_MAX MIB /* of documents in a listing: 20 ms of parsing, on the loop */
-#define TOKEN_MAX      (8 * KIB)
 
 /* The statement of three that asks for what the request asks for. */
 static sqlite3_stmt *choose(struct sqlite_docs *d, const struct store_request *rq,
@@ -17,13 +16,13 @@ static sqlite3_stmt *choose(struct sqlite_docs *d, const struct store_request *r
     return d->statements[strcmp(rq->where, "status") == 0 ? by_status : by_waiting];
 }
 
-/* The first document of the next page: created_at, NUL, id. */
-static char *token_make(const char *created_at, const char *id) {
+/* created_at, NUL, id */
+char *sqlite_query_token(const char *created_at, const char *id) {
     struct buf place, token;
     char *text = NULL;
 
-    buf_init(&place, TOKEN_MAX);
-    buf_init(&token, 2 * TOKEN_MAX);
+    buf_init(&place, SQLITE_QUERY_TOKEN_MAX);
+    buf_init(&token, 2 * SQLITE_QUERY_TOKEN_MAX);
     buf_add(&place, created_at, strlen(created_at) + 1);
     buf_adds(&place, id);
     if (!buf_failed(&place)) {
@@ -35,9 +34,7 @@ static char *token_make(const char *created_at, const char *id) {
     return text;
 }
 
-/* created_at is left at the start of *place, which the caller frees; the id, in it too, is
- * returned. */
-static const char *token_read(struct buf *place, const char *token, struct err *e) {
+const char *sqlite_query_token_read(struct buf *place, const char *token, struct err *e) {
     const char *nul = NULL;
 
     if (encode_base64_decode(place, token, strlen(token), NULL) == 0 && !buf_failed(place))
@@ -76,8 +73,8 @@ static int take_page(struct sqlite_docs *d, sqlite3_stmt *st, const struct store
     }
     if (rc <= 0)
         return rc;
-    r->next_page_token = token_make((const char *)sqlite3_column_text(st, 3),
-                                    (const char *)sqlite3_column_text(st, 0));
+    r->next_page_token = sqlite_query_token((const char *)sqlite3_column_text(st, 3),
+                                            (const char *)sqlite3_column_text(st, 0));
     return r->next_page_token == NULL ? sqlite_statement_no_memory(&r->err) : 0;
 }
 
@@ -100,9 +97,9 @@ int sqlite_query_page(struct sqlite_docs *d, const struct store_request *rq,
     const char *id;
     int rc = -1;
 
-    buf_init(&place, TOKEN_MAX);
+    buf_init(&place, SQLITE_QUERY_TOKEN_MAX);
     if (rq->page_token != NULL) {
-        if ((id = token_read(&place, rq->page_token, &r->err)) == NULL)
+        if ((id = sqlite_query_token_read(&place, rq->page_token, &r->err)) == NULL)
             goto out;
         sqlite_statement_bind(st, 2, place.data);
         sqlite_statement_bind(st, 3, id);

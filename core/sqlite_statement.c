@@ -27,7 +27,7 @@ static const char *const sql[STATEMENTS] = {
     [ST_COUNT] = COUNT(""),
     [ST_COUNT_BY_STATUS] = COUNT(" AND status = ?3"),
     [ST_COUNT_BY_WAITING] = COUNT(" AND waiting = ?3"),
-    [ST_PARTS] = "SELECT bytes FROM document LEFT JOIN part USING (collection, id)"
+    [ST_PARTS] = "SELECT bytes, version FROM document LEFT JOIN part USING (collection, id)"
                  " WHERE collection = ?1 AND id = ?2 ORDER BY n",
     [ST_INSERT_PART] = "INSERT INTO part (collection, id, n, bytes) VALUES (?1, ?2, ?3, ?4)",
     [ST_DELETE_PARTS] = "DELETE FROM part WHERE collection = ?1 AND id = ?2",

@@ -52,18 +52,23 @@ static int check(const struct store_request *rq, struct err *e) {
 }
 
 struct store_call *store_start(const struct store_request *rq, store_done_fn *done, void *arg) {
+    const struct store_backend *b = rq->scratch != NULL ? &scratch_store : backend;
     struct store_reply refusal = {0};
+    struct store_call *call;
 
-    if (check(rq, &refusal.err) == 0)
-        return (rq->scratch != NULL ? &scratch_store : backend)->start(rq, done, arg);
-    done(&refusal, arg);
-    return NULL;
+    if (check(rq, &refusal.err) < 0) {
+        done(&refusal, arg);
+        return NULL;
+    }
+    if ((call = b->start(rq, done, arg)) != NULL)
+        call->backend = b;
+    return call;
 }
 
 void store_cancel(struct store_call **cp) {
     if (*cp == NULL)
         return;
-    backend->cancel(*cp);
+    (*cp)->backend->cancel(*cp);
     *cp = NULL;
 }
 
@@ -79,4 +84,57 @@ void store_reply_fini(struct store_reply *r) {
         blob_unref(r->parts[i]);
     free(r->parts);
     *r = (struct store_reply){0};
+}
+
+/* --- requests that outlive their caller ------------------------------------------------------ */
+
+static const char *copy_text(char **at, const char *text) {
+    char *copy = *at;
+
+    if (text == NULL)
+        return NULL;
+    *at = stpcpy(copy, text) + 1;
+    return copy;
+}
+
+/* In one block: the request, two arrays, the texts. */
+struct store_request *store_request_copy(const struct store_request *rq) {
+    struct store_request own = *rq, *copy;
+    const char **texts[] = {&own.collection, &own.id,     &own.version,    &own.where,
+                            &own.is,         &own.before, &own.page_token, &own.counter,
+                            &own.also,       &own.first,  &own.last,       &own.now};
+    size_t size = sizeof(own) + rq->nremove * sizeof(char *) + rq->nparts * sizeof(struct blob *);
+    const char **remove;
+    char *at;
+
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        size += *texts[i] == NULL ? 0 : strlen(*texts[i]) + 1;
+    for (size_t i = 0; i < rq->nremove; i++)
+        size += strlen(rq->remove[i]) + 1;
+    if ((copy = malloc(size)) == NULL)
+        return NULL;
+    remove = (const char **)(copy + 1);
+    own.remove = remove;
+    own.parts = (struct blob **)(remove + rq->nremove);
+    at = (char *)(own.parts + rq->nparts);
+    for (size_t i = 0; i < COUNT_OF(texts); i++)
+        *texts[i] = copy_text(&at, *texts[i]);
+    for (size_t i = 0; i < rq->nremove; i++)
+        remove[i] = copy_text(&at, rq->remove[i]);
+    for (size_t i = 0; i < rq->nparts; i++)
+        own.parts[i] = blob_ref(rq->parts[i]);
+    json_incref(own.fields);
+    json_incref(own.append);
+    *copy = own;
+    return copy;
+}
+
+void store_request_free(struct store_request *rq) {
+    if (rq == NULL)
+        return;
+    for (size_t i = 0; i < rq->nparts; i++)
+        blob_unref(rq->parts[i]);
+    json_decref(rq->fields);
+    json_decref(rq->append);
+    free(rq);
 }

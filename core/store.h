@@ -43,7 +43,7 @@ enum store_verb {
 
 struct store_request {
     enum store_verb verb;
-    struct scratch *scratch; /* scratch.h: the store of a test; NULL: the one that env names */
+    struct scratch *scratch; /* scratch.h: in place of the store that env names; NULL: that one */
     const char *collection;
     const char *id; /* all but QUERY and COUNT */
 
@@ -84,7 +84,7 @@ struct store_doc {
 struct store_reply {
     struct err err;                   /* code ERR_NONE: success */
     bool found;                       /* GET, UPDATE, INCREMENT, PARTS: the document exists */
-    char version[STORE_VERSION_SIZE]; /* GET, CREATE, UPDATE: of the document now */
+    char version[STORE_VERSION_SIZE]; /* GET, CREATE, UPDATE, PARTS: of the document now */
     json_t *fields;                   /* GET */
     struct store_doc *docs;           /* QUERY */
     size_t ndocs;
@@ -114,7 +114,13 @@ void store_reply_fini(struct store_reply *r);
 struct store_call {
     store_done_fn *done;
     void *arg;
+    const struct store_backend *backend; /* store.c's */
 };
+
+/* A request that outlives its caller, with copies of its texts and references to its parts and
+ * trees; NULL: out of memory. */
+struct store_request *store_request_copy(const struct store_request *rq);
+void store_request_free(struct store_request *rq); /* NULL-safe */
 
 /* fini delivers every reply that is still due. */
 struct store_backend {

@@ -28,7 +28,7 @@ local libraries = {
   { "^idn2%.h$", "address.c" },
   -- JSON trees are spoken by all services, but neither by the codecs nor by the wires.
   { "^jansson%.h$", "auth*", "firestore*", "gmail*", "google*", "json_text.h", "lua_json*",
-    "reply.c", "scratch.c", "sqlite*", "store*" },
+    "reply.c", "scratch*", "sqlite*", "store*" },
   { "^md4c", "text*" },
   { "^microhttpd%.h$", "http*" },
   { "^openssl/", "crypto.c" },
