@@ -22,6 +22,7 @@ int lua_log_open(lua_State *L);
 int lua_mail_open(lua_State *L);
 int lua_policy_open(lua_State *L);
 int lua_prompt_open(lua_State *L);
+int lua_rehearsal_open(lua_State *L);
 int lua_scripts_open(lua_State *L);
 int lua_serve_open(lua_State *L); /* the module is the function itself */
 int lua_session_open(lua_State *L);

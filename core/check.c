@@ -224,10 +224,12 @@ static void check_live(void) {
     fetch_fini();
 }
 
-int check_run(bool live, unsigned replay) {
+int check_run(const struct check_options *options) {
     struct gen *g;
 
     setvbuf(stdout, NULL, _IOLBF, 0); /* each step is told when it has ended */
+    if (options->json)
+        check_step_use_json();
     if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_MS) != 0) {
         fprintf(stderr, "paraph check: %s\n", strerror(errno));
         return 1;
@@ -236,14 +238,15 @@ int check_run(bool live, unsigned replay) {
     check_settings();
     if ((g = check_scripts()) != NULL)
         check_policies(g);
-    if (live)
+    if (options->live)
         check_live();
-    if (replay > 0 && g == NULL)
+    if (options->replay > 0 && g == NULL)
         check_step_skipped("replay", "needs a step that has failed");
-    else if (replay > 0)
-        check_replay(g, replay);
+    else if (options->replay > 0)
+        check_replay(g, options->replay);
     if (g != NULL)
         gen_drop(g);
+    check_step_flush();
     task_watchdog_stop();
     loop_fini();
     return check_step_failures() == 0 ? 0 : 1;

@@ -8,6 +8,7 @@
 #include "gen.h"
 #include "loop.h"
 #include "task.h"
+#include "terminal.h"
 
 struct run {
     const char *step, *module;
@@ -94,6 +95,7 @@ void check_script_run(struct gen *g, const char *step, const char *module, unsig
     lua_State *L = gen_state(g);
     int before = lua_gettop(L);
 
+    terminal_progress("%s ...", step);
     lua_pushcfunction(L, l_prepare);
     lua_pushlightuserdata(L, &run);
     if (task_pcall(g, L, 1, LUA_MULTRET) != LUA_OK) {

@@ -3,6 +3,7 @@
  *
  * A step is one line on standard output: ok, failed (and what to do about it), skipped (and why),
  * or what somebody should look at: odd, or, of a replay, differs.  Only what failed is a failure.
+ * The step under way is told on a terminal (terminal.h).
  * Only for check*.c.
  */
 #ifndef CHECK_STEP_H
@@ -19,6 +20,11 @@ void check_step_skipped(const char *step, const char *why);
 
 /* One line more about the step told last. */
 void check_step_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+/* From now on, an object for each step (see usage.c), on a line of its own; the last one is written
+ * by check_step_flush(). */
+void check_step_use_json(void);
+void check_step_flush(void);
 
 /* Steps that have failed. */
 unsigned check_step_failures(void);

@@ -1,11 +1,13 @@
 /*
- * key.h - `paraph key NAME [ROLE...]`: make an API key.
+ * key.h - `paraph key [--json] NAME [ROLE...]`: make an API key.
  */
 #ifndef KEY_H
 #define KEY_H
 
-/* What callers and API_KEYS need on standard output, a line each; what to do with it on standard
- * error.  The exit code. */
-int key_make(const char *name, char *const *roles, int nroles);
+#include "base.h"
+
+/* What callers and API_KEYS need on standard output, a line each, and what to do with it on
+ * standard error; or all of it as a JSON object.  The exit code. */
+int key_make(const char *name, char *const *roles, int nroles, bool json);
 
 #endif

@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "gen.h"
 #include "lua_blob.h"
+#include "lua_rehearsal.h"
 #include "scratch.h"
 #include "task.h"
 
@@ -155,40 +156,8 @@ static int l_fail_next(lua_State *L) {
     return 0;
 }
 
-static void set_text(lua_State *L, const char *name, const char *text) {
-    lua_pushstring(L, text);
-    lua_setfield(L, -2, name);
-}
-
-static void push_recipients(lua_State *L, const char *lines) {
-    size_t n;
-
-    lua_newtable(L);
-    for (lua_Integer i = 1; *lines != '\0'; lines += n + 1, i++) {
-        n = strcspn(lines, "\n");
-        lua_pushlstring(L, lines, n);
-        lua_rawseti(L, -2, i);
-    }
-}
-
 static int l_letters(lua_State *L) {
-    const struct scratch_letter *l = scratch_letters(check_scratch(L));
-
-    lua_newtable(L);
-    for (lua_Integer i = 1; l != NULL; l = l->next, i++) {
-        lua_createtable(L, 0, 7);
-        lua_pushboolean(L, l->sent);
-        lua_setfield(L, -2, "sent");
-        set_text(L, "id", l->id);
-        set_text(L, "thread_id", l->thread_id);
-        set_text(L, "key", l->key);
-        set_text(L, "mailbox", l->mailbox);
-        push_recipients(L, l->recipients);
-        lua_setfield(L, -2, "to");
-        lua_blob_push(L, l->message);
-        lua_setfield(L, -2, "bytes");
-        lua_rawseti(L, -2, i);
-    }
+    lua_rehearsal_push_letters(L, check_scratch(L));
     return 1;
 }
 

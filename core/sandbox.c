@@ -27,6 +27,7 @@ static const luaL_Reg modules[] = {
     {"paraph.mail", lua_mail_open},
     {"paraph.policy", lua_policy_open},
     {"paraph.prompt", lua_prompt_open},
+    {"paraph.rehearsal", lua_rehearsal_open},
     {"paraph.scripts", lua_scripts_open},
     {"paraph.serve", lua_serve_open},
     {"paraph.session", lua_session_open},

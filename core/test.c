@@ -10,11 +10,13 @@
 #include "env.h"
 #include "fetch.h"
 #include "gen.h"
+#include "json_line.h"
 #include "log.h"
 #include "loop.h"
 #include "mail.h"
 #include "store.h"
 #include "task.h"
+#include "terminal.h"
 #include "test_run.h"
 #include "tree.h"
 
@@ -51,15 +53,47 @@ static void print_failure(const struct test_result *r) {
     printf(": %s%s%s\n", r->name != NULL ? r->name : "", r->name != NULL ? ": " : "", r->failure);
 }
 
-static void on_result(const struct test_result *r, void *arg) {
-    struct session *s = arg;
-
+static void print_result(const struct test_result *r, const struct session *s) {
     if (r->failure == NULL)
         printf("ok   %s: %s (%.1f ms)\n", r->file, r->name, r->ms);
     else
         print_failure(r);
     if (r->failure != NULL && s->options->verbose)
         print_trace(r->trace);
+}
+
+/* What failed before its tests have names has none itself. */
+static void print_json(const struct test_result *r, const struct session *s) {
+    struct buf line;
+
+    (void)s;
+    buf_init(&line, 64 * KIB);
+    buf_addc(&line, '{');
+    json_line_add_member(&line, "file", r->file);
+    if (r->name != NULL)
+        json_line_add_member(&line, "name", r->name);
+    buf_addf(&line, ",\"passed\":%s,\"ms\":%.1f", r->failure == NULL ? "true" : "false", r->ms);
+    if (r->failure != NULL && r->line > 0)
+        buf_addf(&line, ",\"line\":%u", r->line);
+    if (r->failure != NULL) {
+        json_line_add_member(&line, "error", r->failure);
+        json_line_add_member(&line, "trace", r->trace);
+    }
+    buf_addc(&line, '}');
+    json_line_print(&line);
+    buf_free(&line);
+}
+
+static void on_begin(const char *file, const char *name, void *arg) {
+    (void)arg;
+    terminal_progress("%s: %s ...", file, name);
+}
+
+static void on_result(const struct test_result *r, void *arg) {
+    struct session *s = arg;
+
+    terminal_clear();
+    (s->options->json ? print_json : print_result)(r, s);
     if (r->name != NULL && r->ms > s->slowest_ms) {
         s->slowest_ms = r->ms;
         snprintf(s->slowest, sizeof(s->slowest), "%s: %s", r->file, r->name);
@@ -75,6 +109,16 @@ static void on_end(unsigned passed, unsigned failed, void *arg) {
     loop_stop();
 }
 
+static void print_end(const struct session *s, double ms) {
+    if (s->options->json) {
+        printf("{\"passed\":%u,\"failed\":%u,\"ms\":%.1f}\n", s->passed, s->failed, ms);
+        return;
+    }
+    printf("%u passed, %u failed (%.1f ms)\n", s->passed, s->failed, ms);
+    if (s->slowest_ms > SLOW_MS)
+        printf("slowest: %s (%.1f ms)\n", s->slowest, s->slowest_ms);
+}
+
 static struct gen *load(void *arg, struct err *e) {
     const struct session *s = arg;
 
@@ -88,6 +132,8 @@ static int run_files(const struct test_options *options, struct tree *tree,
                                    .load = load,
                                    .root = root,
                                    .alone = true,
+                                   .prints = options->json ? stderr : stdout,
+                                   .on_begin = on_begin,
                                    .on_result = on_result,
                                    .on_end = on_end,
                                    .arg = &s};
@@ -103,10 +149,7 @@ static int run_files(const struct test_options *options, struct tree *tree,
         (void)task_run_ready();
         loop_run();
     }
-    printf("%u passed, %u failed (%.1f ms)\n", s.passed, s.failed,
-           (double)(clock_monotonic_us() - started) / 1000);
-    if (s.slowest_ms > SLOW_MS)
-        printf("slowest: %s (%.1f ms)\n", s.slowest, s.slowest_ms);
+    print_end(&s, (double)(clock_monotonic_us() - started) / 1000);
     return s.failed == 0 ? 0 : 1;
 }
 

@@ -12,6 +12,7 @@ struct test_options {
     const char *dir; /* shadows the shipped scripts; NULL: SCRIPTS_DIR, else the shipped ones */
     bool real;       /* on the embedded pair in a temporary directory, instead of a scratch */
     bool verbose;    /* the chain of calls below each failure */
+    bool json;       /* an object for each test, and what tests print to standard error */
 };
 
 /* 0: all passed; 1: not; 2: there is nothing to run, or the configuration is wrong. */

@@ -15,6 +15,7 @@
 #include "sandbox.h"
 #include "scratch.h"
 #include "task.h"
+#include "terminal.h"
 #include "tree.h"
 
 #define CHAIN       "\nstack traceback:\n"
@@ -119,13 +120,16 @@ static void forget(struct test_run *r) {
 
 /* --- a file ---------------------------------------------------------------------------------- */
 
-/* To where the results go, not to the log. */
+/* Not to the log. */
 static int l_print(lua_State *L) {
+    FILE *to = lua_touserdata(L, lua_upvalueindex(1));
+
+    terminal_clear();
     for (int i = 1, n = lua_gettop(L); i <= n; i++) {
-        printf("%s%s", i > 1 ? "\t" : "     ", luaL_tolstring(L, i, NULL));
+        fprintf(to, "%s%s", i > 1 ? "\t" : "     ", luaL_tolstring(L, i, NULL));
         lua_pop(L, 1);
     }
-    printf("\n");
+    fprintf(to, "\n");
     return 0;
 }
 
@@ -134,8 +138,9 @@ static int l_open(lua_State *L) {
     const struct test_run *r = lua_touserdata(L, 1);
 
     sandbox_open_modules(L);
-    if (r->plan.alone) {
-        lua_pushcfunction(L, l_print);
+    if (r->plan.prints != NULL) {
+        lua_pushlightuserdata(L, r->plan.prints);
+        lua_pushcclosure(L, l_print, 1);
         sandbox_define(L, "print");
     }
     lua_testing_load(L, r->plan.root);
@@ -264,6 +269,8 @@ static void begin_test(struct test_run *r) {
     forget(r);
     push_test(r, L);
     r->begun = true;
+    if (r->plan.on_begin != NULL)
+        r->plan.on_begin(file_name(r), r->name, r->plan.arg);
     r->started_us = clock_monotonic_us();
     if (!prepare(r, L)) {
         lua_pop(L, 1);

@@ -11,6 +11,8 @@
 #ifndef TEST_RUN_H
 #define TEST_RUN_H
 
+#include <stdio.h>
+
 #include "base.h"
 #include "err.h"
 #include "gen.h"
@@ -42,8 +44,9 @@ struct test_plan {
     const struct test_files *files;                /* borrowed until the end */
     struct gen *(*load)(void *arg, struct err *e); /* one for each file */
     const char *root; /* where testing.read_file() reads; NULL: nowhere */
-    bool alone;       /* nothing else runs: operations left behind are the tests', and what they
-                         print goes to the standard output */
+    bool alone;       /* nothing else runs: operations left behind are the tests' */
+    FILE *prints;     /* where what they print goes; NULL: to the log */
+    void (*on_begin)(const char *file, const char *name, void *arg); /* or NULL */
     void (*on_result)(const struct test_result *r, void *arg);
     void (*on_end)(unsigned passed, unsigned failed, void *arg); /* the run is gone */
     void *arg;

@@ -66,6 +66,23 @@ function decisions.on_send(document, caller)
   return decision, counters
 end
 
+--- What the policies alone say of a message, which is not counted.
+---@async
+---@param document paraph.document
+---@param caller paraph.caller
+---@return decision?
+---@return paraph.err? err
+function decisions.judged(document, caller)
+  local facts = letter.of(document, caller)
+  local limits, counters, err
+  limits, err = hooks.limits(facts)
+  if not limits then return nil, err end
+  counters, err = quota.load(limits, facts.now)
+  if not counters then return nil, err end
+  facts.today = quota.used(counters)
+  return hooks.decide(facts)
+end
+
 -- --- reviews -------------------------------------------------------------------------------------
 
 --- The approvals of the very message that is there now.

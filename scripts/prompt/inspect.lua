@@ -106,13 +106,6 @@ function inspect.value(value, columns)
   return tree(value, columns, 0, {}, 0)
 end
 
---- What others may have written, on one line.
----@param value any
----@return string
-function inspect.text(value)
-  return type(value) == "string" and (value:gsub("%s+", " ")) or ""
-end
-
 local function is_err(value)
   return type(value) == "table" and type(value.code) == "string" and type(value.message) == "string"
 end

@@ -5,11 +5,11 @@ local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local drafts = require "lib.drafts"
 local hooks = require "lib.hooks"
-local inspect = require "prompt.inspect"
 local letter = require "lib.letter"
+local listing = require "lib.listing"
 local message = require "lib.message"
 local mime = require "lib.mime"
-local rehearsal = { letters = function() return {} end }
+local rehearsal = require "paraph.rehearsal"
 local rules = require "lib.rules"
 local schema = require "lib.schema"
 local scripts = require "paraph.scripts"
@@ -19,30 +19,26 @@ local viewing = require "lib.viewing"
 
 local LISTED = 20
 
-local function summary_of(draft)
-  local document = draft.document
-  local state = document.waiting or document.status
-  return ("%s  %-8s  %s  %s"):format(draft.id, state, inspect.text(document.to),
-    inspect.text(document.subject))
-end
+local WAITING = { held = true, failed = true, approved = true }
 
-local function list(rest)
-  local waiting = { held = true, failed = true, approved = true }
+local function list(rest, host)
   local query = { limit = LISTED }
-  if rest ~= "" then query[waiting[rest] and "waiting" or "status"] = rest end
+  if rest ~= "" then query[WAITING[rest] and "waiting" or "status"] = rest end
   local found, more = drafts.list(query)
   if not found then return asking.failed(more) end
   if not found[1] then return "shown", "no drafts" end
-  local lines = {}
-  for i, draft in ipairs(found) do lines[i] = summary_of(draft) end
+  local lines = listing.drafts(found, host.columns)
   if more then lines[#lines + 1] = "… and older ones" end
   return "shown", table.concat(lines, "\n")
 end
 
-local function show(rest, host)
+local function show(rest)
   local draft, err = asking.draft(rest)
   if not draft then return asking.failed(err) end
-  return "shown", inspect.value(drafts.shown(draft), host.columns)
+  local lines
+  lines, err = listing.draft(draft)
+  if not lines then return asking.failed(err) end
+  return "shown", table.concat(lines, "\n")
 end
 
 -- --- :preview ------------------------------------------------------------------------------------
@@ -165,9 +161,9 @@ local function why(rest)
   else
     lines[#lines + 1] = "no rule was asked: it came as a draft"
   end
-  if document.error then lines[#lines + 1] = "error: " .. inspect.text(document.error) end
+  if document.error then lines[#lines + 1] = "error: " .. tostring(document.error) end
   if document.reject_reason then
-    lines[#lines + 1] = "rejected: " .. inspect.text(document.reject_reason)
+    lines[#lines + 1] = "rejected: " .. tostring(document.reject_reason)
   end
   local facts = letter.of(message.posted(document))
   local now = hooks.decide(facts)
@@ -188,7 +184,8 @@ local function letter_line(number, one)
     mime.read(one.bytes).headers.subject or "", one.sent and "" or "  (not sent)")
 end
 
-local function outbox(rest, host)
+local function outbox(rest)
+  if not rehearsal.active() then return "shown", "what was sent is in the mailbox itself" end
   local letters, lines = rehearsal.letters(), {}
   local one = letters[math.tointeger(tonumber(rest))]
   if one then
@@ -197,9 +194,7 @@ local function outbox(rest, host)
       "\n")
   end
   for i, each in ipairs(letters) do lines[i] = letter_line(i, each) end
-  if not lines[1] then
-    lines[1] = host.live and "what was sent is in the mailbox itself" or "nothing has left"
-  end
+  if not lines[1] then lines[1] = "nothing has left" end
   return "shown", table.concat(lines, "\n")
 end
 

@@ -116,7 +116,7 @@ tests["send: sent, drafted, refused"] = function()
   expect.holds(shown(":send " .. MESSAGE), "rehearsed: it would leave from")
   expect.holds(shown(":send " .. MESSAGE:gsub("{", "{ mode = 'draft',", 1)), "a draft: ")
   expect.holds(shown ":drafts", "Hello")
-  expect.holds(shown ":show _", 'subject = "Hello"')
+  expect.holds(shown ":show _", "subject       Hello")
   expect.holds(failed ':send {"to": "nobody", "subject": "x", "message": "y"}',
     "400 invalid_recipient")
   expect.holds(failed ":send nothing", "this is no table")

@@ -243,6 +243,28 @@ function scripts.refused() end
 ---@field error string        one sentence, with file and line
 ---@field since string        RFC 3339: from when on something on the disk is not live
 
+---@class paraph.rehearsal
+--- A rehearsal lies over the world of the service: what is there is read, and what is written or
+--- sent stays in memory and is seen in the rehearsal alone (`paraph send --dry-run`, the prompt).
+local rehearsal = {}
+--- Do these scripts run in one?
+---@return boolean
+function rehearsal.active() end
+
+---@class paraph.rehearsal.letter
+---@field sent boolean        else it waits in the mailbox
+---@field id string           of the message, or of the draft of the mailbox
+---@field thread_id string
+---@field key string          X-Paraph-Id: the id of the draft in the store
+---@field mailbox string
+---@field to string[]         bare addresses of To, Cc and Bcc
+---@field bytes paraph.blob   message/rfc822
+
+--- What would have left, or would wait in the mailbox, in the order in which it came to. Raises
+--- where this is no rehearsal.
+---@return paraph.rehearsal.letter[]
+function rehearsal.letters() end
+
 --- A request without a network: route, access and deadline are those of the service; a script that
 --- fails is a `policy_error`, and `trace` says where.
 ---@async
@@ -289,3 +311,13 @@ function session.close(secure) end
 ---@field request_timeout integer  seconds
 ---@field version string
 ---@field generation integer
+
+--- What the module of a command (`paraph send`) is given beside its arguments, and no other script.
+---@class paraph.command_host
+---@field read_file fun(path: string): paraph.blob?, paraph.err?  `payload_too_large`: more than
+---                            MAX_BODY_BYTES
+---@field read_stdin fun(): paraph.blob?, paraph.err?
+---@field stdin_is_terminal boolean
+---@field max_bytes integer    MAX_BODY_BYTES
+---@field columns? integer     of the terminal that standard output is
+---@field colors boolean       are wanted there

@@ -1,0 +1,123 @@
+--- paraph drafts: the drafts there are, or one of them.
+
+local arguments = require "commands.arguments"
+local crypto = require "paraph.crypto"
+local drafts = require "lib.drafts"
+local json = require "paraph.json"
+local listing = require "lib.listing"
+local terminal = require "lib.terminal"
+
+local command = {}
+
+local SPEC = {
+  words = 1,
+  options = { limit = "text", ["page-token"] = "text", json = "flag" },
+}
+
+local LIMIT, LIMIT_MAX = 50, 200
+local RECENT = 200 -- drafts among which the beginning of an id is looked for
+
+--- What may stand for a status, and what the store is asked for.
+local QUERIES = {
+  held = { waiting = "held" }, failed = { waiting = "failed" }, approved = { waiting = "approved" },
+}
+for _, status in ipairs(drafts.statuses) do QUERIES[status] = { status = status } end
+
+---@class drafts_work
+---@field id? string          of the draft to be shown, or its beginning
+---@field query? paraph.store.query
+---@field columns? integer
+---@field as_json boolean
+
+---@param list string[]
+---@param host paraph.command_host
+---@return drafts_work? work
+---@return string? sentence
+function command.read(list, host)
+  local given, sentence = arguments.read(SPEC, list)
+  if not given then return nil, sentence end
+  local options, word = given.options, given.words[1]
+  local work = { columns = host.columns, as_json = options.json == true }
+  if word and not QUERIES[word] then
+    work.id = word:lower()
+    if not work.id:find("^%x%x%x%x%x%x%x%x[%x-]*$") then
+      return nil, ("'%s' is neither a status nor the id of a draft"):format(terminal.line(word))
+    end
+    return work
+  end
+  local limit = options.limit and options.limit:find("^%d+$") and math.tointeger(options.limit)
+  if options.limit and not (limit and limit >= 1 and limit <= LIMIT_MAX) then
+    return nil, ("--limit is a number from 1 to %d, not '%s'"):format(LIMIT_MAX,
+      terminal.line(options.limit))
+  end
+  local asked = word and QUERIES[word] or {}
+  work.query = { status = asked.status, waiting = asked.waiting, limit = limit or LIMIT,
+    page_token = options.page_token }
+  return work
+end
+
+local function lines_out(lines)
+  return table.concat(lines, "\n") .. "\n"
+end
+
+-- --- one -----------------------------------------------------------------------------------------
+
+--- The draft of an id, or of the beginning of one.
+local function find(id)
+  if crypto.is_uuid(id) then return drafts.load(id) end
+  local found, err = drafts.list { limit = RECENT }
+  if not found then return nil, err end
+  local draft
+  for _, one in ipairs(found) do
+    if one.id:sub(1, #id) == id then
+      if draft then
+        return nil, { code = "draft_not_found",
+          message = ("more than one draft begins with '%s'"):format(id) }
+      end
+      draft = one
+    end
+  end
+  if draft then return draft end
+  return nil, { code = "draft_not_found",
+    message = ("none of the last %d drafts begins with '%s'"):format(RECENT, id) }
+end
+
+local function show(work)
+  local draft, err = find(work.id)
+  if not draft then return 1, nil, listing.failure(err) end
+  if work.as_json then
+    return 0, json.encode { status = "ok", draft = drafts.shown(draft) } .. "\n"
+  end
+  local lines
+  lines, err = listing.draft(draft)
+  if not lines then return 1, nil, listing.failure(err) end
+  return 0, lines_out(lines)
+end
+
+-- --- all -----------------------------------------------------------------------------------------
+
+local function list_json(found, more)
+  for i, draft in ipairs(found) do found[i] = drafts.shown(draft) end
+  local answer = { status = "ok", drafts = found, next_page_token = more or json.null }
+  return 0, json.encode(answer) .. "\n"
+end
+
+local function list(work)
+  local found, more = drafts.list(work.query)
+  if not found then return 1, nil, listing.failure(more) end
+  if work.as_json then return list_json(found, more) end
+  if #found == 0 then return 0, nil, "there are none" end
+  return 0, lines_out(listing.drafts(found, work.columns)),
+    more and "there are more: --page-token " .. more or nil
+end
+
+---@async
+---@param work drafts_work
+---@return integer status
+---@return string? out
+---@return string? err
+function command.run(work)
+  return (work.id and show or list)(work)
+end
+
+return command
