@@ -17,4 +17,8 @@ struct check_options {
  * standard output, with the remedy for what failed.  The exit code: 0 only if all is well. */
 int check_run(const struct check_options *options);
 
+/* The chain of --live alone, with services that are ready; nothing else may be under way.  Without
+ * `write`, what would write is skipped. */
+void check_chain(bool write);
+
 #endif

@@ -86,7 +86,9 @@ int loop_init(void) {
     return 0;
 }
 
+/* Where nothing is open libuv does not turn at all, but there may be work all the same. */
 void loop_run(void) {
+    run_turns();
     uv_run(&loop, UV_RUN_DEFAULT);
 }
 
@@ -100,11 +102,13 @@ void loop_wait_readable(int fd) {
                            {.fd = uv_backend_fd(&loop), .events = POLLIN}};
 
     stopped = false;
+    uv_ref((uv_handle_t *)&before_sleep); /* signals alone do not make libuv turn */
     while (!stopped && fds[0].revents == 0) {
         uv_run(&loop, UV_RUN_NOWAIT);
         if (!stopped)
-            (void)poll(fds, 2, uv_loop_alive(&loop) ? uv_backend_timeout(&loop) : -1);
+            (void)poll(fds, 2, uv_backend_timeout(&loop));
     }
+    uv_unref((uv_handle_t *)&before_sleep);
 }
 
 uv_loop_t *loop_uv(void) {

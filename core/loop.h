@@ -17,6 +17,7 @@ struct loop_work;
 struct loop_watch;
 
 int loop_init(void);
+/* Until loop_stop(), or until nothing is open any more. */
 void loop_run(void);
 void loop_stop(void);
 

@@ -187,7 +187,8 @@ static enum next act(const struct wait *w) {
     case PROMPT_ASK:
         return on_question(w);
     case PROMPT_DOCTOR:
-        peer->doctor();
+        if (peer->doctor != NULL)
+            peer->doctor();
         return GO_ON;
     default:
         return STOP;

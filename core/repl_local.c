@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "check.h"
 #include "env.h"
 #include "excerpt.h"
 #include "repl.h"
@@ -39,6 +40,10 @@ static void on_print(const char *text, void *arg) {
     repl_show(stdout, text);
 }
 
+static void doctor(void) {
+    check_chain(live());
+}
+
 static void close_all(void) {
     prompt_free(session);
     services_fini();
@@ -57,7 +62,7 @@ static void tell(const struct err *e) {
 }
 
 static const struct repl_peer *open_session(void) {
-    static const struct repl_peer peer = {run, complete, interrupt, name, live, NULL, close_all};
+    static const struct repl_peer peer = {run, complete, interrupt, name, live, doctor, close_all};
     static const struct prompt_host host = {
         .read_tree = tree_read,
         .print = on_print,

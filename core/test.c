@@ -144,11 +144,8 @@ static int run_files(const struct test_options *options, struct tree *tree,
         complain(e.message);
         return 1;
     }
-    while (!s.ended) { /* the loop itself runs only as long as something is open */
-        (void)test_run_turn();
-        (void)task_run_ready();
+    while (!s.ended)
         loop_run();
-    }
     print_end(&s, (double)(clock_monotonic_us() - started) / 1000);
     return s.failed == 0 ? 0 : 1;
 }

@@ -179,6 +179,19 @@ end
 
 -- --- :outbox -------------------------------------------------------------------------------------
 
+--- The pixel of a message that was built already.
+local function pixel_in(html)
+  return (html or ""):match("(<img[^>]-/pixel%?id=([%x-]+)[^>]*>)")
+end
+
+--- A message of which there is nothing but its bytes.
+local function reread(bytes)
+  local read = mime.read(bytes)
+  local view = { read = read, html = read.html and read.html:text() }
+  view.pixel, view.pixel_id = pixel_in(view.html)
+  return view
+end
+
 local function letter_line(number, one)
   return ("%3d  to %s  %s%s"):format(number, table.concat(one.to, ", "),
     mime.read(one.bytes).headers.subject or "", one.sent and "" or "  (not sent)")
@@ -188,11 +201,7 @@ local function outbox(rest)
   if not rehearsal.active() then return "shown", "what was sent is in the mailbox itself" end
   local letters, lines = rehearsal.letters(), {}
   local one = letters[math.tointeger(tonumber(rest))]
-  if one then
-    local read = mime.read(one.bytes)
-    return "shown", table.concat(lines_of { read = read, html = read.html and read.html:text() },
-      "\n")
-  end
+  if one then return "shown", table.concat(lines_of(reread(one.bytes)), "\n") end
   for i, each in ipairs(letters) do lines[i] = letter_line(i, each) end
   if not lines[1] then lines[1] = "nothing has left" end
   return "shown", table.concat(lines, "\n")

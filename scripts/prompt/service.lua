@@ -57,15 +57,23 @@ end
 
 -- --- generations ---------------------------------------------------------------------------------
 
---- The variables for the next generation, and a sentence about those that cannot go with them.
-local function kept()
+--- The variables for the next generation, behind what there is to say and a sentence about those
+--- that cannot go with them.
+local function kept(said)
   local saved, lost = globals.save()
-  if not lost[1] then return "", saved end
-  return ("(no plain data, and so gone: %s)"):format(table.concat(lost, ", ")), saved
+  if lost[1] then
+    said = said .. ("(no plain data, and so gone: %s)"):format(table.concat(lost, ", "))
+  end
+  return said, saved
 end
 
 local function reload()
-  return "reload", kept()
+  return "reload", kept("")
+end
+
+local function going_live(sender)
+  if config.no_send then return "the store is written to now; NO_SEND lets nothing leave " end
+  return ("mail leaves from %s now "):format(sender)
 end
 
 local function live(rest, host)
@@ -74,7 +82,7 @@ local function live(rest, host)
   if not (host.caller.roles.send and host.caller.roles.review) then
     return "failed", "going live takes the roles `send` and `review`"
   end
-  if rest == sender then return "live", kept() end
+  if rest == sender then return "live", kept(going_live(sender)) end
   if rest ~= "" then
     return "failed", ("sends leave from %s, not from %s: :live %s"):format(sender, rest, sender)
   end
@@ -84,7 +92,7 @@ end
 
 local function dry(_, host)
   if not host.live then return "shown", "nothing leaves, and nothing is stored, as it is" end
-  return "dry", kept()
+  return "dry", kept("nothing leaves any more ")
 end
 
 local function doctor(_, host)

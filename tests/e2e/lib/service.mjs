@@ -25,7 +25,7 @@ export async function isInstrumented() {
 }
 
 // What a child gets from our own environment; everything else would be configuration.
-function inherited() {
+export function inherited() {
   const names = ["PATH", "HOME", "TMPDIR", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS"];
   return Object.fromEntries(
     names.filter((name) => process.env[name]).map((name) => [name, process.env[name]]));
