@@ -48,7 +48,9 @@ static int push_file(lua_State *L, int fd, const char *name) {
     int status;
 
     buf_init(&bytes, env.max_body_bytes + READ_SIZE);
+    task_bulk(true);
     status = read_all(fd, name, &bytes, &e);
+    task_bulk(false);
     if (status == 0 && (data = buf_take(&bytes, &n)) != NULL)
         blob = blob_own(data, n);
     buf_free(&bytes);

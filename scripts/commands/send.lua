@@ -132,6 +132,12 @@ local function dry_run(work)
   return status, bytes, word or nil
 end
 
+--- Nobody waited for the answer, so nobody knows.
+local function interrupted()
+  return { code = "cancelled", message = "interrupted; the message may have left all the same: "
+    .. "look into the mailbox, or give the same command again if it had an --idempotency-key" }
+end
+
 ---@async
 ---@param work send_work
 ---@return integer status
@@ -140,8 +146,8 @@ end
 function send.run(work)
   if work.err then return failed(work.err, work) end
   if work.rehearse then return dry_run(work) end
-  local answer, err = post(work)
-  if not answer then return failed(err, work) end
+  local answer = post(work)
+  if not answer then return failed(interrupted(), work) end
   if work.as_json then return as_json(answer) end
   if answer.status == 200 then return 0, listing.posted(answer) .. "\n" end
   if answer.json.code ~= "refused_by_policy" then return 1, nil, listing.failure(answer.json) end
