@@ -99,6 +99,4 @@ void command_host_push(lua_State *L) {
         lua_pushinteger(L, columns);
         lua_setfield(L, -2, "columns");
     }
-    lua_pushboolean(L, terminal_has_colors(STDOUT_FILENO));
-    lua_setfield(L, -2, "colors");
 }

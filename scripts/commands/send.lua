@@ -8,6 +8,7 @@ local message = require "lib.message"
 local operator = require "lib.operator"
 local rehearsal = require "paraph.rehearsal"
 local submission = require "commands.submission"
+local terminal = require "lib.terminal"
 
 local send = {}
 
@@ -42,7 +43,7 @@ function send.read(list, host)
     return nil, "--dry-run prints the message itself, and --json an answer: one of the two"
   end
   local body, err = submission.read(options, given.words[1], host)
-  if not body and type(err) == "string" then return nil, err end
+  if not body and type(err) == "string" then return nil, terminal.line(err) end
   return {
     body = body, err = err, key = options.idempotency_key,
     rehearse = options.dry_run == true, as_json = options.json == true,

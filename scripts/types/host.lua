@@ -308,4 +308,3 @@ function session.close(secure) end
 ---@field stdin_is_terminal boolean
 ---@field max_bytes integer    MAX_BODY_BYTES
 ---@field columns? integer     of the terminal that standard output is
----@field colors boolean       are wanted there
