@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { start, world } from "./lib/backends.mjs";
 import { overlay, run, temporary } from "./lib/service.mjs";
+import { atTerminal } from "./lib/terminal.mjs";
 
 const rules = { "policy/review.lua": `
   return { decide = function() return "hold", "so many" end }` };
@@ -16,13 +17,10 @@ async function printed(t, at, args, env) {
   return stdout.trimEnd().split("\n");
 }
 
-// On a terminal of so many columns.
-async function shown(t, at, args, columns, env = {}) {
-  const { code, stdout } = await run(t, ["drafts", ...args],
-    { ...at.env, COLUMNS: String(columns), TERM: "xterm", ...env },
-    { wrap: ["sh", "-c", 'exec script -qec "$(printf "%s " "$@")" /dev/null', "sh"] });
-  assert.equal(code, 0, stdout);
-  return stdout.trimEnd().split("\r\n");
+async function shown(t, at, args, columns) {
+  const { code, text } = await atTerminal(t, ["drafts", ...args], at.env, { columns });
+  assert.equal(code, 0, text);
+  return text.trimEnd().split("\r\n");
 }
 
 test("the newest first, by status and by what they wait for", async (t) => {
