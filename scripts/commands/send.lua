@@ -45,7 +45,8 @@ function send.read(list, host)
   local body, err = submission.read(options, given.words[1], host)
   if not body and type(err) == "string" then return nil, terminal.line(err) end
   return {
-    body = body, err = err, key = options.idempotency_key,
+    body = body, err = err,
+    key = not options.dry_run and options.idempotency_key or nil, -- what was answered is no message
     rehearse = options.dry_run == true, as_json = options.json == true,
   }
 end
@@ -125,7 +126,6 @@ local function rehearsed(work, answer)
 end
 
 local function dry_run(work)
-  assert(rehearsal.active(), "a dry run outside of a rehearsal")
   local answer, err = post(work)
   if not answer then return failed(err, work) end
   local bytes, word, status = rehearsed(work, answer)
@@ -145,6 +145,7 @@ end
 ---@return string|paraph.blob|nil out
 ---@return string? err
 function send.run(work)
+  assert(rehearsal.active() == work.rehearse, "a dry run, or what is none, in the wrong world")
   if work.err then return failed(work.err, work) end
   if work.rehearse then return dry_run(work) end
   local answer = post(work)

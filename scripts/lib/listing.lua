@@ -166,8 +166,14 @@ end
 ---@return string
 function listing.held(word, said)
   local draft = drafts.load(said.draft_id)
-  local decision = draft and draft.document.decision or {}
+  local decision = draft and draft.document.decision
+  if type(decision) ~= "table" then decision = {} end
   return listing.decision(word, { reason = said.held, rule = decision.rule, at = decision.at })
+end
+
+--- An id that nothing told is that of a send whose answer was lost.
+local function id_of(value)
+  return value ~= json.null and value or "unknown"
 end
 
 --- What POST / has answered.
@@ -181,8 +187,8 @@ function listing.posted(answer)
   if said.mode == "send" then
     local opens = said.pixel_id ~= json.null and "opens are counted as " .. said.pixel_id
       or "opens are not counted"
-    return terminal.line(("%ssent: message %s, thread %s; %s"):format(again, said.id,
-      said.thread_id, opens))
+    return terminal.line(("%ssent: message %s, thread %s; %s"):format(again, id_of(said.id),
+      id_of(said.thread_id), opens))
   end
   local where = waits(said.draft_id)
   if not said.held then return again .. where end

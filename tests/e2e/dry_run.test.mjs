@@ -113,6 +113,9 @@ test("an answer is found in the mailbox, and a key is not used up", async (t) =>
   const sent = await run(t, ["send", ...args], at.env);
   assert.match(sent.stdout, /^sent: message /);
   assert.equal((await at.mails()).length, 1);
+  const again = await rehearse(t, at, args);
+  assert.deepEqual([again.code, again.stderr], [0, ""]);
+  await read(bytesOf(again), (mail) => assert.equal(mail.subject, "Grüße"));
 });
 
 test("what cannot be built is an error, and prints no message", async (t) => {
