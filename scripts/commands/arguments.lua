@@ -23,8 +23,8 @@ local function wrong(format, ...)
   return nil, format:format(table.unpack(shown, 1, shown.n))
 end
 
---- Is it an option of the command, or "--", and so nothing that one is to be set to? (The host looks
---- for --dry-run itself, and must find the same.)
+--- Is it an option of the command, or "--", and so nothing that one is to be set to? (The host
+--- looks for --dry-run itself, and must find the same.)
 local function is_option(spec, text)
   local name = text:match("^%-%-([^=]*)")
   return name == "" or name ~= nil and spec.options[name] ~= nil

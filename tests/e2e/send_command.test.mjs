@@ -102,6 +102,17 @@ test("a request or a body comes from standard input, too", async (t) => {
   assert.deepEqual((await at.subjects()).toSorted(), ["body", "named", "piped"]);
 });
 
+test("what looks like an option can be a value, or a file", async (t) => {
+  const at = await world(t);
+  const dir = await temporary(t);
+  await put(dir, "--dry-run", JSON.stringify({ to: "ann@example.com", subject: "a file",
+    message: "Hi" }));
+  await said(t, at, ["--to", "ann@example.com", "--subject=--dry-run", "--message", "-- \nAnn"]);
+  await said(t, at, ["--", "--dry-run"],
+    { wrap: ["sh", "-c", `cd '${dir}' && exec "$0" "$@"`] });
+  assert.deepEqual((await at.subjects()).toSorted(), ["--dry-run", "a file"]);
+});
+
 test("a template, with its variables from a file, an object and one by one", async (t) => {
   const at = await world(t);
   const dir = await temporary(t);
