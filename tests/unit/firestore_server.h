@@ -308,7 +308,7 @@ static void hold(int fd) {
         continue;
 }
 
-static inline void release_held(void) {
+static void release_held(void) {
     pthread_mutex_lock(&server.lock);
     server.released = true;
     pthread_mutex_unlock(&server.lock);

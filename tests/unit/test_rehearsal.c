@@ -351,8 +351,12 @@ static unsigned any(unsigned n) {
 static const char *any_created_at(void) {
     static const char *const times[] = {TIME, OLDER, "2026-03-01T09:30:00.500000Z",
                                         "2026-03-02T00:00:00.000000Z"};
-    static const char *const odd[] = {"2026-03-01T09:30:00Z", "2026-03-01T09:30:00.0000005Z",
-                                      "2026-03-01T11:30:00+02:00", "soon", ""};
+    static const char *const odd[] = {"2026-03-01T09:30:00Z",
+                                      "2026-03-01T09:30:00.0000005Z",
+                                      "2026-03-01T11:30:00+02:00",
+                                      "2026-03-01t09:30:00Z",
+                                      "soon",
+                                      ""};
 
     if (env.backend == ENV_LOCAL && any(3) == 0)
         return odd[any(COUNT_OF(odd))];
@@ -562,7 +566,7 @@ static void run_model(uint64_t start, unsigned steps) {
 
 static void test_model(void **state) {
     (void)state;
-    for (uint64_t start = 1; start <= 24; start++) {
+    for (uint64_t start = 1; start <= 16; start++) {
         run_model(start, 400);
         tear_down_rehearsal(state);
         set_up_rehearsal(state);
@@ -571,7 +575,7 @@ static void test_model(void **state) {
 
 static void test_model_emulated(void **state) {
     (void)state;
-    run_model(7, 600);
+    run_model(7, 400);
 }
 
 /* --- long listings --------------------------------------------------------------------------- */
@@ -664,8 +668,8 @@ static void test_bad_token(void **state) {
 /* --- at the same time ------------------------------------------------------------------------ */
 
 static void test_writes_at_once(void **state) {
-    struct call updates[3] = {0}, counts[5] = {0};
-    unsigned refused = 0;
+    struct call updates[3] = {0}, counts[5] = {0}, creates[2] = {0};
+    unsigned refused = 0, there = 0;
 
     (void)state;
     assert_created("a", "{}");
@@ -689,41 +693,61 @@ static void test_writes_at_once(void **state) {
                                               .counter = "n"};
         begin(&counts[i]);
     }
+    for (size_t i = 0; i < COUNT_OF(creates); i++) {
+        creates[i].rq = (struct store_request){
+            .verb = STORE_CREATE, .scratch = rehearsal, .collection = "drafts", .id = "c"};
+        begin(&creates[i]);
+    }
     wait_for_all();
+    for (size_t i = 0; i < COUNT_OF(creates); i++)
+        there += creates[i].reply.err.code == ERR_ALREADY_EXISTS;
+    assert_int_equal(there, 1);
+    assert_rehearsed("c", "{}");
     for (size_t i = 0; i < COUNT_OF(updates); i++)
         refused += updates[i].reply.err.code == ERR_CONFLICT;
     assert_int_equal(refused, COUNT_OF(updates) - 1);
     assert_rehearsed("a", "{\"n\":1}");
     assert_rehearsed("b", "{\"n\":6}");
-    assert_int_equal(scratch_writes(rehearsal), 2);
+    assert_int_equal(scratch_writes(rehearsal), 3);
 }
 
-/* Whenever a document is taken over, it is in the listing once. */
+/* A document that is taken over while the second page of the real store is asked for is in the
+ * listing once, whether it was in the first page or is in the second. */
 static void test_writes_while_listing(void **state) {
-    static const char ids[] = "abcdefgh";
-    struct call list = {.rq = {.verb = STORE_QUERY, .collection = "drafts", .limit = 100}};
-    struct call writes[sizeof(ids) - 1] = {0};
-    char id[sizeof(ids) - 1][2] = {0};
+    static const struct act acts[] = {{":runQuery", PASS, 0, NULL}, {":runQuery", HOLD, 0, NULL}};
+    static const struct step erase[] = {{STORE_DELETE, "h", NULL, NULL, ERR_NONE, true, NULL, 1},
+                                        {STORE_DELETE, "g", NULL, NULL, ERR_NONE, true, NULL, 2},
+                                        {STORE_DELETE, "f", NULL, NULL, ERR_NONE, true, NULL, 3}};
+    struct call list = {.rq = {.verb = STORE_QUERY, .collection = "drafts", .limit = 3}};
+    char id[2] = "a", last[STORE_VERSION_SIZE];
 
     (void)state;
+    for (; id[0] <= 'h'; id[0]++)
+        assert_created(id, "{\"created_at\":\"" TIME "\"}");
+    for (size_t i = 0; i < COUNT_OF(erase); i++)
+        run_step(&erase[i], "", last);
+    set_acts(acts, COUNT_OF(acts));
     list.rq.scratch = rehearsal;
-    for (size_t i = 0; i < COUNT_OF(id); i++) {
-        id[i][0] = ids[i];
-        assert_created(id[i], "{\"created_at\":\"" TIME "\"}");
+    begin(&list);
+    while (count_held() == 0)
+        uv_run(loop_uv(), UV_RUN_NOWAIT);
+    for (id[0] = 'd'; id[0] <= 'e'; id[0]++) {
+        struct call c = {.rq = {.verb = STORE_INCREMENT, .collection = "drafts", .id = id}};
+
+        c.rq.scratch = rehearsal;
+        c.rq.counter = "n";
+        begin(&c);
+        while (c.handle != NULL)
+            uv_run(loop_uv(), UV_RUN_ONCE);
+        assert_int_equal(c.reply.err.code, ERR_NONE);
     }
-    for (size_t i = 0; i < COUNT_OF(id); i++) {
-        writes[i].rq = (struct store_request){
-            .verb = STORE_INCREMENT, .collection = "drafts", .id = id[i], .counter = "n"};
-        writes[i].rq.scratch = rehearsal;
-        begin(&writes[i]);
-        if (i == COUNT_OF(id) / 2)
-            begin(&list);
-    }
+    release_held();
     wait_for_all();
     assert_int_equal(list.reply.err.code, ERR_NONE);
-    assert_int_equal(list.reply.ndocs, COUNT_OF(id));
-    for (size_t i = 0; i < COUNT_OF(id); i++)
-        assert_string_equal(list.reply.docs[i].id, id[COUNT_OF(id) - 1 - i]);
+    assert_int_equal(list.reply.ndocs, 3);
+    assert_non_null(list.reply.next_page_token);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(list.reply.docs[i].id[0], "edc"[i]);
     store_reply_fini(&list.reply);
 }
 
@@ -869,7 +893,6 @@ int main(void) {
     };
     const struct CMUnitTest emulated[] = {
         OPEN(test_steps),          OPEN(test_parts),
-        OPEN(test_others_write),   OPEN(test_most_are_deleted),
         OPEN(test_writes_at_once), OPEN(test_writes_while_listing),
         OPEN(test_model_emulated),
     };
