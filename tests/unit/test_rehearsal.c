@@ -892,8 +892,11 @@ int main(void) {
         LOCAL(test_model),
     };
     const struct CMUnitTest emulated[] = {
-        OPEN(test_steps),          OPEN(test_parts),
-        OPEN(test_writes_at_once), OPEN(test_writes_while_listing),
+        OPEN(test_steps),
+        OPEN(test_parts),
+        OPEN(test_others_write),
+        OPEN(test_writes_at_once),
+        OPEN(test_writes_while_listing),
         OPEN(test_model_emulated),
     };
     const struct CMUnitTest canned[] = {
