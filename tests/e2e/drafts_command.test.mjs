@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { start, world } from "./lib/backends.mjs";
-import { overlay, run, temporary } from "./lib/service.mjs";
+import { overlay, PARAPH, run, temporary } from "./lib/service.mjs";
 import { atTerminal } from "./lib/terminal.mjs";
 
 const rules = { "policy/review.lua": `
@@ -117,6 +117,19 @@ test("a table fits the terminal, and what others wrote cannot do anything there"
   for (const args of [[], [id]]) {
     for (const line of await printed(t, at, args)) assert.doesNotMatch(line, control);
   }
+});
+
+test("what cannot be written is exit 1; a reader that has seen enough is told nothing", async (t) => {
+  const at = await world(t);
+  await start(t, {}, { at }); // so that there is a store
+  await at.put("email_drafts", Object.fromEntries(Array.from({ length: 150 }, (_, i) =>
+    [`00000000-0000-4000-8000-${String(i).padStart(12, "0")}`, { to: "ann@example.com", body: "x",
+      subject: "x".repeat(900), status: "pending", created_at: "2026-03-01T09:30:00.000000Z" }])));
+  const into = (command) => run(t, ["drafts"], at.env, { wrap: ["bash", "-c", command, PARAPH] });
+  const full = await into('exec "$1" drafts --limit 150 >/dev/full');
+  assert.deepEqual([full.code, full.stderr], [1, "paraph drafts: No space left on device\n"]);
+  const gone = await into('"$1" drafts --limit 150 | true; exit "${PIPESTATUS[0]}"');
+  assert.deepEqual([gone.code, gone.stderr], [1, ""]); // more than a pipe holds
 });
 
 test("what is not there, or is no id", async (t) => {
