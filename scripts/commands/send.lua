@@ -75,9 +75,10 @@ local function decode(body)
 end
 
 --- Why the policies have refused what they were given, with the place.
-local function refusal_of(work)
+local function refusal_of(work, said)
   local document = message.members(decode(work.body))
-  return document and decisions.judged(document, operator.caller)
+  local decision = document and decisions.judged(document, operator.caller)
+  return decision and decision.verdict == "refuse" and decision or { reason = said.error }
 end
 
 -- --- dry runs ------------------------------------------------------------------------------------
@@ -114,7 +115,8 @@ local function rehearsed(work, answer)
   local said = answer.json
   if said.code == "refused_by_policy" then
     local bytes, err = message_refused(work)
-    return bytes, bytes and listing.decision("it would be refused", refusal_of(work)) or err, 1
+    if not bytes then return nil, err end
+    return bytes, listing.decision("it would be refused", refusal_of(work, said)), 1
   elseif answer.status ~= 200 then
     return nil, said
   elseif said.mode == "send" then
@@ -153,7 +155,7 @@ function send.run(work)
   if work.as_json then return as_json(answer) end
   if answer.status == 200 then return 0, listing.posted(answer) .. "\n" end
   if answer.json.code ~= "refused_by_policy" then return 1, nil, listing.failure(answer.json) end
-  return 1, nil, listing.decision("refused_by_policy", refusal_of(work))
+  return 1, nil, listing.decision("refused_by_policy", refusal_of(work, answer.json))
 end
 
 return send
