@@ -21,7 +21,9 @@
 #define DRAFTS ROOT "/drafts"
 #define GET    ":batchGet"
 #define TIME   "2026-03-01T09:30:00.000000Z"
-#define OLDER  "2026-03-01T09:29:59.999999Z"
+/* What sorts by its first 64 characters alone. */
+#define LONG  "2026-03-01T09:30:00.000000000000000000000000000000000000000000000"
+#define OLDER "2026-03-01T09:29:59.999999Z"
 
 static struct scratch *rehearsal;
 
@@ -355,6 +357,8 @@ static const char *any_created_at(void) {
                                       "2026-03-01T09:30:00.0000005Z",
                                       "2026-03-01T11:30:00+02:00",
                                       "2026-03-01t09:30:00Z",
+                                      LONG "1",
+                                      LONG "2",
                                       "soon",
                                       ""};
 
@@ -751,6 +755,30 @@ static void test_writes_while_listing(void **state) {
     store_reply_fini(&list.reply);
 }
 
+/* What is taken over while the real store counts is not counted twice, nor left out. */
+static void test_writes_while_counting(void **state) {
+    static const struct act act = {":runAggregationQuery", HOLD, 0, NULL};
+    struct call c = {.rq = {.verb = STORE_COUNT, .collection = "drafts", .limit = 1}};
+    struct call gone = {.rq = {.verb = STORE_DELETE, .collection = "drafts", .id = "a"}};
+
+    (void)state;
+    assert_created("a", "{}");
+    assert_created("b", "{}");
+    assert_created("c", "{}");
+    set_acts(&act, 1);
+    c.rq.scratch = gone.rq.scratch = rehearsal;
+    begin(&c);
+    while (count_held() == 0)
+        uv_run(loop_uv(), UV_RUN_NOWAIT);
+    begin(&gone);
+    while (gone.handle != NULL)
+        uv_run(loop_uv(), UV_RUN_ONCE);
+    release_held();
+    wait_for_all();
+    assert_int_equal(c.reply.err.code, ERR_NONE);
+    assert_int_equal(c.reply.count, 2); /* that is, more than the limit */
+}
+
 /* --- over canned answers --------------------------------------------------------------------- */
 
 #define FOUND(time)                                                                                \
@@ -897,6 +925,7 @@ int main(void) {
         OPEN(test_others_write),
         OPEN(test_writes_at_once),
         OPEN(test_writes_while_listing),
+        OPEN(test_writes_while_counting),
         OPEN(test_model_emulated),
     };
     const struct CMUnitTest canned[] = {
