@@ -9,6 +9,7 @@ COPY CMakeLists.txt ./
 COPY core core
 COPY scripts scripts
 COPY templates templates
+COPY docs/paraph.1 docs/paraph.bash docs/
 RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTESTS=OFF \
       -DCMAKE_INSTALL_PREFIX=/usr/local \
     && cmake --build build --target paraph \

@@ -29,7 +29,7 @@ typedef void auth_session_done_fn(const struct err *e, const struct auth_session
 
 struct auth_session_call;
 
-/* `scratch`: the store of a test, or NULL.  NULL when it has ended already (done was called). */
+/* `scratch`: as in a request of store.h.  NULL when it has ended already (done was called). */
 struct auth_session_call *auth_session_open(const struct env_key *key, struct scratch *scratch,
                                             auth_session_done_fn *done, void *arg);
 struct auth_session_call *auth_session_find(const char *token, size_t n, auth_session_done_fn *done,

@@ -1,18 +1,12 @@
 #include "check_replay.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include <lua.h>
 
 #include "auth.h"
 #include "check_script.h"
 #include "check_step.h"
-#include "env.h"
 #include "fetch.h"
+#include "services.h"
 #include "store.h"
 
 #define SECONDS 60 /* within which it must be done */
@@ -24,19 +18,6 @@ static int l_arguments(lua_State *L) {
 
     lua_pushinteger(L, *drafts);
     return 1;
-}
-
-/* A store that is not there would be made. */
-static bool has_store(void) {
-    char path[PATH_MAX];
-
-    if (env.backend == ENV_GOOGLE)
-        return true;
-    snprintf(path, sizeof(path), "%s/paraph.db", env.data_dir);
-    if (access(path, F_OK) == 0)
-        return true;
-    check_step_failed(step, "there is no store: %s: %s", path, strerror(errno));
-    return false;
 }
 
 static void replay(struct gen *g, unsigned drafts) {
@@ -53,9 +34,7 @@ static void replay(struct gen *g, unsigned drafts) {
 void check_replay(struct gen *g, unsigned drafts) {
     struct err e;
 
-    if (!has_store())
-        return;
-    if (fetch_init(&e) != 0 || auth_init(&e) != 0) {
+    if (services_need_store(&e) != 0 || fetch_init(&e) != 0 || auth_init(&e) != 0) {
         check_step_failed(step, "%s", e.message);
         return;
     }

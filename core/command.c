@@ -14,6 +14,7 @@
 #include "loop.h"
 #include "lua_blob.h"
 #include "role.h"
+#include "scratch.h"
 #include "services.h"
 #include "task.h"
 #include "tree.h"
@@ -134,7 +135,7 @@ static int run_with_services(struct run *r) {
     const char *step;
     struct err e;
 
-    if (services_init(&step, &e) != 0)
+    if ((r->command->only_reads && services_need_store(&e) != 0) || services_init(&step, &e) != 0)
         return complain(r, e.message);
     run_task(r);
     gen_drop(r->gen);
@@ -183,10 +184,23 @@ static int read_arguments(const struct run *r) {
     return usage_wrong(r->command->name, "%s", lua_tostring(L, -1));
 }
 
+/* In the world that it is for; the generation alone holds it. */
+static struct gen *load_in_world(const struct command *c, struct tree *tree, struct err *e) {
+    struct scratch *world = NULL;
+    struct gen *g = NULL;
+
+    if (c->rehearse && (world = scratch_new_rehearsal()) == NULL)
+        err_set(e, ERR_INTERNAL_ERROR, "not enough memory");
+    else
+        g = gen_load_in(tree, world, e);
+    scratch_unref(world);
+    return g;
+}
+
 static struct gen *load(const struct run *r) {
     struct err e;
     struct tree *tree = tree_read(&e);
-    struct gen *g = tree != NULL ? gen_load(tree, &e) : NULL;
+    struct gen *g = tree != NULL ? load_in_world(r->command, tree, &e) : NULL;
 
     if (g == NULL)
         complain_of_script(r, e.message, tree);

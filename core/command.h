@@ -17,7 +17,8 @@
 
 struct command {
     const char *name;
-    bool rehearse; /* in a world where nothing leaves, and nothing is written */
+    bool rehearse;   /* in a world where nothing leaves, and nothing is written */
+    bool only_reads; /* a store that is not there is not made */
     char **arguments;
     int n;
 };

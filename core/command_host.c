@@ -48,7 +48,9 @@ static int push_file(lua_State *L, int fd, const char *name) {
     int status;
 
     buf_init(&bytes, env.max_body_bytes + READ_SIZE);
+    task_bulk(true);
     status = read_all(fd, name, &bytes, &e);
+    task_bulk(false);
     if (status == 0 && (data = buf_take(&bytes, &n)) != NULL)
         blob = blob_own(data, n);
     buf_free(&bytes);
@@ -97,6 +99,4 @@ void command_host_push(lua_State *L) {
         lua_pushinteger(L, columns);
         lua_setfield(L, -2, "columns");
     }
-    lua_pushboolean(L, terminal_has_colors(STDOUT_FILENO));
-    lua_setfield(L, -2, "colors");
 }

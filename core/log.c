@@ -10,6 +10,7 @@
 
 #include "buf.h"
 #include "mask.h"
+#include "terminal.h"
 
 #define EVENT_MAX   (224 * KIB) /* Cloud Logging takes 256 KiB in one entry */
 #define LINE_INDENT "    "
@@ -199,6 +200,7 @@ void log_event(enum log_level level, const char *request_id, const char *message
         buf_reset(&b);
         (as_json ? add_json : add_text)(&b, level, request_id, message, NULL);
     }
+    terminal_clear();
     /* One write, so that lines of several processes do not mix. */
     done = write(STDERR_FILENO, b.data, b.len);
     (void)done;

@@ -151,36 +151,35 @@ static int l_told(lua_State *L, int status, lua_KContext ctx) {
     return 2;
 }
 
-/* Nothing leaves a test: it says what is answered. */
-static int ask_test(lua_State *L, const struct fetch_request *rq) {
+/* In a scratch: nothing leaves a test, which says what is answered, and a rehearsal only looks.  0:
+ * the request may leave. */
+static int answer_here(lua_State *L, struct fetch_op *o, const struct fetch_request *rq) {
+    const char *method = rq->method != NULL ? rq->method : "GET";
     char origin[FETCH_ORIGIN_SIZE];
     struct err e;
 
     if (fetch_check(rq, origin, &e) != 0)
         return luaL_error(L, "%s", e.message);
-    lua_getfield(L, LUA_REGISTRYINDEX, LUA_FETCH_ANSWERS);
-    lua_pushvalue(L, OPTIONS);
-    lua_callk(L, 1, 2, 0, l_told);
-    return 2;
-}
-
-/* A rehearsal only looks: true, and *e, for what may do more. */
-static bool refuse_to_act(const struct fetch_request *rq, struct err *e) {
-    const char *method = rq->method != NULL ? rq->method : "GET";
-    char origin[FETCH_ORIGIN_SIZE];
-
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
-        fetch_check(rq, origin, e) != 0)
-        return false; /* fetch_start() finds it malformed, too */
-    err_set(e, ERR_NO_SEND, "a rehearsal sends nothing: %s %s is not made; :live makes it", method,
+    if (gen_is_test(L)) {
+        op_close(&o->op);
+        lua_getfield(L, LUA_REGISTRYINDEX, LUA_FETCH_ANSWERS);
+        lua_pushvalue(L, OPTIONS);
+        lua_callk(L, 1, 2, 0, l_told);
+        return 2;
+    }
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0)
+        return 0;
+    err_set(&e, ERR_NO_SEND, "a rehearsal sends nothing: %s %s is not made; :live makes it", method,
             origin);
-    return true;
+    op_ready(&o->op, &e);
+    return op_wait(L, &o->op, l_fetch_finish);
 }
 
 static int l_fetch(lua_State *L) {
     struct fetch_request rq = {0};
     struct fetch_op *o;
     struct err e;
+    int n;
 
     task_check(L);
     luaL_checktype(L, OPTIONS, LUA_TTABLE);
@@ -199,14 +198,8 @@ static int l_fetch(lua_State *L) {
     o = op_new(L, sizeof(*o), fetch_op_cancel, fetch_op_release);
     if (op_refused(L, &o->op))
         return op_wait(L, &o->op, l_fetch_finish);
-    if (gen_is_test(L)) {
-        op_close(&o->op);
-        return ask_test(L, &rq);
-    }
-    if (gen_scratch(L) != NULL && refuse_to_act(&rq, &e)) {
-        op_ready(&o->op, &e);
-        return op_wait(L, &o->op, l_fetch_finish);
-    }
+    if (gen_scratch(L) != NULL && (n = answer_here(L, o, &rq)) > 0)
+        return n;
     o->sent = true;
     if (!lua_isnil(L, BODY) && (rq.body = lua_blob_take(L, BODY)) == NULL)
         return luaL_error(L, "not enough memory");

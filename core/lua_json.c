@@ -501,13 +501,12 @@ static int l_encode(lua_State *L) {
     c.out = &h->text;
     task_bulk(true);
     status = encode(&c, 1);
+    if (status == 0)
+        lua_pushlstring(L, h->text.data, h->text.len);
     task_bulk(false);
-    if (status != 0) {
-        hold_release(h);
-        return luaL_error(L, "%s", e.message);
-    }
-    lua_pushlstring(L, h->text.data, h->text.len);
     hold_release(h);
+    if (status != 0)
+        return luaL_error(L, "%s", e.message);
     return 1;
 }
 

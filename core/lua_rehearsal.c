@@ -47,17 +47,26 @@ void lua_rehearsal_push_letters(lua_State *L, const struct scratch *s) {
     }
 }
 
+/* NULL: these scripts run in another world. */
+static struct scratch *rehearsal_of(lua_State *L) {
+    struct scratch *s = gen_scratch(L);
+
+    return s != NULL && scratch_is_rehearsal(s) ? s : NULL;
+}
+
 /* active() -> true in a rehearsal */
 static int l_active(lua_State *L) {
-    lua_pushboolean(L, gen_scratch(L) != NULL);
+    lua_pushboolean(L, rehearsal_of(L) != NULL);
     return 1;
 }
 
 /* letters() -> what has left, and what waits in the mailbox */
 static int l_letters(lua_State *L) {
-    if (gen_scratch(L) == NULL)
+    const struct scratch *s = rehearsal_of(L);
+
+    if (s == NULL)
         return luaL_error(L, "this is no rehearsal: what leaves here has left");
-    lua_rehearsal_push_letters(L, gen_scratch(L));
+    lua_rehearsal_push_letters(L, s);
     return 1;
 }
 

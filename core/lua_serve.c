@@ -43,11 +43,14 @@ static void serving_free(struct serving *v) {
     free(v);
 }
 
+/* From here on it is its handler's, whose end frees it. */
 static void serve_cancel(struct op *op) {
-    struct serving *v = ((struct serve_op *)op)->serving;
+    struct serve_op *o = (struct serve_op *)op;
+    struct serving *v = o->serving;
     struct err e;
 
     err_set(&e, ERR_CANCELLED, "whoever asked has ended");
+    o->serving = NULL;
     v->op = NULL;
     task_disown(v->task);
     task_abort(v->task, &e);
@@ -82,11 +85,12 @@ static void set_member(lua_State *L, const char *name, const char *text) {
 
 static int l_serve_finish(lua_State *L, int status, lua_KContext ctx) {
     struct serve_op *o = (struct serve_op *)ctx;
-    const struct reply *r = &o->serving->reply;
+    const struct reply *r;
 
     (void)status;
     if (o->op.err.code != ERR_NONE)
         return op_push_err(L, &o->op);
+    r = &o->serving->reply;
     lua_createtable(L, 0, 4);
     lua_pushinteger(L, r->status);
     lua_setfield(L, -2, "status");

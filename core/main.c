@@ -53,7 +53,7 @@ static int run_send(int n, char **arguments) {
 
 /* paraph drafts [OPTION...] [STATUS | ID] */
 static int run_drafts(int n, char **arguments) {
-    const struct command c = {.name = "drafts", .arguments = arguments, .n = n};
+    const struct command c = {.name = "drafts", .only_reads = true, .arguments = arguments, .n = n};
 
     return load_env(true) != 0 ? USAGE_EXIT : command_run(&c);
 }

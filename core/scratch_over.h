@@ -6,6 +6,10 @@
  * it and of its parts, and from then on the document is ours alone, deleted or not.  Versions here
  * are none that the real store gives, so a precondition holds for whoever has read the document
  * last, wherever it was then.
+ *
+ * What others write to the real store is seen but for those documents; a count takes them for what
+ * they were there when they were copied.  The rules for writing are SQLite's: Firestore may refuse
+ * what is taken here, and does not list what has no created_at.
  */
 #ifndef SCRATCH_OVER_H
 #define SCRATCH_OVER_H

@@ -1,7 +1,14 @@
 #include "services.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "auth.h"
 #include "base.h"
+#include "env.h"
 #include "fetch.h"
 #include "mail.h"
 #include "store.h"
@@ -16,6 +23,17 @@ static const struct {
     {"store", store_init, store_fini},
     {"mail", mail_init, mail_fini},
 };
+
+int services_need_store(struct err *e) {
+    char path[PATH_MAX];
+
+    if (env.backend == ENV_GOOGLE)
+        return 0;
+    snprintf(path, sizeof(path), "%s/paraph.db", env.data_dir);
+    if (access(path, F_OK) == 0)
+        return 0;
+    return err_set(e, ERR_NOT_FOUND, "there is no store: %s: %s", path, strerror(errno));
+}
 
 static void close_first(size_t n) {
     while (n-- > 0)

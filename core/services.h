@@ -11,4 +11,7 @@
 int services_init(const char **step, struct err *e);
 void services_fini(void);
 
+/* For what only reads: a store that is not there would be made.  -1: there is none. */
+int services_need_store(struct err *e);
+
 #endif

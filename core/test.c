@@ -213,10 +213,10 @@ static void set_variable(const char *name, const char *value) {
 }
 
 /* The tests must not depend on, nor touch, what the environment is set up for, but for the scripts
- * and templates themselves. */
+ * and templates themselves, and how wide the terminal is. */
 static int load_env(const char *dir, const char *data) {
     const char *scripts = dir != NULL ? dir : getenv("SCRIPTS_DIR");
-    const char *templates = getenv("TEMPLATES_DIR");
+    const char *templates = getenv("TEMPLATES_DIR"), *columns = getenv("COLUMNS");
     struct buf faults;
     int status;
 
@@ -224,6 +224,7 @@ static int load_env(const char *dir, const char *data) {
     set_variable("SCRIPTS_DIR", scripts);
     set_variable("TEMPLATES_DIR", templates);
     set_variable("DATA_DIR", data);
+    set_variable("COLUMNS", columns);
     buf_init(&faults, 64 * KIB);
     status = env_load(&faults);
     if (status != 0)

@@ -10,7 +10,8 @@
 local access = {}
 
 ---@class identity
----@field method "key"|"google"|"iap"|"iam"|"none"   of AUTH, by which the caller is known
+---@field method "key"|"google"|"iap"|"iam"|"none"|"command"  of AUTH, by which the caller is known;
+---                        "command": who runs the program himself, and has all roles
 ---@field name string       of the key; else an e-mail address in lower case; "anonymous"
 
 ---@alias role "draft"|"send"|"review"|"ops"

@@ -23,10 +23,11 @@ local function wrong(format, ...)
   return nil, format:format(table.unpack(shown, 1, shown.n))
 end
 
---- Is it an option of the command, and not what one is to be set to?
+--- Is it an option of the command, or "--", and so nothing that one is to be set to? (The host
+--- looks for --dry-run itself, and must find the same.)
 local function is_option(spec, text)
-  local name = text:match("^%-%-([^=]+)")
-  return name ~= nil and spec.options[name] ~= nil
+  local name = text:match("^%-%-([^=]*)")
+  return name == "" or name ~= nil and spec.options[name] ~= nil
 end
 
 --- Put a value where it belongs; nil and a sentence.

@@ -8,6 +8,7 @@ local message = require "lib.message"
 local operator = require "lib.operator"
 local rehearsal = require "paraph.rehearsal"
 local submission = require "commands.submission"
+local terminal = require "lib.terminal"
 
 local send = {}
 
@@ -42,9 +43,10 @@ function send.read(list, host)
     return nil, "--dry-run prints the message itself, and --json an answer: one of the two"
   end
   local body, err = submission.read(options, given.words[1], host)
-  if not body and type(err) == "string" then return nil, err end
+  if not body and type(err) == "string" then return nil, terminal.line(err) end
   return {
-    body = body, err = err, key = options.idempotency_key,
+    body = body, err = err,
+    key = not options.dry_run and options.idempotency_key or nil, -- what was answered is no message
     rehearse = options.dry_run == true, as_json = options.json == true,
   }
 end
@@ -73,9 +75,10 @@ local function decode(body)
 end
 
 --- Why the policies have refused what they were given, with the place.
-local function refusal_of(work)
+local function refusal_of(work, said)
   local document = message.members(decode(work.body))
-  return document and decisions.judged(document, operator.caller)
+  local decision = document and decisions.judged(document, operator.caller)
+  return decision and decision.verdict == "refuse" and decision or { reason = said.error }
 end
 
 -- --- dry runs ------------------------------------------------------------------------------------
@@ -112,7 +115,8 @@ local function rehearsed(work, answer)
   local said = answer.json
   if said.code == "refused_by_policy" then
     local bytes, err = message_refused(work)
-    return bytes, bytes and listing.decision("it would be refused", refusal_of(work)) or err, 1
+    if not bytes then return nil, err end
+    return bytes, listing.decision("it would be refused", refusal_of(work, said)), 1
   elseif answer.status ~= 200 then
     return nil, said
   elseif said.mode == "send" then
@@ -124,12 +128,17 @@ local function rehearsed(work, answer)
 end
 
 local function dry_run(work)
-  assert(rehearsal.active(), "a dry run outside of a rehearsal")
   local answer, err = post(work)
   if not answer then return failed(err, work) end
   local bytes, word, status = rehearsed(work, answer)
   if not bytes then return 1, nil, listing.failure(word) end
   return status, bytes, word or nil
+end
+
+--- Nobody waited for the answer, so nobody knows.
+local function interrupted()
+  return { code = "cancelled", message = "interrupted; the message may have left all the same: "
+    .. "look into the mailbox, or give the same command again if it had an --idempotency-key" }
 end
 
 ---@async
@@ -138,14 +147,15 @@ end
 ---@return string|paraph.blob|nil out
 ---@return string? err
 function send.run(work)
+  assert(rehearsal.active() == work.rehearse, "a dry run, or what is none, in the wrong world")
   if work.err then return failed(work.err, work) end
   if work.rehearse then return dry_run(work) end
-  local answer, err = post(work)
-  if not answer then return failed(err, work) end
+  local answer = post(work)
+  if not answer then return failed(interrupted(), work) end
   if work.as_json then return as_json(answer) end
   if answer.status == 200 then return 0, listing.posted(answer) .. "\n" end
   if answer.json.code ~= "refused_by_policy" then return 1, nil, listing.failure(answer.json) end
-  return 1, nil, listing.decision("refused_by_policy", refusal_of(work))
+  return 1, nil, listing.decision("refused_by_policy", refusal_of(work, answer.json))
 end
 
 return send

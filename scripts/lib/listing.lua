@@ -137,11 +137,17 @@ end
 
 -- --- what became of a message --------------------------------------------------------------------
 
+--- Where a draft is to be found.
+local function waits(id)
+  return ("draft %s waits at /review/%s"):format(id, id)
+end
+
 --- "code: sentence" of an error, be it an answer's or one of a function.
----@param err paraph.err|{ code: string, error: string }
+---@param err paraph.err|{ code: string, error: string, draft_id?: string }
 ---@return string
 function listing.failure(err)
-  return terminal.line(("%s: %s"):format(err.code, err.message or err.error))
+  local kept = err.draft_id and "; " .. waits(err.draft_id) or ""
+  return terminal.line(("%s: %s%s"):format(err.code, err.message or err.error, kept))
 end
 
 --- A decision in words: 'held: many recipients (review.decide, policy/review.lua:12)'.
@@ -160,8 +166,14 @@ end
 ---@return string
 function listing.held(word, said)
   local draft = drafts.load(said.draft_id)
-  local decision = draft and draft.document.decision or {}
+  local decision = draft and draft.document.decision
+  if type(decision) ~= "table" then decision = {} end
   return listing.decision(word, { reason = said.held, rule = decision.rule, at = decision.at })
+end
+
+--- An id that nothing told is that of a send whose answer was lost.
+local function id_of(value)
+  return value ~= json.null and value or "unknown"
 end
 
 --- What POST / has answered.
@@ -175,12 +187,12 @@ function listing.posted(answer)
   if said.mode == "send" then
     local opens = said.pixel_id ~= json.null and "opens are counted as " .. said.pixel_id
       or "opens are not counted"
-    return terminal.line(("%ssent: message %s, thread %s; %s"):format(again, said.id,
-      said.thread_id, opens))
+    return terminal.line(("%ssent: message %s, thread %s; %s"):format(again, id_of(said.id),
+      id_of(said.thread_id), opens))
   end
-  local waits = ("draft %s waits at /review/%s"):format(said.draft_id, said.draft_id)
-  if not said.held then return again .. waits end
-  return ("%s%s; %s"):format(again, listing.held("held", said), waits)
+  local where = waits(said.draft_id)
+  if not said.held then return again .. where end
+  return ("%s%s; %s"):format(again, listing.held("held", said), where)
 end
 
 return listing

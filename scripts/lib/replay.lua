@@ -11,6 +11,7 @@ local hooks = require "lib.hooks"
 local letter = require "lib.letter"
 local message = require "lib.message"
 local task = require "paraph.task"
+local terminal = require "lib.terminal"
 local time = require "paraph.time"
 
 local replay = {}
@@ -18,11 +19,6 @@ local replay = {}
 local PAGE = 50 -- drafts looked at without waiting
 
 local DONE = { send = "sent", hold = "held", refuse = "refused" }
-
---- On one line of a terminal, whoever wrote it.
-local function on_one_line(text)
-  return (text:gsub("%c+", " "):gsub("\xC2[\x80-\x9F]", " "))
-end
 
 --- What review.decide had said; nil: it was never asked.
 ---@return "send"|"hold"|"refuse"|nil verdict
@@ -99,7 +95,7 @@ local function look_at(found, draft)
     local text = ("%s  %s  was: %s  now: %s"):format(
       created and time.format(created):sub(1, 19) .. "Z" or "at no time", recipients_of(facts),
       words or words_of(document.decision), words_of(decision))
-    found.lines[#found.lines + 1] = { "differs", on_one_line(draft.id), on_one_line(text) }
+    found.lines[#found.lines + 1] = { "differs", terminal.line(draft.id), terminal.line(text) }
   end
 end
 
@@ -125,7 +121,7 @@ local function add_failures(found)
   for _, why in ipairs(errors) do
     local failure = found.failures[why]
     found.lines[#found.lines + 1] = { "failed", "replay", ("%s (%s, the newest %s)")
-      :format(on_one_line(why), drafts_of(failure.count), failure.newest) }
+      :format(terminal.line(why), drafts_of(failure.count), failure.newest) }
   end
 end
 

@@ -111,14 +111,24 @@ end
 
 local GAP = "  "
 
---- How wide each column may be, so that all of them fit: those at the end give way first down to
---- their `least`, and then stay.
+--- The widest column that may be narrower; nil: none may.
+local function widest(columns, widths)
+  local found
+  for i, width in ipairs(widths) do
+    local is_wide = columns[i].least and width > columns[i].least
+    if is_wide and (not found or width > widths[found]) then found = i end
+  end
+  return found
+end
+
+--- How wide each column may be, so that all of them fit: the widest give way first.
 local function fit(columns, widths, total)
   local over = #GAP * (#columns - 1) - total
   for _, width in ipairs(widths) do over = over + width end
-  for i = #columns, 1, -1 do
-    local given = math.max(0, math.min(over, widths[i] - (columns[i].least or widths[i])))
-    widths[i], over = widths[i] - given, over - given
+  while over > 0 do
+    local i = widest(columns, widths)
+    if not i then break end
+    widths[i], over = widths[i] - 1, over - 1
   end
   return widths
 end

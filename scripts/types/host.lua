@@ -142,7 +142,7 @@ function environ(name) end
 local jobs = {}
 --- The job runs again in `ms` milliseconds at the latest; if it runs just now, once more when it
 --- has ended. A job that would run earlier does, and a name that `jobs.lua` does not have (or has
---- for another ROLE) is nothing. A test wakes nothing, and a hook must not.
+--- for another ROLE) is nothing. A test and a rehearsal wake nothing, and a hook must not.
 ---@param name string
 ---@param ms integer           0 to 86400000
 function jobs.wake(name, ms) end
@@ -181,7 +181,8 @@ function policy.failed(hook, error) end
 ---@field headers table<string, string>  names in lower case
 ---@field body paraph.blob
 
---- require "paraph.fetch" is this function. A 4xx or 5xx is a reply, not an error.
+--- require "paraph.fetch" is this function. A 4xx or 5xx is a reply, not an error. In a rehearsal
+--- only GET and HEAD go out; anything else is `no_send`.
 ---@async
 ---@param request paraph.fetch_request
 ---@return paraph.fetch_reply? reply
@@ -320,4 +321,3 @@ function session.close(secure) end
 ---@field stdin_is_terminal boolean
 ---@field max_bytes integer    MAX_BODY_BYTES
 ---@field columns? integer     of the terminal that standard output is
----@field colors boolean       are wanted there

@@ -56,7 +56,8 @@ function message:sender() end
 function mail.build(message) end
 
 --- Let it out. Nothing settles an unknown outcome: if err.unknown is true the mail may have left.
---- `no_send` under NO_SEND, as for drafts.
+--- `no_send` under NO_SEND, as for drafts. In a rehearsal it stays in memory, and a draft that was
+--- there before can be found, but neither sent nor deleted (`no_send`).
 ---@async
 ---@param message paraph.message
 ---@return { id: string, thread_id: string }? sent

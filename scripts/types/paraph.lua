@@ -63,7 +63,8 @@ function blob:sha256() end
 
 ---@class paraph.caller
 ---@field name string         of the API key, or an e-mail address; "anonymous" under AUTH=none
----@field method string       of AUTH, by which he is known: "key", "google", "iap", "iam", "none"
+---@field method string       of AUTH, by which he is known: "key", "google", "iap", "iam", "none";
+---                          "command" at the command line
 ---@field roles table<"draft"|"send"|"review"|"ops", true>  none on a public route
 
 --- What a handler returns (or nil and a paraph.err, which becomes the error answer).

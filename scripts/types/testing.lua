@@ -13,8 +13,8 @@ function testing.blob(text) end
 ---@return string
 function testing.read_file(name) end
 
---- Whether this generation has a scratch in place of the world; not so under `--real`. What
---- follows raises there.
+--- Whether this generation has the world of a test in place of the real one; not so under `--real`,
+--- nor in a rehearsal. What follows raises there.
 ---@return boolean
 function testing.is_scratch() end
 

@@ -298,6 +298,23 @@ test("a key file is refused, with the way to do without", async (t) => {
   assert.ok(!(stdout + stderr).includes("the-key-itself"));
 });
 
+test("--json is an object for each step, with the remedy as notes", async (t) => {
+  const google = await standIn(t, { delegatedScopes: [] });
+  const { code, stdout } = await run(t, ["check", "--live", "--json"], settings(google));
+  assert.equal(code, 1);
+  const plain = await check(t, google);
+  const told = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  for (const step of told) {
+    assert.deepEqual(Object.keys(step), ["step", "state", "text", "notes"]);
+  }
+  const heads = plain.stdout.split("\n").filter((line) => /^[a-z]/.test(line));
+  assert.deepEqual(told.map(({ state, step }) => `${state} ${step}`),
+    heads.map((line) => line.match(/^(\w+) +(.*?) {2,}/).slice(1).join(" ")));
+  const exchange = told.find(({ step }) => step === "token exchange");
+  assert.equal(exchange.state, "failed");
+  assert.match(exchange.notes.join("\n"), /Domain-wide Delegation|Domain-wide delegation/);
+});
+
 // --- Firestore ------------------------------------------------------------------------------------
 
 test("an index that is missing is named", async (t) => {

@@ -27,6 +27,16 @@ test("without a role it may draft; no two are alike", async (t) => {
   for (const [, entry] of entries) assert.match(entry, /^agent=draft:[0-9a-f]{64}$/);
 });
 
+test("--json is all of it in one object", async (t) => {
+  const { code, stdout, stderr } = await run(t, ["key", "--json", "crm", "send", "draft"]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /^\{.*\}\n$/);
+  const { name, roles, secret, line, ...more } = JSON.parse(stdout);
+  assert.deepEqual([name, roles, more], ["crm", ["draft", "send"], {}]);
+  const hash = createHash("sha256").update(secret).digest("hex");
+  assert.equal(line, `crm=draft+send:${hash}`);
+});
+
 test("wrong usage is exit 2, and makes no key", async (t) => {
   for (const [args, told] of [[[], /NAME/], [["a", "root"], /'root' is not one of: draft, send/],
     [["a", "draft+send"], /'draft\+send'/], [["a b"], /the name of a key/], [["ann@example.com"],

@@ -277,3 +277,26 @@ return {
   assert.equal(code, 0);
   assert.ok(!existsSync(join(dir, "data")));
 });
+
+test("--json is an object for each test, and one for all", async (t) => {
+  const dir = await overlay(t, {
+    ...REVIEW,
+    "b_test.lua": 'return { prints = function() print("here", 1) end }',
+    "c_test.lua": "return {",
+  });
+  const { code, stdout, stderr } = await run(t, ["test", "--json", dir]);
+  const [...told] = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  const all = told.pop();
+  assert.equal(code, 1);
+  assert.deepEqual([all.passed, all.failed, typeof all.ms], [3, 2, "number"]);
+  assert.deepEqual(told.map(({ file, name, passed, line }) => [file, name, passed, line]), [
+    ["b_test.lua", "prints", true, undefined],
+    ["c_test.lua", undefined, false, 1],
+    ["policy/review_test.lua", "holds: a new domain", true, undefined],
+    ["policy/review_test.lua", "holds: an old one", false, 21],
+    ["policy/review_test.lua", "what is known is sent", true, undefined],
+  ]);
+  assert.equal(told[3].error, 'got "send", wanted "draft"');
+  assert.match(told[3].trace, /policy\/review_test\.lua:21/);
+  assert.equal(stderr, "     here\t1\n");
+});

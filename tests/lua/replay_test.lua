@@ -58,7 +58,7 @@ local cases = {
   ["held, and now sent"] = { decision "hold", send, "was: " .. HOLD .. "  now: send",
     "1 sent that were held" },
   ["sent, and now held"] = { decision "send", hold,
-    'was: send  now: hold "just because  1m" (replay_test.lua:', "1 held that were sent" },
+    'was: send  now: hold "just because 1m" (replay_test.lua:', "1 held that were sent" },
   ["held again"] = { decision "hold", hold },
   ["sent again"] = { decision "send", send },
   ["never decided, and now sent"] = { nil, send },

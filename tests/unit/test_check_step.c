@@ -70,10 +70,33 @@ static void no_step_begins_when_the_time_is_over(void **state) {
     assert_int_equal(check_step_failures(), failures + 1);
 }
 
+static void objects(void **state) {
+    char text[1024];
+
+    (void)state;
+    check_step_use_json();
+    capture();
+    check_step_ok("settings", "a \"%s\"", "\xFF");
+    check_step_failed("signJwt", "signJwt: no right");
+    check_step_note("grant %d", 1);
+    check_step_note("and\n%s", "wait");
+    check_step_skipped("profile", "needs a step");
+    check_step_flush();
+    check_step_flush();
+    release(text, sizeof(text));
+    assert_string_equal(
+        text,
+        "{\"step\":\"settings\",\"state\":\"ok\",\"text\":\"a \\\"\xEF\xBF\xBD\\\"\","
+        "\"notes\":[]}\n"
+        "{\"step\":\"signJwt\",\"state\":\"failed\",\"text\":\"no right\","
+        "\"notes\":[\"grant 1\",\"and\\nwait\"]}\n"
+        "{\"step\":\"profile\",\"state\":\"skipped\",\"text\":\"needs a step\",\"notes\":[]}\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lines),
-        cmocka_unit_test(no_step_begins_when_the_time_is_over),
+        cmocka_unit_test(lines), cmocka_unit_test(no_step_begins_when_the_time_is_over),
+        cmocka_unit_test(objects), /* the last one: what comes after it is JSON */
     };
 
     return cmocka_run_group_tests_name("check_step", tests, NULL, NULL);

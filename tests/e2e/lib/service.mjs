@@ -87,11 +87,15 @@ class Service {
   #answers = new Answers();
   #searched = false;
 
-  constructor(command, args, env, dataDir) {
+  // `input`: its standard input; else there is none.
+  constructor(command, args, env, dataDir, input) {
     this.dataDir = dataDir;
     this.child = spawn(command, args, {
-      env: { ...inherited(), ...env }, stdio: ["ignore", "pipe", "pipe"],
+      env: { ...inherited(), ...env },
+      stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
+    this.child.stdin?.on("error", () => {}); // who reads nothing may end before all is written
+    this.child.stdin?.end(input);
     this.pid = this.child.pid;
     this.stdout = "";
     this.child.stdout.setEncoding("utf8").on("data", (text) => { this.stdout += text; });
@@ -273,12 +277,17 @@ export async function start(t, env = {}, { wrap = [] } = {}) {
   return service.ready();
 }
 
-// The program run to its end: { code, stdout, stderr }. `wrap` as for start().
-export async function run(t, args, env = {}, { wrap = [] } = {}) {
+// A command, begun. `wrap` as for start(); `input` goes to its standard input.
+export async function begin(t, args, env = {}, { wrap = [], input } = {}) {
   const dataDir = env.DATA_DIR ?? join(await temporary(t), "data");
   const all = { ...DEFAULTS, DATA_DIR: dataDir, ...env };
   const [command, ...rest] = [...wrap, PARAPH, ...args];
-  const service = new Service(command, rest, all, dataDir);
+  return new Service(command, rest, all, dataDir, input);
+}
+
+// The program run to its end: { code, stdout, stderr }. The options are those of begin().
+export async function run(t, args, env = {}, options = {}) {
+  const service = await begin(t, args, env, options);
   const timer = setTimeout(() => service.signal("SIGKILL"), START_MS);
   const { code } = await service.exited;
   clearTimeout(timer);

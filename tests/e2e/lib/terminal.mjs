@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { atEnd, inherited, PARAPH } from "./service.mjs";
+import { atEnd, inherited, PARAPH, run } from "./service.mjs";
 
 const WAIT_MS = 60000;
 const COLOURS = /\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x07/g;
@@ -92,4 +92,15 @@ export async function openTerminal(t, args, options) {
     assert.doesNotMatch(terminal.output, /ERROR: \w+Sanitizer|runtime error:/);
   });
   return terminal;
+}
+
+// What a command writes to a terminal of so many columns, standard error included; with `to`,
+// standard output goes into that file instead.
+export async function atTerminal(t, args, env = {}, { columns = 80, to } = {}) {
+  const command = to === undefined ? '"$@"' : `"$@" >"${to}"`;
+  const wrapped = `exec script -qec "$(printf '%q ' "$@")" /dev/null`;
+  const { code, stdout } = await run(t, args,
+    { TERM: "xterm", COLUMNS: String(columns), ...env },
+    { wrap: ["bash", "-c", wrapped, "bash", "sh", "-c", command, "sh"] });
+  return { code, text: stdout };
 }
