@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,9 +14,11 @@
 #include "repl_line.h"
 #include "repl_peer.h"
 #include "task.h"
+#include "terminal.h"
 
-#define LINES_MAX (1 * MIB) /* of one statement */
-#define COLUMNS   100       /* where nobody has a terminal */
+#define LINES_MAX   (1 * MIB) /* of one statement */
+#define COLUMNS     100       /* where nobody has a terminal */
+#define COLUMNS_MIN 20
 
 static const struct repl_peer *peer;
 static bool on_terminal;
@@ -26,11 +27,9 @@ static bool ended; /* SIGTERM */
 /* --- what is shown --------------------------------------------------------------------------- */
 
 static unsigned columns(void) {
-    struct winsize size;
+    unsigned n = terminal_columns(STDOUT_FILENO);
 
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return COLUMNS;
-    return size.ws_col < 20 ? 20 : size.ws_col;
+    return n == 0 ? COLUMNS : n < COLUMNS_MIN ? COLUMNS_MIN : n;
 }
 
 void repl_show(FILE *to, const char *text) {
@@ -48,7 +47,7 @@ void repl_show(FILE *to, const char *text) {
 }
 
 static void show_failure(const char *text) {
-    bool colour = on_terminal && getenv("NO_COLOR") == NULL;
+    bool colour = on_terminal && terminal_has_colors(STDOUT_FILENO);
 
     if (colour)
         fputs("\033[31m", stdout);

@@ -1,10 +1,10 @@
 --- paraph drafts: the drafts there are, or one of them.
 
 local arguments = require "commands.arguments"
-local crypto = require "paraph.crypto"
 local drafts = require "lib.drafts"
 local json = require "paraph.json"
 local listing = require "lib.listing"
+local operator = require "lib.operator"
 local terminal = require "lib.terminal"
 
 local command = {}
@@ -15,7 +15,6 @@ local SPEC = {
 }
 
 local LIMIT, LIMIT_MAX = 50, 200
-local RECENT = 200 -- drafts among which the beginning of an id is looked for
 
 --- What may stand for a status, and what the store is asked for.
 local QUERIES = {
@@ -62,28 +61,8 @@ end
 
 -- --- one -----------------------------------------------------------------------------------------
 
---- The draft of an id, or of the beginning of one.
-local function find(id)
-  if crypto.is_uuid(id) then return drafts.load(id) end
-  local found, err = drafts.list { limit = RECENT }
-  if not found then return nil, err end
-  local draft
-  for _, one in ipairs(found) do
-    if one.id:sub(1, #id) == id then
-      if draft then
-        return nil, { code = "draft_not_found",
-          message = ("more than one draft begins with '%s'"):format(id) }
-      end
-      draft = one
-    end
-  end
-  if draft then return draft end
-  return nil, { code = "draft_not_found",
-    message = ("none of the last %d drafts begins with '%s'"):format(RECENT, id) }
-end
-
 local function show(work)
-  local draft, err = find(work.id)
+  local draft, err = operator.draft(work.id)
   if not draft then return 1, nil, listing.failure(err) end
   if work.as_json then
     return 0, json.encode { status = "ok", draft = drafts.shown(draft) } .. "\n"

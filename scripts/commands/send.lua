@@ -4,6 +4,7 @@ local arguments = require "commands.arguments"
 local decisions = require "lib.decisions"
 local json = require "paraph.json"
 local listing = require "lib.listing"
+local log = require "paraph.log"
 local message = require "lib.message"
 local operator = require "lib.operator"
 local rehearsal = require "paraph.rehearsal"
@@ -66,8 +67,10 @@ end
 -- --- the command ---------------------------------------------------------------------------------
 
 local function post(work)
-  return operator.request("POST", "/", work.body,
+  local answer, err = operator.request("POST", "/", work.body,
     { ["content-type"] = "application/json", ["idempotency-key"] = work.key })
+  if answer and answer.trace then log.error("policy error", { error = answer.trace }) end
+  return answer, err
 end
 
 local function decode(body)

@@ -5,6 +5,7 @@ local failures = require "prompt.failures"
 local globals = require "prompt.globals"
 local inspect = require "prompt.inspect"
 local json = require "paraph.json"
+local listing = require "lib.listing"
 local mail = require "paraph.mail"
 local replay = require "lib.replay"
 local scripts = require "paraph.scripts"
@@ -15,33 +16,21 @@ local BODY_MAX = 4000 -- bytes of an answer that are shown
 
 -- --- :send ---------------------------------------------------------------------------------------
 
-local function told_of(answer, message, host)
-  if answer.mode == "send" then
-    if host.live then
-      return ("sent from %s: message %s"):format(mail.default_sender(), answer.id)
-    end
-    return ("rehearsed: it would leave from %s; :outbox shows it"):format(mail.default_sender())
-  elseif answer.held then
-    return ("held: %s\n  it waits as the draft %s; :why tells more"):format(answer.held,
-      answer.draft_id)
-  end
-  return ("a draft: %s%s"):format(answer.draft_id,
-    message.mode == "draft" and "" or "  (the mode is \"draft\")")
-end
-
 local function send(rest, host)
   local message, word, text = asking.table_of(rest)
   if not message then return word, text end
   message.mode = message.mode or "send"
   local reply, err = asking.request("POST", "/", json.encode(message), host)
   if not reply then return asking.failed(err) end
-  local answer = reply.json or {}
+  local answer = reply.json
+  if reply.trace then return "failed", failures.explain(reply.trace, "") end
+  if reply.status ~= 200 then return "failed", listing.failure(answer) end
   globals.env._ = answer.draft_id or answer.id
-  if reply.status ~= 200 then
-    return "failed", reply.trace and failures.explain(reply.trace, "")
-      or ("%d %s: %s"):format(reply.status, answer.code, answer.error)
+  if answer.mode == "send" and not host.live then
+    return "shown", ("rehearsed: it would leave from %s; :outbox shows it")
+      :format(mail.default_sender())
   end
-  return "shown", told_of(answer, message, host)
+  return "shown", listing.posted(reply)
 end
 
 -- --- :request ------------------------------------------------------------------------------------
@@ -54,12 +43,13 @@ local function shown_reply(reply, host)
   for _, name in ipairs(HEADERS) do
     if reply.headers[name] then lines[#lines + 1] = ("%s: %s"):format(name, reply.headers[name]) end
   end
+  local bytes = reply.bytes
   if reply.json ~= nil then
     lines[#lines + 1] = inspect.value(reply.json, host.columns)
-  elseif #reply.body > BODY_MAX then
-    lines[#lines + 1] = ("%s\n… (%d bytes)"):format(reply.body:sub(1, BODY_MAX), #reply.body)
-  elseif reply.body ~= "" then
-    lines[#lines + 1] = reply.body
+  elseif bytes and #bytes > BODY_MAX then
+    lines[#lines + 1] = ("%s\n… (%d bytes)"):format(bytes:slice(1, BODY_MAX):string(), #bytes)
+  elseif bytes then
+    lines[#lines + 1] = bytes:string()
   end
   if reply.trace then lines[#lines + 1] = failures.explain(reply.trace, "") end
   return table.concat(lines, "\n")

@@ -96,7 +96,7 @@ test("NO_SEND holds what would leave, live or not", async (t) => {
   const there = await world(t);
   const said = await well(t, { ...there.env, NO_SEND: "true" }, [`:send ${MESSAGE}`, ":why _",
     `:live ${SENDER}`, `:send ${MESSAGE}`]);
-  assert.equal(said.match(/^held: no_send$/gm)?.length, 2, said);
+  assert.equal(said.match(/^held: no_send \(NO_SEND, environment\)/gm)?.length, 2, said);
   assert.match(said, /NO_SEND is set/);
   assert.deepEqual(await there.mails(), []);
 });
