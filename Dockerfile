@@ -1,7 +1,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libidn2-dev libjansson-dev \
-      liblua5.4-dev libmd4c-dev libmicrohttpd-dev libsqlite3-dev libssl-dev libuv1-dev \
+      ca-certificates cmake gcc libc6-dev libcurl4-openssl-dev libedit-dev libidn2-dev \
+      libjansson-dev liblua5.4-dev libmd4c-dev libmicrohttpd-dev libsqlite3-dev libssl-dev libuv1-dev \
       lua-cjson-dev ninja-build pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
@@ -17,7 +17,7 @@ RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTESTS=OFF \
 
 FROM debian:bookworm-slim
 RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-      ca-certificates libcurl4 libidn2-0 libjansson4 liblua5.4-0 libmd4c0 libmicrohttpd12 \
+      ca-certificates libcurl4 libedit2 libidn2-0 libjansson4 liblua5.4-0 libmd4c0 libmicrohttpd12 \
       libsqlite3-0 libssl3 libuv1 lua-cjson \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home paraph \

@@ -13,6 +13,7 @@
 #include "env.h"
 #include "fetch_head.h"
 #include "fetch_multi.h"
+#include "fetch_peer.h"
 
 #define BODY_MAX           (8 * MIB)
 #define BUFFER_BYTES       8192L /* of each transfer's receive buffer */
@@ -39,6 +40,7 @@ struct fetch {
     bool tls;
     enum fetch_lane lane;
     bool repeatable; /* RFC 9110 §9.2.2: the method is idempotent */
+    bool no_metadata;
     struct fetch_head head;
     struct buf body;
     char origin[FETCH_ORIGIN_SIZE]; /* scheme://host[:port]: all of the URL that may be told */
@@ -227,6 +229,21 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     return 0;
 }
 
+static int refuse_metadata(struct fetch *f) {
+    refuse(f, "this address is link-local, where metadata servers give tokens: not for scripts");
+    return CURL_PREREQFUNC_ABORT;
+}
+
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to) {
+    struct fetch *f = arg;
+
+    (void)purpose; /* always a connection */
+    if (!fetch_peer_is_metadata_addr(&to->addr))
+        return socket(to->family, to->socktype, to->protocol);
+    (void)refuse_metadata(f);
+    return CURL_SOCKET_BAD;
+}
+
 /* A connection is there and the request about to leave.  When a reused connection breaks before
  * an answer came, curl repeats the request on a new one by itself, a POST too, although the server
  * may have acted on the first (RFC 9110 §9.2.2 forbids it).  This is where that is refused. */
@@ -234,10 +251,11 @@ static int on_request(void *arg, char *peer, char *local, int peer_port, int loc
     struct fetch *f = arg;
     long bytes = 0;
 
-    (void)peer;
     (void)local;
     (void)peer_port;
     (void)local_port;
+    if (f->no_metadata && fetch_peer_is_metadata(peer)) /* one that others have opened */
+        return refuse_metadata(f);
     curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &bytes);
     if (f->repeatable || bytes == 0)
         return CURL_PREREQFUNC_OK;
@@ -376,6 +394,10 @@ static int set_options(struct fetch *f, uint64_t timeout_ms, struct err *e) {
     bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
     bad |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
     bad |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, f);
+    if (f->no_metadata) {
+        bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, f);
+    }
     bad |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     bad |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "paraph/" PARAPH_VERSION);
     /* What is not a documented setting has no effect, and a metadata server, an emulator or a
@@ -443,6 +465,7 @@ struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, v
     f->done = done;
     f->arg = arg;
     f->lane = lane_of(f, rq);
+    f->no_metadata = rq->no_metadata;
     if (set_options(f, rq->timeout_ms, e) != 0 ||
         (f->multi = fetch_multi_open(f->lane, on_end, e)) == NULL)
         goto fail;

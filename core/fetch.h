@@ -33,6 +33,7 @@ struct fetch_request {
     uint64_t timeout_ms; /* for the whole exchange; 0: UPSTREAM_TIMEOUT */
     size_t max_bytes;    /* of the reply's body; 0: 8 MiB */
     bool http1;          /* no HTTP/2 */
+    bool no_metadata;    /* not to a metadata server, whatever name leads there (fetch_peer.h) */
 };
 
 struct fetch_reply {

@@ -176,7 +176,7 @@ static int answer_here(lua_State *L, struct fetch_op *o, const struct fetch_requ
 }
 
 static int l_fetch(lua_State *L) {
-    struct fetch_request rq = {0};
+    struct fetch_request rq = {.no_metadata = true}; /* whoever writes a script has no tokens */
     struct fetch_op *o;
     struct err e;
     int n;

@@ -236,12 +236,12 @@ static int read_lines(void) {
 
 /* --- signals --------------------------------------------------------------------------------- */
 
+/* What runs, and the line that is being edited: it may be a completion that runs. */
 static void on_interrupt(void *arg) {
     (void)arg;
     if (waits)
         peer->interrupt();
-    else
-        repl_line_cancel();
+    repl_line_cancel();
 }
 
 static void on_resize(void *arg) {

@@ -58,7 +58,7 @@ static const struct {
      "standard input, which ends with exit code 1 at the first line that fails.\n"
      "\n"
      "  --attach URL  in the service that runs there, as whom the variable PARAPH_KEY says: an API\n"
-     "                key with the role ops, or a token\n"},
+     "                key with the roles ops and review, or a token\n"},
 
     {"check", "check [--live] [--replay N] [--json]", "validate settings, scripts and templates",
      "Validates settings, scripts and templates, and shows which policies are in force and what is\n"

@@ -1,11 +1,12 @@
 --- POST /repl: a line of an operator who is attached to this service (`paraph repl --attach`).
 ---
---- The line runs in a session of its caller, and first in a rehearsal: `:live` takes the roles
---- `send` and `review`. What is typed is told in the log, but for its texts, since those are of
+--- The line runs in a session of its caller, and first in a rehearsal. It can read every draft, so
+--- that it takes `review` besides `ops`, and `:live` takes `send`, too. What is typed is told in the log, but for its texts, since those are of
 --- messages.
 
 local body = require "lib.body"
 local crypto = require "paraph.crypto"
+local fail = require "lib.fail"
 local log = require "paraph.log"
 local prompt = require "paraph.prompt"
 
@@ -45,6 +46,9 @@ end
 ---@return paraph.reply? reply
 ---@return paraph.err? err
 function repl.post(req)
+  if not req.caller.roles.review then
+    return fail("forbidden", "a prompt shows drafts: it takes the role `review`, too")
+  end
   local asked, err = body.read(req, request)
   if not asked then return nil, err end
   local answer

@@ -43,12 +43,13 @@ end
 --- What each rule says of a letter, also those behind the one that decides: for who asks why.
 ---@param decide function   of rules.first; nil comes of another
 ---@param letter letter
----@return { rule: string, at: string, verdict?: verdict, reason?: string }[]?
+---@return { rule: string, at: string, verdict?: verdict|"fails", reason?: string }[]?
 function rules.explain(decide, letter)
   local known, answers = lists[decide], {}
   if not known then return nil end
   for i, entry in ipairs(known.rules) do
-    local verdict, reason = entry[2](letter)
+    local ok, verdict, reason = pcall(entry[2], letter)
+    if not ok then verdict, reason = "fails", tostring(verdict) end
     answers[i] = { rule = entry[1], at = known.places[i], verdict = verdict, reason = reason }
   end
   return answers

@@ -16,7 +16,7 @@ function asking.failed(err)
   return "failed", listing.failure(err)
 end
 
---- A table in JSON or in Lua.
+--- A table in JSON or in Lua, which may name variables.
 ---@param text string
 ---@return table?
 ---@return string word   why not: "more", or "failed" ...
@@ -24,7 +24,7 @@ end
 function asking.table_of(text)
   local value = json.decode(text)
   if type(value) == "table" then return value, "shown" end
-  local chunk, why = scripts.compile("return " .. text, "prompt", {})
+  local chunk, why = scripts.compile("return " .. text, "prompt", globals.env)
   if not chunk and why:find("near <eof>", 1, true) then return nil, "more" end
   if chunk then value = chunk() end
   if type(value) == "table" then return value, "shown" end

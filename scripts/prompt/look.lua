@@ -140,8 +140,16 @@ end
 local function add_decision(lines, when, decision)
   lines[#lines + 1] = ("%s: %s"):format(when, words_of(decision))
   lines[#lines + 1] = ("  by %s, %s"):format(decision.rule or "?", decision.at or "?")
-  local line = source_line(decision.at or "")
-  if line then lines[#lines + 1] = line end
+end
+
+local function add_decision_now(lines, facts)
+  local decision = hooks.decide(facts)
+  if not decision then
+    lines[#lines + 1] = "as the rules are now: they fail"
+    return
+  end
+  add_decision(lines, "as the rules are now", decision)
+  lines[#lines + 1] = source_line(decision.at)
 end
 
 local function add_rules(lines, facts)
@@ -166,13 +174,8 @@ local function why(rest)
     lines[#lines + 1] = "rejected: " .. tostring(document.reject_reason)
   end
   local facts = letter.of(message.posted(document))
-  local now = hooks.decide(facts)
-  if not now then
-    lines[#lines + 1] = "as the rules are now: they fail"
-  else
-    add_decision(lines, "as the rules are now", now)
-    add_rules(lines, facts)
-  end
+  add_decision_now(lines, facts)
+  add_rules(lines, facts)
   if config.no_send then lines[#lines + 1] = "NO_SEND is set: nothing leaves, whatever they say" end
   return "shown", table.concat(lines, "\n")
 end

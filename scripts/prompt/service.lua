@@ -61,10 +61,9 @@ end
 --- that cannot go with them.
 local function kept(said)
   local saved, lost = globals.save()
-  if lost[1] then
-    said = said .. ("(no plain data, and so gone: %s)"):format(table.concat(lost, ", "))
-  end
-  return said, saved
+  if not lost[1] then return said, saved end
+  local gone = ("gone, since they are no plain data: %s"):format(table.concat(lost, ", "))
+  return said == "" and gone or said .. "\n" .. gone, saved
 end
 
 local function reload()
@@ -72,16 +71,14 @@ local function reload()
 end
 
 local function going_live(sender)
-  if config.no_send then return "the store is written to now; NO_SEND lets nothing leave " end
-  return ("mail leaves from %s now "):format(sender)
+  if config.no_send then return "the store is written to now; NO_SEND lets nothing leave" end
+  return ("mail leaves from %s now"):format(sender)
 end
 
 local function live(rest, host)
   local sender = mail.default_sender()
   if host.live then return "shown", "sends leave already; :dry ends that" end
-  if not (host.caller.roles.send and host.caller.roles.review) then
-    return "failed", "going live takes the roles `send` and `review`"
-  end
+  if not host.caller.roles.send then return "failed", "going live takes the role `send`" end
   if rest == sender then return "live", kept(going_live(sender)) end
   if rest ~= "" then
     return "failed", ("sends leave from %s, not from %s: :live %s"):format(sender, rest, sender)
@@ -92,7 +89,7 @@ end
 
 local function dry(_, host)
   if not host.live then return "shown", "nothing leaves, and nothing is stored, as it is" end
-  return "dry", kept("nothing leaves any more ")
+  return "dry", kept("nothing leaves any more")
 end
 
 local function doctor(_, host)

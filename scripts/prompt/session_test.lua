@@ -119,7 +119,7 @@ tests["send: sent, drafted, refused"] = function()
   expect.holds(shown ":show _", "subject       Hello")
   expect.holds(failed ':send {"to": "nobody", "subject": "x", "message": "y"}',
     "invalid_recipient: to: ")
-  expect.holds(failed ":send nothing", "this is no table")
+  expect.holds(failed ":send 7", "this is no table")
   expect.equal(#testing.letters(), 1)
 end
 
@@ -204,7 +204,7 @@ tests["live asks, names the mailbox, and takes roles"] = function()
   expect.equal((run(line)), "live")
   expect.holds(failed ":live eve@example.com", "sends leave from paraph@example.test")
   local drafter = { name = "bob", method = "key", roles = { ops = true, review = true } }
-  expect.holds(failed(line, { caller = drafter }), "takes the roles")
+  expect.holds(failed(line, { caller = drafter }), "takes the role `send`")
   expect.equal((run(":dry", { live = true })), "dry")
   expect.equal((run ":dry"), "shown")
   expect.equal((run ":reload"), "reload")

@@ -182,7 +182,8 @@ function policy.failed(hook, error) end
 ---@field body paraph.blob
 
 --- require "paraph.fetch" is this function. A 4xx or 5xx is a reply, not an error. In a rehearsal
---- only GET and HEAD go out; anything else is `no_send`.
+--- only GET and HEAD go out; anything else is `no_send`. Link-local addresses are refused, since
+--- metadata servers are there, which give the service's tokens to whoever asks.
 ---@async
 ---@param request paraph.fetch_request
 ---@return paraph.fetch_reply? reply

@@ -12,7 +12,8 @@ const MESSAGE = `{ to = "ann@example.com", subject = "Hello", message = "very se
 
 async function attached(t, env = {}) {
   const { keys, env: auth } = await apiKeys(t,
-    { operator: ["ops", "send", "review"], watcher: ["ops"], reviewer: ["review"] });
+    { operator: ["ops", "send", "review"], watcher: ["ops", "review"], reviewer: ["review"],
+      scraper: ["ops"] });
   const service = await start(t, { ...auth, ...env });
   service.keys = keys;
   service.as = (name) => ({ PARAPH_KEY: keys[name] });
@@ -43,9 +44,10 @@ test("lines run in a session, and are told in the log without their texts", asyn
   assert.doesNotMatch(service.stderr, /very secret words/);
 });
 
-test("only the role ops gets in", async (t) => {
+test("only the roles ops and review get in", async (t) => {
   const service = await attached(t);
-  const others = [[{}, /401 unauthenticated/], [service.as("reviewer"), /403 forbidden/]];
+  const others = [[{}, /401 unauthenticated/], [service.as("reviewer"), /403 forbidden/],
+    [service.as("scraper"), /403 forbidden: a prompt shows drafts/]];
   for (const [env, sentence] of others) {
     const { code, stderr } = await repl(t, env, ["1"], at(service));
     assert.equal(code, 1);
@@ -54,11 +56,11 @@ test("only the role ops gets in", async (t) => {
   assert.equal(await well(t, service.as("watcher"), ["1 + 1"], at(service)), "2\n");
 });
 
-test("going live takes `send` and `review`; then mail leaves", async (t) => {
+test("going live takes `send`; then mail leaves", async (t) => {
   const service = await attached(t);
   const refused = await repl(t, service.as("watcher"), [":live sender@example.com"], at(service));
   assert.equal(refused.code, 1);
-  assert.match(refused.stderr, /takes the roles `send` and `review`/);
+  assert.match(refused.stderr, /takes the role `send`/);
   const sender = /leave from (\S+);/.exec(
     await well(t, service.as("operator"), [`:send ${MESSAGE}`], at(service)))[1];
   const said = await well(t, service.as("operator"), [`:live ${sender}`, `:send ${MESSAGE}`],
@@ -76,7 +78,8 @@ test("a session is its caller's alone, and :request has his roles", async (t) =>
   const { session } = mine.json;
   assertRefused(await service.post("/repl", { session, line: "secret" }, headers("watcher")), 404,
     "not_found");
-  const roles = await service.post("/repl", { line: ":request GET /drafts" }, headers("watcher"));
+  const line = `:request POST / {"to": "a@example.com", "subject": "S", "message": "M"}`;
+  const roles = await service.post("/repl", { line }, headers("watcher"));
   assert.equal(roles.json.word, "failed");
   assert.match(roles.json.text, /^403/);
   const again = await service.post("/repl", { session, line: "secret" }, headers("operator"));

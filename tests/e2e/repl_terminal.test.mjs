@@ -96,6 +96,7 @@ test("completion, with a line of help, and history across sessions", async (t) =
   again.type(UP);
   await again.until(/'to be kept'$/);
   again.type(CTRL_C);
+  await again.until(DRY);
   await leave(again);
 });
 

@@ -20,7 +20,7 @@ local function assert_refused(reply, err)
   assert(not err.message:find("topsecret", 1, true), err.message)
 end
 
-return {
+local tests = {
   ["a refused connection is an error, not a raise"] = function()
     assert_refused(fetch { url = NOBODY })
     assert_refused(fetch {
@@ -94,3 +94,16 @@ return {
     raises("cannot wait here", string.gsub, "x", "x", function() fetch { url = NOBODY } end)
   end,
 }
+
+if not testing.is_scratch() then
+  tests["metadata servers are not for scripts, however they are spelled"] = function()
+    for _, host in ipairs { "169.254.169.254", "2852039166", "[fe80::1]", "[::ffff:a9fe:a9fe]",
+      "[fd20:ce::254]" } do
+      local reply, err = fetch { url = "http://" .. host .. ":1/computeMetadata" }
+      assert(reply == nil and err.code == "fetch_error" and err.sent == false, err and err.message)
+      assert(err.message:find("link-local", 1, true), err.message)
+    end
+  end
+end
+
+return tests

@@ -19,6 +19,7 @@
 #include "crypto.h"
 #include "env.h"
 #include "fetch.h"
+#include "fetch_peer.h"
 #include "loop.h"
 #include "tls_server.h"
 
@@ -778,10 +779,28 @@ static void test_tls_with_a_plain_server(void **state) {
     assert_false(o.sent);
 }
 
+static void test_metadata_addresses(void **state) {
+    static const struct {
+        const char *ip;
+        bool refused;
+    } cases[] = {{"169.254.169.254", true}, {"169.254.0.1", true},
+                 {"169.253.0.1", false},    {"127.0.0.1", false},
+                 {"fe80::1", true},         {"::ffff:169.254.169.254", true},
+                 {"fd20:ce::254", true},    {"fd00:ec2::254", true},
+                 {"fd00::1", false},        {"::1", false},
+                 {"nonsense", false}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        if (fetch_peer_is_metadata(cases[i].ip) != cases[i].refused)
+            fail_msg("%s", cases[i].ip);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_metadata_addresses),
         TEST(test_answers),
         TEST(test_failures),
         TEST(test_reply_headers),
