@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 
 #include "buf.h"
+#include "encode.h"
 #include "excerpt.h"
 #include "frozen.h"
 #include "gen.h"
@@ -53,8 +54,16 @@ enum prompt_verb prompt_verb(const char *word) {
     return (enum prompt_verb)verb;
 }
 
-static char *copy(const char *text) {
-    return strdup(text != NULL ? text : "");
+/* For people: valid UTF-8 without what a terminal would obey, whoever wrote it. */
+static char *clean(const char *text, size_t n) {
+    struct buf out;
+    char *result;
+
+    buf_init(&out, TEXT_MAX);
+    encode_printable(&out, text, n);
+    result = buf_take(&out, NULL);
+    buf_free(&out);
+    return result;
 }
 
 static void forget(struct prompt *p) {
@@ -77,6 +86,7 @@ static int l_print(lua_State *L) {
     const struct prompt *p = lua_touserdata(L, lua_upvalueindex(1));
     int n = lua_gettop(L);
     luaL_Buffer b;
+    char *text;
 
     luaL_buffinit(L, &b);
     for (int i = 1; i <= n; i++) {
@@ -87,7 +97,10 @@ static int l_print(lua_State *L) {
     }
     luaL_addchar(&b, '\n');
     luaL_pushresult(&b);
-    p->host.print(lua_tostring(L, -1), p->host.arg);
+    text = clean(lua_tostring(L, -1), lua_rawlen(L, -1));
+    if (text != NULL)
+        p->host.print(text, p->host.arg);
+    free(text);
     return 0;
 }
 
@@ -165,19 +178,19 @@ static void add_name(const char *name, void *arg) {
     buf_addf(arg, "\n  %s", name);
 }
 
-/* Say what has changed, behind what there is to say already. */
+/* What has changed, before what there is to say besides. */
 static void tell_changes(struct prompt *p, const struct tree *old, const struct tree *now) {
     struct buf text;
+    size_t empty;
 
     buf_init(&text, TEXT_MAX);
+    buf_adds(&text, "changed:");
+    empty = text.len;
     tree_compare(old, now, add_name, &text);
-    if (text.len == 0)
+    if (text.len == empty)
         buf_adds(&text, " nothing");
     buf_addf(&text, "%s%s", p->text[0] != '\0' ? "\n" : "", p->text);
-    set_text(p, NULL);
-    p->text = malloc(text.len + sizeof("changed:"));
-    if (p->text != NULL && !buf_failed(&text))
-        memcpy(stpcpy(p->text, "changed:"), text.data, text.len + 1);
+    set_text(p, buf_take(&text, NULL));
     buf_free(&text);
 }
 
@@ -229,7 +242,7 @@ static void explain(struct prompt *p) {
     lua_pushcfunction(L, l_explain);
     lua_pushlightuserdata(L, p);
     if (task_pcall(p->gen, L, 1, 1) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
-        set_text(p, copy(lua_tostring(L, -1)));
+        set_text(p, clean(lua_tostring(L, -1), lua_rawlen(L, -1)));
     lua_pop(L, 1);
 }
 
@@ -263,19 +276,35 @@ static void on_later(void *arg) {
 }
 
 static const char *text_at(lua_State *L, int idx) {
-    return lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
+    return lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : "";
+}
+
+/* What there is to show may be anybody's; what a script wrote for itself stays as it is. */
+static void take_results(struct prompt *p, lua_State *co, int first) {
+    const char *text = text_at(co, first + 1);
+
+    p->word = strdup(text_at(co, first));
+    p->text = clean(text, *text != '\0' ? lua_rawlen(co, first + 1) : 0);
+    p->more = strdup(text_at(co, first + 2));
+}
+
+static void take_error(struct prompt *p, const char *trace) {
+    p->raised = true;
+    p->word = strdup("failed");
+    p->text = clean(trace, strlen(trace));
+    p->more = strdup("");
 }
 
 /* word, text, more */
 static void on_ended(lua_State *co, int status, int nres, const char *trace, void *arg) {
     struct prompt *p = arg;
-    int first = lua_gettop(co) - nres + 1;
 
     p->task = NULL;
-    p->raised = status != LUA_OK;
-    p->word = copy(!p->raised ? text_at(co, first) : NULL);
-    p->text = copy(!p->raised ? text_at(co, first + 1) : trace);
-    p->more = copy(!p->raised ? text_at(co, first + 2) : NULL);
+    p->raised = false;
+    if (status != LUA_OK)
+        take_error(p, trace);
+    else
+        take_results(p, co, lua_gettop(co) - nres + 1);
     p->later = loop_timer_start(0, on_later, p);
 }
 
@@ -310,17 +339,14 @@ static void start(struct prompt *p, const char *function, const char *line, unsi
     struct task *t;
 
     p->function = function;
-    p->line = copy(line);
+    p->line = strdup(line);
     p->columns = columns;
     p->done = done;
     p->arg = arg;
     lua_pushcfunction(L, l_prepare);
     lua_pushlightuserdata(L, p);
     if (task_pcall(p->gen, L, 1, 3) != LUA_OK) {
-        p->raised = true;
-        p->word = copy("failed");
-        p->text = copy(lua_tostring(L, -1));
-        p->more = copy("");
+        take_error(p, lua_tostring(L, -1));
         lua_pop(L, 1);
         p->later = loop_timer_start(0, on_later, p);
         return;

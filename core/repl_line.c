@@ -193,7 +193,8 @@ int repl_line_init(const char *file, repl_complete_fn *fn, struct err *e) {
     el_set(editor, EL_GETCFN, read_key);
     /* While a line is carried out, what is typed ahead waits as it is, and is shown in its turn. */
     el_set(editor, EL_SETTY, "-x", "-echo", "-icanon", NULL);
-    el_set(editor, EL_ADDFN, "paraph-complete", "Complete what is typed", on_tab);
+    /* Of narrow texts libedit makes copies that it never frees. */
+    el_wset(editor, EL_ADDFN, L"paraph-complete", L"Complete what is typed", on_tab);
     el_set(editor, EL_BIND, "^I", "paraph-complete", NULL);
     el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(editor, NULL);

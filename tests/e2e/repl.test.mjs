@@ -14,6 +14,7 @@ const SENDER = ON_GOOGLE ? "sender@example.com" : "paraph@example.test";
 
 test("a script: statements over several lines, values, and a first line that fails", async (t) => {
   const { env } = await world(t);
+  assert.equal(await well(t, env, ["print('a\\0b\\xff', 1)"]), "a\uFFFDb\uFFFD\t1\n");
   const lines = ["for i = 1, 2 do", "  print(i)", "end", "x = { 1, a = 'b' }", "x", "", "-- a comment", "nil"];
   assert.equal(await well(t, env, lines), '1\n2\n{ 1, a = "b" }\nnil\n');
   const failing = await repl(t, env, ["1", "error('no')", "2"]);
