@@ -1,8 +1,8 @@
 --- POST /repl: a line of an operator who is attached to this service (`paraph repl --attach`).
 ---
 --- The line runs in a session of its caller, and first in a rehearsal. It can read every draft, so
---- that it takes `review` besides `ops`, and `:live` takes `send`, too. What is typed is told in the log, but for its texts, since those are of
---- messages.
+--- that it takes `review` besides `ops`; `:live` takes `send`, too. What is typed is told in the
+--- log, but for its texts, since those are of messages.
 
 local body = require "lib.body"
 local crypto = require "paraph.crypto"
