@@ -32,18 +32,26 @@ static unsigned columns(void) {
     return n == 0 ? COLUMNS : n < COLUMNS_MIN ? COLUMNS_MIN : n;
 }
 
-void repl_show(FILE *to, const char *text) {
+char *repl_printable(const char *text) {
     struct buf clean;
+    char *result;
 
-    if (text[0] == '\0')
-        return;
     buf_init(&clean, 64 * MIB);
     encode_printable(&clean, text, strlen(text));
-    fwrite(clean.data, 1, clean.len, to);
-    if (clean.len == 0 || clean.data[clean.len - 1] != '\n')
+    result = buf_take(&clean, NULL);
+    buf_free(&clean);
+    return result;
+}
+
+void repl_show(FILE *to, const char *text) {
+    size_t n = strlen(text);
+
+    if (n == 0)
+        return;
+    fwrite(text, 1, n, to);
+    if (text[n - 1] != '\n')
         fputc('\n', to);
     fflush(to);
-    buf_free(&clean);
 }
 
 static void show_failure(const char *text) {
@@ -70,8 +78,8 @@ static void on_done(const struct prompt_answer *a, void *arg) {
 
     w->ended = true;
     w->verb = a->verb;
-    w->text = strdup(a->text);
-    w->more = strdup(a->more);
+    w->text = repl_printable(a->text);
+    w->more = repl_printable(a->more);
     loop_stop();
 }
 

@@ -10,7 +10,11 @@
  * with 1 at the first line that fails. */
 int repl(const char *url);
 
-/* Show a text, whoever wrote it: what a terminal would obey is left out.  A line end is added. */
+/* A copy of what somebody else may have written, without what a terminal would obey; NULL: out of
+ * memory. */
+char *repl_printable(const char *text);
+
+/* Show such a text, and the end of its line. */
 void repl_show(FILE *to, const char *text);
 
 #endif

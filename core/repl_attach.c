@@ -37,13 +37,21 @@ static const char *text_of(json_t *object, const char *member) {
     return text != NULL ? text : "";
 }
 
+/* It stands in the prompt. */
+static void set_name(const char *text) {
+    char *clean = repl_printable(text);
+
+    snprintf(name, sizeof(name), "%s", clean != NULL ? clean : "?");
+    free(clean);
+}
+
 static void take(json_t *reply) {
     enum prompt_verb verb = prompt_verb(text_of(reply, "word"));
 
     free(session);
     session = strdup(text_of(reply, "session"));
     is_live = json_is_true(json_object_get(reply, "live"));
-    snprintf(name, sizeof(name), "%s", text_of(reply, "name"));
+    set_name(text_of(reply, "name"));
     answer(verb != PROMPT_VERBS ? verb : PROMPT_FAILED, text_of(reply, "text"),
            text_of(reply, "more"));
 }
@@ -195,8 +203,11 @@ static void on_greeting(const struct prompt_answer *a, void *arg) {
     g->ended = true;
     g->well = a->verb == PROMPT_SHOWN;
     if (!g->well) {
+        char *text = repl_printable(a->text);
+
         fprintf(stderr, "paraph repl: %s: ", url);
-        repl_show(stderr, a->text);
+        repl_show(stderr, text != NULL ? text : "out of memory");
+        free(text);
     }
     loop_stop();
 }

@@ -1,11 +1,13 @@
 // `paraph repl --attach`: a prompt in a running service, for those who may; read-only until :live.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import http from "node:http";
 import { test } from "node:test";
 import { start } from "./lib/backends.mjs";
 import { apiKeys } from "./lib/identity.mjs";
 import { repl, well } from "./lib/repl.mjs";
-import { assertRefused } from "./lib/service.mjs";
+import { assertRefused, atEnd } from "./lib/service.mjs";
 import { CTRL_C, CTRL_D, ENTER, openTerminal, TAB } from "./lib/terminal.mjs";
 
 const MESSAGE = `{ to = "ann@example.com", subject = "Hello", message = "very secret words" }`;
@@ -150,6 +152,25 @@ test("a session that the service has lost is begun anew, and said so", async (t)
   assert.equal(await terminal.line("1"), "1\n");
   terminal.type(CTRL_D);
   assert.equal(await terminal.exited, 0);
+});
+
+test("a service that is hostile reaches the terminal with words alone", async (t) => {
+  const escapes = "\u001b]0;owned\u0007\u001b[2J";
+  const server = http.createServer((_, reply) => reply.end(JSON.stringify({
+    status: "ok", session: escapes, word: "shown", text: escapes, more: escapes, name: escapes,
+    live: true,
+  })));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  atEnd(t, () => server.close());
+  const url = `http://127.0.0.1:${server.address().port}`;
+  const terminal = await openTerminal(t, ["repl", "--attach", url]);
+  await terminal.until(/LIVE> $/);
+  terminal.type(`1${ENTER}`);
+  await terminal.until(/owned.*LIVE> $/s);
+  terminal.type(`x${TAB}`);
+  terminal.type(CTRL_D);
+  assert.doesNotMatch(terminal.output, /\x1b\]0|\x1b\[2J|\x07/);
 });
 
 test("no key goes over the wire in the clear, and nonsense is told", async (t) => {
