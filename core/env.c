@@ -356,7 +356,7 @@ static void load_google(void) {
     env.project = env_get("GOOGLE_CLOUD_PROJECT", NULL);
     env.firestore_database = env_get("FIRESTORE_DATABASE", "(default)");
     env.gmail_scopes = env_get("GMAIL_SCOPES", "https://mail.google.com/");
-    env.gmail_concurrency = (unsigned)get_number("GMAIL_CONCURRENCY", 4, 1, 100);
+    env.gmail_concurrency = (unsigned)get_number("GMAIL_CONCURRENCY", 4, 1, 10000);
     env.gce_metadata_host = get_host_port("GCE_METADATA_HOST");
     env.firestore_emulator_host = get_host_port("FIRESTORE_EMULATOR_HOST");
     env.firestore_url = get_base_url("FIRESTORE_URL", "https://firestore.googleapis.com");

@@ -1,108 +1,56 @@
-// First figures: requests per second and latency of the program on the embedded pair, measured by
-// wrk on the same machine; what a reload costs. PARAPH names the binary, BENCH_SECONDS and
-// BENCH_CONNECTIONS the load.
+// ./dev bench: one table, side by side in one run; ./dev bench --smoke: the same for a moment, to see
+// that it still works. BENCH_SECONDS is how long each load lasts; words choose rows by their names.
+// Without words the curves are drawn, too, into docs/bench/.
 
-import { spawn } from "node:child_process";
-import { on, once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { curves } from "./lib/curves.mjs";
+import { end, workDir } from "./lib/programs.mjs";
+import * as rows from "./lib/rows.mjs";
 
-const PARAPH = process.env.PARAPH ?? "build/paraph";
-const SECONDS = process.env.BENCH_SECONDS ?? "5";
-const CONNECTIONS = process.env.BENCH_CONNECTIONS ?? "64";
-const DRAFT = new URL("drafts.lua", import.meta.url).pathname;
+const smoke = process.argv.includes("--smoke");
+const words = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+const seconds = Number(process.env.BENCH_SECONDS ?? (smoke ? 1 : 5));
+const times = smoke ? 3 : 15;
 
-const dataDir = await mkdtemp(join(tmpdir(), "paraph-bench-"));
+// name, how it is measured, what it is to reach ("<" less is better)
+const table = [
+  ["draft into Firestore, 64 connections", rows.drafts, { seconds }, 12000],
+  ["direct send, tracked, 64 connections", rows.sends, { seconds }, 6000],
+  ...(smoke ? [64] : [256, 1000, 5000]).map((connections) =>
+    [`direct send, 200 ms a call, ${connections} connections`, rows.waiting,
+      { seconds: Math.max(seconds, 2), connections }, 0.9 * connections / 0.2]),
+  ["JSON in, Lua, JSON out", rows.echo, { seconds }],
+  ["draft, durable, embedded store", rows.durable, { seconds }, 10000],
+  ["pixel, embedded store", rows.pixel, { seconds }, 10000],
+  ["exec to first /ready", rows.startReady, { times }],
+  ["exec to first draft (Google)", rows.startDraft, { times }, 25, "<"],
+  ["memory, idle", rows.idle, {}, 12, "<"],
+  [`attachment of ${smoke ? 5 : 25} MB, direct send: peak`, rows.attachment, { mib: smoke ? 5 : 25 }, 4, "<"],
+  ["reload", rows.reload, { times }],
+];
 
-// A service that is ready.
-async function serve(env = {}) {
-  const service = spawn(PARAPH, ["serve"], {
-    env: { PATH: process.env.PATH, DATA_DIR: dataDir, PORT: "0", LOG_FORMAT: "json", ...env },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const lines = createInterface({ input: service.stderr });
-  const port = await new Promise((resolve, reject) => {
-    lines.on("line", (line) => {
-      if (line.includes('"message":"ready"')) resolve(JSON.parse(line).port);
-    });
-    service.on("exit", (code) => reject(new Error(`the service ended with ${code}`)));
-  });
-  const stop = async () => {
-    service.removeAllListeners("exit");
-    service.kill("SIGTERM");
-    await once(service, "exit");
-  };
-  return { port, pid: service.pid, lines, stop };
+const number = (n) => n === undefined ? "" : n >= 100 ? n.toFixed(0) : n.toFixed(1);
+
+function line(name, { rate, unit = "/s", p50, p99, peer, note }, reach, less) {
+  const latency = p50 === undefined ? "" : `${number(p50)} / ${number(p99)}`;
+  const share = reach === undefined ? "" : less ? `${(rate / reach).toFixed(2)} of at most ${reach}`
+    : `${(rate / reach).toFixed(2)} of ${number(reach)}`;
+  const beside = peer === undefined ? "" : `${(rate / peer).toFixed(2)} of ${number(peer)}`;
+  return [name, `${number(rate)} ${unit}`, latency, beside, share, note ?? ""];
 }
 
-const { port, pid, stop } = await serve();
+const WIDTHS = [46, 13, 17, 18, 24, 0];
+const print = (cells) => console.log(cells.map((cell, i) => cell.padEnd(WIDTHS[i])).join("  ").trimEnd());
 
-async function memory() {
-  const status = await readFile(`/proc/${pid}/status`, "utf8");
-  const kib = (name) => Number(status.match(new RegExp(`^${name}:\\s+(\\d+)`, "m"))[1]);
-  return `${(kib("VmRSS") / 1024).toFixed(1)} MiB now, ${(kib("VmHWM") / 1024).toFixed(1)} at most`;
-}
-
-async function wrk(what, path, ...options) {
-  const args = ["-t1", `-c${CONNECTIONS}`, `-d${SECONDS}s`, "--latency", ...options,
-    `http://127.0.0.1:${port}${path}`];
-  const child = spawn("wrk", args, { stdio: ["ignore", "pipe", "inherit"] });
-  let text = "";
-  child.stdout.setEncoding("utf8").on("data", (chunk) => { text += chunk; });
-  const [code] = await once(child, "close");
-  if (code !== 0) throw new Error(`wrk: exit ${code}`);
-  const figure = (pattern) => text.match(pattern)?.[1] ?? "?";
-  const failed = text.match(/Non-2xx or 3xx responses: (\d+)/)?.[1] ?? "0";
-  const rate = figure(/Requests\/sec:\s+([\d.]+)/).padStart(10);
-  const median = figure(/50%\s+(\S+)/), p99 = figure(/99%\s+(\S+)/);
-  console.log(`${what.padEnd(26)}${rate}/s   p50 ${median}, p99 ${p99}   ${failed} failed`);
-}
-
-// What loading all scripts and templates anew costs, and what looking at them without a change.
-async function reload(times) {
-  const service = await serve({ LOG_LEVEL: "debug", RELOAD_INTERVAL: "0" });
-  const looks = [], loads = [];
-  let bytes;
-  for (let i = 0; i < times; i++) {
-    process.kill(service.pid, "SIGHUP");
-    for await (const [line] of on(service.lines, "line")) {
-      const event = JSON.parse(line);
-      if (event.message === "scripts looked at") looks.push(event.ms);
-      if (event.message !== "scripts reloaded") continue;
-      loads.push(event.ms);
-      bytes = event.bytes;
-      break;
-    }
+print(["work", "figure", "p50 / p99, ms", "of the peer", "of what is to be reached", ""]);
+try {
+  for (const [name, measure, options, reach, less] of table) {
+    if (words.length > 0 && !words.some((word) => name.includes(word))) continue;
+    print(line(name, await measure(options), reach, less));
   }
-  await service.stop();
-  const ms = (all) => {
-    all.sort((a, b) => a - b);
-    return `p50 ${all[all.length >> 1].toFixed(2)}ms, at most ${all.at(-1).toFixed(2)}ms`;
-  };
-  console.log(`a look without a change    ${ms(looks)}, on another thread`);
-  const kib = (bytes / 1024).toFixed(0);
-  console.log(`a reload, load and swap    ${ms(loads)}; ${kib} KiB a generation`);
+  if (words.length === 0) {
+    await curves(smoke ? workDir : new URL("../../docs/bench", import.meta.url).pathname,
+      { seconds: smoke ? 1 : 3, smoke });
+  }
+} finally {
+  await end();
 }
-
-// What the policies cost of a request: policies_test.lua, in the host that runs them.
-async function policies() {
-  const child = spawn(PARAPH, ["test", "--real", new URL(".", import.meta.url).pathname],
-    { stdio: ["ignore", "inherit", "inherit"] });
-  const [code] = await once(child, "close");
-  if (code !== 0) throw new Error(`paraph test: exit ${code}`);
-}
-
-console.log(`${CONNECTIONS} connections, ${SECONDS} s each, ${cpus().length} cores shared with wrk`);
-console.log(`memory: ${await memory()}`);
-await wrk("GET /health", "/health");
-await wrk("GET /pixel, unknown id", "/pixel?id=6ba7b810-9dad-41d1-80b4-00c04fd430c8");
-await wrk("POST /, a draft, durable", "/", "-s", DRAFT);
-await wrk("GET /drafts?limit=50", "/drafts?limit=50");
-console.log(`memory: ${await memory()}`);
-
-await stop();
-await reload(50);
-await policies();
-await rm(dataDir, { recursive: true, force: true });

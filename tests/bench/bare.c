@@ -1,0 +1,55 @@
+/*
+ * bare.c - a peer: libmicrohttpd alone, as paraph uses it (one thread, epoll), that reads a request
+ *   and answers always the same bytes.
+ *
+ *   bare PORT BODY
+ */
+#include <microhttpd.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *body;
+
+static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *url,
+                              const char *method, const char *version, const char *data, size_t *n,
+                              void **ctx) {
+    static int seen;
+    struct MHD_Response *r;
+    enum MHD_Result queued;
+
+    (void)cls, (void)url, (void)method, (void)version, (void)data;
+    if (*ctx == NULL) {
+        *ctx = &seen;
+        return MHD_YES;
+    }
+    if (*n > 0) {
+        *n = 0;
+        return MHD_YES;
+    }
+    r = MHD_create_response_from_buffer(strlen(body), (void *)(uintptr_t)body,
+                                        MHD_RESPMEM_PERSISTENT);
+    MHD_add_response_header(r, "Content-Type", "application/json");
+    queued = MHD_queue_response(c, 200, r);
+    MHD_destroy_response(r);
+    return queued;
+}
+
+int main(int argc, char **argv) {
+    struct MHD_Daemon *d;
+
+    if (argc != 3)
+        return 2;
+    body = argv[2];
+    d = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, (uint16_t)atoi(argv[1]), NULL, NULL, answer,
+                         NULL, MHD_OPTION_CONNECTION_LIMIT, 20000u,
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_END);
+    if (d == NULL)
+        return 1;
+    printf("ready\n");
+    fflush(stdout);
+    poll(NULL, 0, -1);
+    return 0;
+}
