@@ -10,4 +10,4 @@ files["scripts/types"] = { ignore = { "111", "131", "211", "212", "241", "431" }
 -- What these do is wrong on purpose.
 files["tests/e2e/hostile"] = { ignore = { ".*" } }
 
-files["tests/bench"] = { globals = { "wrk" } }
+files["tests/bench"] = { globals = { "wrk", "init", "request", "done" } } -- as wrk has it

@@ -6,6 +6,8 @@ local completion = require "prompt.completion"
 local failures = require "prompt.failures"
 local globals = require "prompt.globals"
 local inspect = require "prompt.inspect"
+local mail = require "paraph.mail"
+local rehearsal = require "paraph.rehearsal"
 local scripts = require "paraph.scripts"
 
 local session = {}
@@ -51,6 +53,30 @@ local function lua(line, host)
   return "shown", inspect.results(results, host.columns)
 end
 
+-- --- what is told of every line ------------------------------------------------------------------
+
+--- How many mails have left in this rehearsal; 0 where there is none.
+local function rehearsed()
+  local n = 0
+  for _, letter in ipairs(rehearsal.active() and rehearsal.letters() or {}) do
+    if letter.sent then n = n + 1 end
+  end
+  return n
+end
+
+local function told_of(n)
+  if n == 0 then return nil end
+  return ("rehearsed: %s would leave from %s; :outbox shows it"):format(
+    n == 1 and "it" or n .. " mails", mail.default_sender())
+end
+
+local function with(text, more)
+  if not more or not text or text == "" then return more or text end
+  return text .. "\n" .. more
+end
+
+-- --- lines ---------------------------------------------------------------------------------------
+
 --- Carry out a line, or several of them.
 ---@async
 ---@param line string
@@ -63,15 +89,14 @@ function session.run(line, host)
   if not line:find("%S") then return "shown" end
   local name, rest = line:match("^%s*:([%a_]*)%s*(.*)$")
   failures.forget()
+  local before = rehearsed()
   local word, text, more
   if name then
     word, text, more = commands.run(name, (rest:gsub("%s+$", "")), host)
   else
     word, text, more = lua(line, host)
   end
-  local failed = failures.told()
-  if failed then text = (text and text ~= "") and text .. "\n" .. failed or failed end
-  return word, text, more
+  return word, with(with(text, failures.told()), told_of(rehearsed() - before)), more
 end
 
 --- What there is to show of an error that a line has raised.
@@ -79,9 +104,7 @@ end
 ---@param line string
 ---@return string
 function session.explain(trace, line)
-  local failed = failures.told()
-  local text = failures.explain(trace, line)
-  return failed and text .. "\n" .. failed or text
+  return with(failures.explain(trace, line), failures.told())
 end
 
 --- How a text could go on.

@@ -6,7 +6,6 @@ local globals = require "prompt.globals"
 local inspect = require "prompt.inspect"
 local json = require "paraph.json"
 local listing = require "lib.listing"
-local mail = require "paraph.mail"
 local replay = require "lib.replay"
 local scripts = require "paraph.scripts"
 local time = require "paraph.time"
@@ -26,10 +25,7 @@ local function send(rest, host)
   if reply.trace then return "failed", failures.explain(reply.trace, "") end
   if reply.status ~= 200 then return "failed", listing.failure(answer) end
   globals.env._ = answer.draft_id or answer.id
-  if answer.mode == "send" and not host.live then
-    return "shown", ("rehearsed: it would leave from %s; :outbox shows it")
-      :format(mail.default_sender())
-  end
+  if answer.mode == "send" and not host.live then return "shown" end -- told by the session
   return "shown", listing.posted(reply)
 end
 

@@ -68,6 +68,7 @@ test("in a rehearsal nothing leaves, and nothing is written, whatever is tried",
   const lines = EVERYTHING(id).filter((line) => !line.startsWith("store.increment"));
   const said = await well(t, there.env, lines);
   assert.match(said, /rehearsed: it would leave from/);
+  assert.match(said, /message_id = .*\n(.*\n)*.*rehearsed: it would leave/, "raw requests say so, too");
   assert.match(said, /subject +Other/, "the rehearsal does not see what was written in it");
   assert.match(said, /status +sent/, "the rehearsal does not see what was sent in it");
   assert.match(said, /nil, no_send: /);
