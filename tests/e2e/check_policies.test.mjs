@@ -267,7 +267,7 @@ test("no drafts, no store, no scripts, no number", async (t) => {
     const { code, stdout, stderr } = await replay(t, n, { DATA_DIR });
     assert.equal(code, 2, n);
     assert.equal(stdout, "");
-    assert.match(stderr, /^paraph: --replay takes a number from 1 to 1000/);
+    assert.match(stderr, /^paraph check: --replay takes a number from 1 to 1000/);
   }
   assert.equal((await run(t, ["check", "--replay"], { DATA_DIR })).code, 2);
   assert.equal((await run(t, ["check", "--replay", "1", "--life"], { DATA_DIR })).code, 2);
