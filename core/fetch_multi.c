@@ -7,7 +7,7 @@
 
 #include "loop.h"
 
-#define IDLE_PLAIN   1024L /* connections kept, each about 3 KiB */
+#define IDLE_PLAIN   4096L /* connections kept, each about 3 KiB */
 #define IDLE_TLS     64L   /* each about 36 KiB */
 #define TLS_HOST_MAX 20L   /* connections; HTTP/2 puts 100 requests on each */
 #define EVENTS_MAX   256

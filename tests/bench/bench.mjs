@@ -15,7 +15,7 @@ const times = smoke ? 3 : 15;
 const table = [
   ["draft into Firestore, 64 connections", rows.drafts, { seconds }, 12000],
   ["direct send, tracked, 64 connections", rows.sends, { seconds }, 6000],
-  ...(smoke ? [64] : [256, 1000, 5000]).map((connections) =>
+  ...(smoke ? [64] : [256, 1000]).map((connections) =>
     [`direct send, 200 ms a call, ${connections} connections`, rows.waiting,
       { seconds: Math.max(seconds, 2), connections }, 0.9 * connections / 0.2]),
   ["JSON in, Lua, JSON out", rows.echo, { seconds }],
