@@ -21,6 +21,9 @@ struct attached {
     bool over;
     prompt_done_fn *done; /* NULL: nobody waits */
     void *arg;
+    char *next_text; /* what follows a line that was cut off, as soon as that has ended; or NULL */
+    bool complete;
+    unsigned columns;
 };
 
 static struct attached *sessions;
@@ -35,6 +38,7 @@ static void session_free(struct attached *a) {
         at = &(*at)->next;
     *at = a->next;
     prompt_free(a->prompt);
+    free(a->next_text);
     buf_free(&a->printed);
     free(a);
 }
@@ -125,12 +129,18 @@ static struct attached *find(const struct attached_request *rq, struct err *e) {
 
 /* --- a line ---------------------------------------------------------------------------------- */
 
+static void begin(struct attached *a);
+
 static void on_done(const struct prompt_answer *answer, void *arg) {
     struct attached *a = arg;
     prompt_done_fn *done = a->done;
     struct prompt_answer all = *answer;
     struct buf text;
 
+    if (a->next_text != NULL) {
+        begin(a);
+        return;
+    }
     a->done = NULL;
     a->used_ms = loop_now_ms();
     if (done == NULL)
@@ -145,26 +155,44 @@ static void on_done(const struct prompt_answer *answer, void *arg) {
     buf_free(&text);
 }
 
+/* What is next, begins. */
+static void begin(struct attached *a) {
+    char *text = a->next_text;
+
+    a->next_text = NULL;
+    a->used_ms = loop_now_ms();
+    buf_reset(&a->printed);
+    (a->complete ? prompt_complete : prompt_run)(a->prompt, text, a->columns, on_done, a);
+    free(text);
+}
+
 struct attached *attached_start(const struct attached_request *rq, prompt_done_fn *done, void *arg,
                                 struct err *e) {
     struct attached *a = rq->session != NULL ? find(rq, e) : session_new(rq->owner, e);
 
     if (a == NULL)
         return NULL;
-    if (prompt_busy(a->prompt)) {
+    if (a->done != NULL) {
         err_set(e, ERR_IN_PROGRESS, "the line before this one has not ended yet");
         return NULL;
     }
-    buf_reset(&a->printed);
+    if ((a->next_text = strdup(rq->text)) == NULL) {
+        err_set(e, ERR_INTERNAL_ERROR, "not enough memory for this line");
+        return NULL;
+    }
+    a->complete = rq->complete;
+    a->columns = rq->columns;
     a->done = done;
     a->arg = arg;
-    a->used_ms = loop_now_ms();
-    (rq->complete ? prompt_complete : prompt_run)(a->prompt, rq->text, rq->columns, on_done, a);
+    if (!prompt_busy(a->prompt)) /* else it follows what was cut off */
+        begin(a);
     return a;
 }
 
 void attached_cancel(struct attached *a) {
     a->done = NULL;
+    free(a->next_text);
+    a->next_text = NULL;
     prompt_interrupt(a->prompt);
 }
 
