@@ -16,12 +16,6 @@ local SPEC = {
 
 local LIMIT, LIMIT_MAX = 50, 200
 
---- What may stand for a status, and what the store is asked for.
-local QUERIES = {
-  held = { waiting = "held" }, failed = { waiting = "failed" }, approved = { waiting = "approved" },
-}
-for _, status in ipairs(drafts.statuses) do QUERIES[status] = { status = status } end
-
 ---@class drafts_work
 ---@field id? string          of the draft to be shown, or its beginning
 ---@field query? paraph.store.query
@@ -37,7 +31,7 @@ function command.read(list, host)
   if not given then return nil, sentence end
   local options, word = given.options, given.words[1]
   local work = { columns = host.columns, as_json = options.json == true }
-  if word and not QUERIES[word] then
+  if word and not operator.queries[word] then
     work.id = word:lower()
     if not work.id:find("^%x%x%x%x%x%x%x%x[%x-]*$") then
       return nil, ("'%s' is neither a status nor the id of a draft"):format(terminal.line(word))
@@ -49,7 +43,7 @@ function command.read(list, host)
     return nil, ("--limit is a number from 1 to %d, not '%s'"):format(LIMIT_MAX,
       terminal.line(options.limit))
   end
-  local asked = word and QUERIES[word] or {}
+  local asked = word and operator.queries[word] or {}
   work.query = { status = asked.status, waiting = asked.waiting, limit = limit or LIMIT,
     page_token = options.page_token }
   return work

@@ -15,6 +15,13 @@ operator.caller = {
   roles = { draft = true, send = true, review = true, ops = true },
 }
 
+--- What he may say for a status, and what the store is asked for then.
+---@type table<string, { status?: string, waiting?: string }>
+operator.queries = {
+  held = { waiting = "held" }, failed = { waiting = "failed" }, approved = { waiting = "approved" },
+}
+for _, status in ipairs(drafts.statuses) do operator.queries[status] = { status = status } end
+
 ---@class operator.answer
 ---@field status integer
 ---@field headers table<string, string>

@@ -4,6 +4,7 @@ local commands = require "prompt.commands"
 local drafts = require "lib.drafts"
 local globals = require "prompt.globals"
 local manual = require "prompt.manual"
+local operator = require "lib.operator"
 local scripts = require "paraph.scripts"
 
 local completion = {}
@@ -37,7 +38,7 @@ local function draft_ids()
 end
 
 local function statuses()
-  return { "pending", "sending", "sent", "rejected", "held", "failed", "approved" }
+  return keys(operator.queries)
 end
 
 local function paths()

@@ -9,6 +9,7 @@ local letter = require "lib.letter"
 local listing = require "lib.listing"
 local message = require "lib.message"
 local mime = require "lib.mime"
+local operator = require "lib.operator"
 local rehearsal = require "paraph.rehearsal"
 local rules = require "lib.rules"
 local schema = require "lib.schema"
@@ -19,12 +20,11 @@ local viewing = require "lib.viewing"
 
 local LISTED = 20
 
-local WAITING = { held = true, failed = true, approved = true }
-
 local function list(rest, host)
-  local query = { limit = LISTED }
-  if rest ~= "" then query[WAITING[rest] and "waiting" or "status"] = rest end
-  local found, more = drafts.list(query)
+  local asked = rest == "" and {} or operator.queries[rest]
+  if not asked then return "failed", ("%s is no status of a draft"):format(rest) end
+  local found, more = drafts.list { limit = LISTED, status = asked.status,
+    waiting = asked.waiting }
   if not found then return asking.failed(more) end
   if not found[1] then return "shown", "no drafts" end
   local lines = listing.drafts(found, host.columns)
