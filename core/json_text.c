@@ -485,7 +485,7 @@ void json_text_add_string(struct buf *out, const char *s, size_t n) {
             continue;
         byte = s[i] != '\0' ? strchr(bytes, s[i]) : NULL;
         if (byte != NULL)
-            buf_addf(out, "\\%c", letters[byte - bytes]);
+            buf_add(out, (char[]){'\\', letters[byte - bytes]}, 2);
         else
             buf_addf(out, "\\u%04x", s[i]);
         i++;
