@@ -15,6 +15,7 @@
 
 local crypto = require "paraph.crypto"
 local json = require "paraph.json"
+local text = require "paraph.text"
 local fail = require "lib.fail"
 
 local schema = {}
@@ -33,11 +34,6 @@ local schema = {}
 ---@field properties? table<string, schema>
 ---@field required? string[]
 
---- No C0 or C1 control characters, no line or paragraph separators.
-local function is_line(value)
-  return not (value:find("%c") or value:find("\xC2[\x80-\x9F]") or value:find("\xE2\x80[\xA8\xA9]"))
-end
-
 --- What a text of a format is (a predicate), and the sentence for one that is not.
 local formats = {
   text = {
@@ -45,7 +41,7 @@ local formats = {
     wanted = "must not contain NUL characters",
   },
   line = {
-    is = is_line,
+    is = text.is_line,
     wanted = "must be one line without control characters",
   },
   uuid = { is = crypto.is_uuid, wanted = "must be a UUID" },
