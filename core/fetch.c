@@ -269,14 +269,6 @@ static bool is_one_of(const char *s, const char *const *list) {
     return *list != NULL;
 }
 
-/* RFC 9110 §5.6.2 */
-static bool is_token(const char *s) {
-    static const char chars[] = "!#$%&'*+-.^_`|~0123456789"
-                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-    return *s != '\0' && s[strspn(s, chars)] == '\0';
-}
-
 static int add_line(struct fetch *f, const char *line, struct err *e) {
     struct curl_slist *longer = curl_slist_append(f->headers, line);
 
@@ -292,7 +284,7 @@ static int add_header(struct fetch *f, const struct fetch_header *h, struct err 
     struct buf line;
     int rc;
 
-    if (!is_token(h->name))
+    if (!encode_is_token(h->name, strlen(h->name)))
         return err_set(e, ERR_INTERNAL_ERROR, "a header's name is not an HTTP token");
     if (encode_control_at(h->value, strlen(h->value)) < strlen(h->value))
         return err_set(e, ERR_INTERNAL_ERROR, "header %.40s: control characters are not allowed",
@@ -357,7 +349,7 @@ static int set_method(struct fetch *f, const struct fetch_request *rq, struct er
     CURL *easy = f->easy;
     unsigned bad = 0;
 
-    if (!is_token(method))
+    if (!encode_is_token(method, strlen(method)))
         return err_set(e, ERR_INTERNAL_ERROR, "the method is not an HTTP token");
     f->repeatable = is_one_of(method, repeatable);
     if (rq->body != NULL || is_one_of(method, with_body)) {
