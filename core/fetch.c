@@ -32,6 +32,7 @@
 struct fetch {
     struct fetch *next, **link; /* among all transfers */
     CURL *easy;
+    CURLU *url; /* taken to pieces once */
     CURLM *multi;
     struct curl_slist *headers;
     struct blob *request_body;
@@ -83,6 +84,7 @@ static void detach(struct fetch *f) {
 
 static void destroy(struct fetch *f) {
     curl_easy_cleanup(f->easy);
+    curl_url_cleanup(f->url);
     for (struct curl_slist *h = f->headers; h != NULL; h = h->next) /* some are secret */
         explicit_bzero(h->data, strlen(h->data));
     curl_slist_free_all(f->headers);
@@ -316,19 +318,19 @@ static int set_headers(struct fetch *f, const struct fetch_request *rq, struct e
 }
 
 static int set_url(struct fetch *f, const char *url, struct err *e) {
-    CURLU *parts = curl_url();
     char *scheme = NULL, *host = NULL, *port = NULL;
     int rc = -1;
 
-    if (parts == NULL || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK || strlen(host) > 255 ||
+    f->url = curl_url();
+    if (f->url == NULL || curl_url_set(f->url, CURLUPART_URL, url, 0) != CURLUE_OK ||
+        curl_url_get(f->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(f->url, CURLUPART_HOST, &host, 0) != CURLUE_OK || strlen(host) > 255 ||
         (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0) ||
-        curl_easy_setopt(f->easy, CURLOPT_URL, url) != CURLE_OK) {
+        curl_easy_setopt(f->easy, CURLOPT_CURLU, f->url) != CURLE_OK) {
         err_set(e, ERR_INTERNAL_ERROR, "the URL is not an absolute http or https address");
         goto out;
     }
-    (void)curl_url_get(parts, CURLUPART_PORT, &port, 0);
+    (void)curl_url_get(f->url, CURLUPART_PORT, &port, 0);
     snprintf(f->origin, sizeof(f->origin), "%s://%s%s%s", scheme, host, port != NULL ? ":" : "",
              port != NULL ? port : "");
     f->tls = strcasecmp(scheme, "https") == 0;
@@ -337,7 +339,6 @@ out:
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
-    curl_url_cleanup(parts);
     return rc;
 }
 
