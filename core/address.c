@@ -128,7 +128,7 @@ static int list_push(struct address_list *list, const char *name, const char *lo
     buf_add(&block, local, nlocal);
     buf_add(&block, domain, ndomain);
     add_local(&block, local);
-    buf_addf(&block, "@%s", domain);
+    buf_join(&block, "@", domain);
     if ((at = buf_take(&block, NULL)) == NULL) {
         buf_free(&block);
         return -1;
@@ -419,7 +419,7 @@ void address_header(struct buf *out, const char *name, const struct address_list
 
     if (list->n == 0)
         return;
-    buf_addf(out, "%s:", name);
+    buf_join(out, name, ":");
     for (size_t i = 0; i < list->n; i++) {
         const struct address *a = &list->v[i];
         bool named = a->name[0] != '\0';
@@ -443,5 +443,5 @@ void address_format(struct buf *out, const struct address *a) {
         buf_adds(out, a->name);
     else
         encode_quoted(out, a->name);
-    buf_addf(out, " <%s>", a->spec);
+    buf_join(out, " <", a->spec, ">");
 }

@@ -68,24 +68,42 @@ void buf_adds(struct buf *b, const char *s) {
 }
 
 void buf_addc(struct buf *b, char c) {
-    buf_add(b, &c, 1);
+    char *to = buf_reserve(b, 1);
+
+    if (to == NULL)
+        return;
+    to[0] = c;
+    to[1] = '\0';
+    b->len++;
+}
+
+void(buf_join)(struct buf *b, const char *const *texts) {
+    for (; *texts != NULL; texts++)
+        buf_adds(b, *texts);
 }
 
 void buf_addf(struct buf *b, const char *fmt, ...) {
+    size_t room = b->cap - b->len; /* with the NUL */
     va_list ap;
     char *to;
     int n;
 
+    if (b->failed)
+        return;
     va_start(ap, fmt);
-    n = vsnprintf(NULL, 0, fmt, ap);
+    n = vsnprintf(room > 0 ? b->data + b->len : NULL, room, fmt, ap);
     va_end(ap);
     if (n < 0 || (to = buf_reserve(b, (size_t)n)) == NULL) {
         b->failed = true;
+        if (room > 0)
+            b->data[b->len] = '\0';
         return;
     }
-    va_start(ap, fmt);
-    vsnprintf(to, (size_t)n + 1, fmt, ap);
-    va_end(ap);
+    if ((size_t)n >= room) { /* it was cut short */
+        va_start(ap, fmt);
+        vsnprintf(to, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
     b->len += (size_t)n;
 }
 

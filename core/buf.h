@@ -30,6 +30,11 @@ void buf_reset(struct buf *b);
 void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
+/* Some strings, one after the other: buf_join(b, "Bearer ", token). */
+#define buf_join(b, ...) (buf_join)((b), (const char *const[]){__VA_ARGS__, NULL})
+void(buf_join)(struct buf *b, const char *const *texts);
+
+/* As printf(); slower than the others. */
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Room for n more bytes at the end, which the caller fills and counts by adding to len; NULL on

@@ -1,5 +1,6 @@
 #include "crypto.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +30,55 @@ void crypto_random(void *out, size_t n) {
     require(RAND_bytes_ex(NULL, out, n, 0) == 1, "RAND_bytes_ex");
 }
 
+/* Random bytes for the ids of this thread: OpenSSL takes longer over a call than over its bytes. */
+static _Thread_local struct {
+    unsigned char bytes[64 * UUID_LEN];
+    size_t left;
+} pool;
+
+/* The child of a fork must not give out what its parent does. */
+static void empty_pool(void) {
+    pool.left = 0;
+}
+
+static void watch_forks(void) {
+    require(pthread_atfork(NULL, NULL, empty_pool) == 0, "pthread_atfork");
+}
+
+static void take_random(unsigned char u[UUID_LEN]) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (pool.left == 0) {
+        require(pthread_once(&once, watch_forks) == 0, "pthread_once");
+        crypto_random(pool.bytes, sizeof(pool.bytes));
+        pool.left = sizeof(pool.bytes);
+    }
+    pool.left -= UUID_LEN;
+    memcpy(u, pool.bytes + pool.left, UUID_LEN);
+    OPENSSL_cleanse(pool.bytes + pool.left, UUID_LEN);
+}
+
+/* Looked up once: by its name OpenSSL searches its providers each time. */
+static EVP_MD *sha1, *sha256;
+
+static void fetch_digests(void) {
+    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    require(sha1 != NULL && sha256 != NULL, "EVP_MD_fetch");
+}
+
+static void need_digests(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    require(pthread_once(&once, fetch_digests) == 0, "pthread_once");
+}
+
 /* The digest of two pieces, one after the other. */
 static void digest(const EVP_MD *md, unsigned char *out, const void *a, size_t na, const void *b,
                    size_t nb) {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-    require(ctx != NULL && EVP_DigestInit_ex(ctx, md, NULL) == 1 &&
+    require(ctx != NULL && EVP_DigestInit_ex2(ctx, md, NULL) == 1 &&
                 EVP_DigestUpdate(ctx, a, na) == 1 && EVP_DigestUpdate(ctx, b, nb) == 1 &&
                 EVP_DigestFinal_ex(ctx, out, NULL) == 1,
             "EVP_Digest");
@@ -42,7 +86,8 @@ static void digest(const EVP_MD *md, unsigned char *out, const void *a, size_t n
 }
 
 void crypto_sha256(unsigned char out[CRYPTO_SHA256_LEN], const void *p, size_t n) {
-    digest(EVP_sha256(), out, p, n, NULL, 0);
+    need_digests();
+    digest(sha256, out, p, n, NULL, 0);
 }
 
 static char *put_hex(char *to, const unsigned char *p, size_t n) {
@@ -115,7 +160,7 @@ static bool parse_uuid(unsigned char u[UUID_LEN], const char *s, size_t n) {
 void crypto_uuid4(char out[CRYPTO_UUID_SIZE]) {
     unsigned char u[UUID_LEN];
 
-    crypto_random(u, sizeof(u));
+    take_random(u);
     format_uuid(out, u, 4);
 }
 
@@ -124,7 +169,8 @@ int crypto_uuid5(char out[CRYPTO_UUID_SIZE], const char *ns, const char *name, s
 
     if (!parse_uuid(space, ns, strlen(ns)))
         return -1;
-    digest(EVP_sha1(), hash, space, sizeof(space), name, n);
+    need_digests();
+    digest(sha1, hash, space, sizeof(space), name, n);
     format_uuid(out, hash, 5);
     return 0;
 }

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+static const char capitals[] = "0123456789ABCDEF";
+
 /* ---- UTF-8 ---- */
 
 static bool is_continuation(unsigned char c) {
@@ -304,40 +306,76 @@ static size_t line_end(const char *s, size_t n) {
     return n >= 2 && s[0] == '\r' && s[1] == '\n' ? 2 : 0;
 }
 
-/* Write to `to` unless it is NULL; how many bytes. */
+static bool is_literal(char c) {
+    return (c >= ' ' && c <= '~' && c != '=') || c == '\t';
+}
+
+/* How many bytes from s on, for one line at most, stand for themselves: a blank does not at the end
+ * of a line. */
+static size_t literal_span(const char *s, size_t n) {
+    size_t span = 0;
+
+    while (span < n && span < LINE_COLUMNS && is_literal(s[span]))
+        span++;
+    if (span > 0 && (s[span - 1] == ' ' || s[span - 1] == '\t') &&
+        (span == n || line_end(s + span, n - span) > 0))
+        span--;
+    return span;
+}
+
+/* What quoted-printable makes of a text, or, with `to` NULL, how long that is. */
+struct quoting {
+    char *to;
+    size_t len, col;
+};
+
+static void put(struct quoting *q, const void *p, size_t n) {
+    if (q->to != NULL)
+        memcpy(q->to + q->len, p, n);
+    q->len += n;
+    q->col += n;
+}
+
+static void put_break(struct quoting *q, const char *line_break) {
+    put(q, line_break, strlen(line_break));
+    q->col = 0;
+}
+
+static void put_quoted(struct quoting *q, unsigned char c) {
+    put(q, (char[]){'=', capitals[c >> 4], capitals[c & 15]}, 3);
+}
+
+/* A soft break takes a column, which the last of a line has for itself. */
 static size_t quote_printable(char *to, const char *s, size_t n) {
-    static const char digits[] = "0123456789ABCDEF";
-    size_t len = 0, col = 0, eol;
+    struct quoting q = {.to = to};
+    size_t eol, span, room, width;
+    bool last;
 
-    for (size_t i = 0; i<n; i += eol> 0 ? eol : 1) {
-        unsigned char c = (unsigned char)s[i];
-        bool last, literal;
-        size_t width;
-
-        if ((eol = line_end(s + i, n - i)) > 0) {
-            if (to != NULL)
-                memcpy(to + len, "\r\n", 2);
-            len += 2;
-            col = 0;
+    for (size_t i = 0; i < n;) {
+        span = literal_span(s + i, n - i);
+        room = q.col < LINE_COLUMNS - 1 ? LINE_COLUMNS - 1 - q.col : 0;
+        if (span > 0 && room > 0) {
+            span = span < room ? span : room;
+            put(&q, s + i, span);
+            i += span;
             continue;
         }
-        last = i + 1 == n || line_end(s + i + 1, n - i - 1) > 0;
-        literal = (c > ' ' && c < 0x7F && c != '=') || ((c == ' ' || c == '\t') && !last);
-        width = literal ? 1 : 3;
-        if (col + width > LINE_COLUMNS - (last ? 0 : 1)) { /* a soft break takes a column */
-            if (to != NULL)
-                memcpy(to + len, "=\r\n", 3);
-            len += 3;
-            col = 0;
+        if ((eol = line_end(s + i, n - i)) > 0) {
+            put_break(&q, "\r\n");
+            i += eol;
+            continue;
         }
-        if (to != NULL && literal)
-            to[len] = (char)c;
-        else if (to != NULL)
-            memcpy(to + len, (char[]){'=', digits[c >> 4], digits[c & 15]}, 3);
-        len += width;
-        col += width;
+        width = span > 0 ? 1 : 3;
+        last = i + 1 == n || line_end(s + i + 1, n - i - 1) > 0;
+        if (q.col + width > LINE_COLUMNS - (last ? 0 : 1))
+            put_break(&q, "=\r\n");
+        if (span > 0)
+            put(&q, s + i, 1);
+        else
+            put_quoted(&q, (unsigned char)s[i]);
+        i++;
     }
-    return len;
+    return q.len;
 }
 
 size_t encode_quoted_printable_size(const char *s, size_t n) {
@@ -359,11 +397,14 @@ static bool is_unreserved(char c) {
 }
 
 void encode_percent(struct buf *out, const char *s, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (is_unreserved(s[i]))
-            buf_addc(out, s[i]);
-        else
-            buf_addf(out, "%%%02X", (unsigned char)s[i]);
+    for (size_t i = 0, span; i < n; i += span) {
+        for (span = 0; i + span < n && is_unreserved(s[i + span]);)
+            span++;
+        buf_add(out, s + i, span);
+        if (span > 0)
+            continue;
+        buf_add(out, (char[]){'%', capitals[(unsigned char)s[i] >> 4], capitals[s[i] & 15]}, 3);
+        span = 1;
     }
 }
 

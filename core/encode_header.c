@@ -272,7 +272,7 @@ void encode_header(struct buf *out, const char *name, const char *value) {
     size_t col = strlen(name) + 1; /* of the colon's end: what does not fit there is not folded */
     struct line l = {.out = out, .col = col, .floor = col};
 
-    buf_addf(out, "%s:", name);
+    buf_join(out, name, ":");
     put_text(&l, value, is_plain_word);
     buf_adds(out, "\r\n");
 }
@@ -360,7 +360,7 @@ static void put_extended(struct line *l, const char *name, const char *s, size_t
         fold(l);
         start = l->out->len;
         if (single)
-            buf_addf(l->out, " %s*=UTF-8''", name);
+            buf_join(l->out, " ", name, "*=UTF-8''");
         else
             buf_addf(l->out, " %s*%u*=%s", name, section, section == 0 ? "UTF-8''" : "");
         while (taken < n) {
@@ -389,7 +389,7 @@ void encode_parameter(struct buf *out, size_t *col, const char *name, const char
         put_extended(&l, name, value, n);
     } else {
         space(&l, width);
-        buf_addf(out, "%s=", name);
+        buf_join(out, name, "=");
         if (is_token(value))
             buf_adds(out, value);
         else

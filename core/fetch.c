@@ -300,7 +300,7 @@ static int add_header(struct fetch *f, const struct fetch_header *h, struct err 
     if (is_one_of(h->name, framing))
         return err_set(e, ERR_INTERNAL_ERROR, "header %s is not for callers to set", h->name);
     buf_init(&line, FETCH_HEAD_MAX);
-    buf_addf(&line, *h->value != '\0' ? "%s: %s" : "%s;", h->name, h->value);
+    buf_join(&line, h->name, *h->value != '\0' ? ": " : ";", h->value);
     rc = buf_failed(&line) ? err_set(e, ERR_INTERNAL_ERROR, "header %.40s is too long", h->name)
                            : add_line(f, line.data, e);
     buf_wipe(&line);

@@ -176,7 +176,7 @@ static char *event_name(const struct firestore_op *op) {
     char *text;
 
     buf_init(&name, NAME_BYTES_MAX);
-    buf_addf(&name, "%s/" EVENTS "/%s", op->name, op->tag);
+    buf_join(&name, op->name, "/" EVENTS "/", op->tag);
     text = buf_take(&name, NULL);
     buf_free(&name);
     return text;

@@ -317,7 +317,7 @@ json_t *firestore_wire_token_read(const char *token, const char *prefix, struct 
         json_t *created_at =
             *time == '\0' ? json_null() : json_pack("{s:s}", "timestampValue", time);
 
-        buf_addf(&name, "%s%s", prefix, id);
+        buf_join(&name, prefix, id);
         cursor = json_pack("{s:[o,{s:s}],s:b}", "values", created_at, "referenceValue", name.data,
                            "before", 0);
     }

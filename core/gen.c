@@ -14,6 +14,7 @@
 #include "role.h"
 #include "sandbox.h"
 #include "scratch.h"
+#include "slab.h"
 #include "task.h"
 #include "tree.h"
 
@@ -24,6 +25,7 @@ struct gen {
     unsigned number;
     unsigned holders;
     bool replaced;
+    struct slabs slabs;
     size_t bytes, limit, loaded; /* of memory: now, at most, when it was loaded */
     struct gen_table table;
     int roles, per_minute; /* registry references: functions of access.lua */
@@ -35,6 +37,19 @@ static unsigned numbers;
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
+/* With a sanitizer each object is a block of its own, so that it sees how they are used. */
+static void *resize(struct gen *g, void *block, size_t old, size_t size) {
+#ifdef __SANITIZE_ADDRESS__
+    (void)g, (void)old;
+    if (size > 0)
+        return realloc(block, size);
+    free(block);
+    return NULL;
+#else
+    return slabs_realloc(&g->slabs, block, old, size);
+#endif
+}
+
 static void *gen_alloc(void *ud, void *ptr, size_t old, size_t size) {
     struct gen *g = ud;
     void *p;
@@ -43,12 +58,11 @@ static void *gen_alloc(void *ud, void *ptr, size_t old, size_t size) {
         old = 0; /* then it tells the kind of object */
     if (size == 0) {
         g->bytes -= old;
-        free(ptr);
-        return NULL;
+        return resize(g, ptr, old, 0);
     }
     if (size > old && g->bytes - old + size > g->limit)
         return NULL;
-    if ((p = realloc(ptr, size)) != NULL)
+    if ((p = resize(g, ptr, old, size)) != NULL)
         g->bytes += size - old;
     return p;
 }
@@ -177,6 +191,7 @@ int gen_access(struct gen *g, struct gen_identity *who, char *why, size_t size) 
 
 static void gen_close(struct gen *g) {
     lua_close(g->L);
+    slabs_fini(&g->slabs);
     scratch_unref(g->scratch);
     gen_table_free(&g->table);
     tree_unref(g->tree);

@@ -34,7 +34,7 @@ static struct google_call *start(struct google_request *rq, const struct place *
     struct buf url;
 
     buf_init(&url, URL_MAX);
-    buf_addf(&url, "%s%s", env.gmail_url, at->before);
+    buf_join(&url, env.gmail_url, at->before);
     if (at->name != NULL)
         encode_percent(&url, at->name, strlen(at->name));
     if (at->after != NULL)

@@ -132,7 +132,7 @@ static void keep_token(struct google_call *c, const struct auth_token *token) {
     c->bearer = copy(token->bearer);
     c->quota_project = copy(token->quota_project);
     buf_init(&line, BEARER_MAX);
-    buf_addf(&line, "Bearer %s", token->bearer);
+    buf_join(&line, "Bearer ", token->bearer);
     c->authorization = buf_take(&line, NULL);
     if (c->bearer == NULL || c->authorization == NULL)
         err_set(&c->no_token, ERR_INTERNAL_ERROR, "%s: out of memory", c->step);

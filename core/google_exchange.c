@@ -189,10 +189,11 @@ static uint64_t backoff_ms(unsigned attempts) {
 /* Wait and try again; false if the failure is to be told. */
 static bool start_again(struct google_exchange *x, const struct google_answer *a) {
     bool harmless = x->rq->repeatable || (a->status == 0 && !a->unknown);
-    uint64_t wait = backoff_ms(x->attempts), asked = (uint64_t)a->error.retry_after * 1000;
+    uint64_t wait, asked = (uint64_t)a->error.retry_after * 1000;
 
     if (a->err.code == ERR_NONE || !a->transient || !harmless || x->attempts == ATTEMPTS_MAX)
         return false;
+    wait = backoff_ms(x->attempts);
     if (wait < asked)
         wait = asked;
     if (clock_monotonic_ms() + wait >= x->rq->deadline_ms)

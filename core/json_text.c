@@ -1,14 +1,13 @@
 #include "json_text.h"
 
 #include <errno.h>
+#include <float.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "encode.h"
-
-#define SIGNIFICANT_MAX 17 /* decimal digits that tell any two doubles apart */
 
 struct reader {
     const char *text, *p, *end;
@@ -49,27 +48,6 @@ static int skip_space(struct reader *r) {
     while (r->p < r->end && (*r->p == ' ' || *r->p == '\t' || *r->p == '\n' || *r->p == '\r'))
         r->p++;
     return r->p < r->end ? (unsigned char)*r->p : -1;
-}
-
-/* How many of the n bytes at p come before the first that is not ASCII, or is a control
- * character, a quote or a backslash.  Eight at a time: large bodies are one long string. */
-static size_t plain_span(const char *p, size_t n) {
-    const uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
-    size_t i = 0;
-
-    for (; i + 8 <= n; i += 8) {
-        uint64_t w, quote, backslash;
-
-        memcpy(&w, p + i, 8);
-        quote = w ^ ones * '"';
-        backslash = w ^ ones * '\\';
-        if (((w | (w - ones * ' ') | (quote - ones) | (backslash - ones)) & high) != 0)
-            break;
-    }
-    while (i < n && (unsigned char)p[i] >= ' ' && (unsigned char)p[i] < 0x80 && p[i] != '"' &&
-           p[i] != '\\')
-        i++;
-    return i;
 }
 
 static void add_utf8(struct buf *out, unsigned cp) {
@@ -139,7 +117,7 @@ static json_t *read_string(struct reader *r) {
 
     buf_reset(&r->scratch);
     for (;;) {
-        p += plain_span(p, (size_t)(r->end - p));
+        p += json_text_plain_span(p, (size_t)(r->end - p));
         if (p == r->end)
             return malformed(r, p, "the text ends inside a string");
         if (*p == '"')
@@ -185,7 +163,7 @@ static bool integer_value(const char *s, size_t n, json_int_t *out) {
 /* A literal is carried exactly if its digits come back when the double is printed with as many.
  * So spell it as printf would, leading and trailing zeros aside, and compare. */
 static bool real_value(const char *s, size_t n, double *out) {
-    char digits[SIGNIFICANT_MAX + 1] = "", want[64], got[64];
+    char digits[DBL_DECIMAL_DIG + 1] = "", want[64], got[64];
     const char *end = s + n;
     size_t count = 0, zeros = 0;
     long exponent = 0, before_point = 0;
@@ -202,7 +180,7 @@ static bool real_value(const char *s, size_t n, double *out) {
                 zeros++;
                 continue;
             }
-            if (count + zeros >= SIGNIFICANT_MAX)
+            if (count + zeros >= DBL_DECIMAL_DIG)
                 return false;
             for (; zeros > 0; zeros--)
                 digits[count++] = '0';
@@ -466,42 +444,4 @@ int json_text_err(struct err *e, const struct json_text_path *path, const char *
     buf_free(&out);
     return err_set_field(e, ERR_INVALID_FIELD, field, "%s%s%s", field, *field != '\0' ? ": " : "",
                          what);
-}
-
-void json_text_add_string(struct buf *out, const char *s, size_t n) {
-    static const char letters[] = "\"\\bfnrt", bytes[] = "\"\\\b\f\n\r\t";
-    size_t i = 0;
-
-    buf_addc(out, '"');
-    while (i < n) {
-        size_t plain = plain_span(s + i, n - i);
-        const char *byte;
-
-        while (i + plain < n && (unsigned char)s[i + plain] >= 0x80)
-            plain++;
-        buf_add(out, s + i, plain);
-        i += plain;
-        if (plain > 0)
-            continue;
-        byte = s[i] != '\0' ? strchr(bytes, s[i]) : NULL;
-        if (byte != NULL)
-            buf_addf(out, "\\%c", letters[byte - bytes]);
-        else
-            buf_addf(out, "\\u%04x", s[i]);
-        i++;
-    }
-    buf_addc(out, '"');
-}
-
-void json_text_add_real(struct buf *out, double v) {
-    char text[32];
-
-    for (int digits = 15; digits <= SIGNIFICANT_MAX; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, v);
-        if (strtod(text, NULL) == v)
-            break;
-    }
-    buf_adds(out, text);
-    if (strpbrk(text, ".e") == NULL)
-        buf_adds(out, ".0");
 }

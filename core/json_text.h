@@ -40,8 +40,18 @@ json_t *json_text_parse(const char *text, size_t len, unsigned max_depth, struct
 int json_text_err(struct err *e, const struct json_text_path *path, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
+/* How many of the n bytes at p come before the first that is not ASCII, or is a control character,
+ * a quote or a backslash. */
+size_t json_text_plain_span(const char *p, size_t n);
+
+/* A whole tree, without white space.  Jansson's writer looks at each object for a cycle, which
+ * takes longer than the writing. */
+void json_text_add(struct buf *out, const json_t *value);
+
 /* A quoted string; s is valid UTF-8. */
 void json_text_add_string(struct buf *out, const char *s, size_t n);
+
+void json_text_add_integer(struct buf *out, int64_t v);
 
 /* The shortest spelling of a finite number that reads back as it, always as a real ("3.0"). */
 void json_text_add_real(struct buf *out, double v);

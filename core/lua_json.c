@@ -227,7 +227,7 @@ static int encode_number(struct encoder *c, const struct json_text_path *path) {
     double v = lua_tonumber(c->L, -1);
 
     if (lua_isinteger(c->L, -1)) {
-        buf_addf(c->out, LUA_INTEGER_FMT, lua_tointeger(c->L, -1));
+        json_text_add_integer(c->out, lua_tointeger(c->L, -1));
         return 0;
     }
     if (!isfinite(v))

@@ -217,33 +217,57 @@ fail:
 
 /* ---- parts ---- */
 
+/* Where the next line of s ends that has only a LF, from `at` on; n: there is none. */
+static size_t find_bare_lf(const char *s, size_t at, size_t n) {
+    const char *lf;
+
+    for (; at < n && (lf = memchr(s + at, '\n', n - at)) != NULL; at++) {
+        at = (size_t)(lf - s);
+        if (at == 0 || s[at - 1] != '\r')
+            return at;
+    }
+    return n;
+}
+
 /* Lines must end in CRLF before they become base64 (RFC 2045 §6.8). */
+static size_t crlf_size(const char *s, size_t n) {
+    size_t size = n;
+
+    for (size_t at = find_bare_lf(s, 0, n); at < n; at = find_bare_lf(s, at + 1, n))
+        size++;
+    return size;
+}
+
 static void add_crlf(struct buf *out, const char *s, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] == '\n' && (i == 0 || s[i - 1] != '\r'))
-            buf_addc(out, '\r');
-        buf_addc(out, s[i]);
+    for (size_t from = 0, at; from < n; from = at + 1) {
+        at = find_bare_lf(s, from, n);
+        buf_add(out, s + from, at - from);
+        if (at < n)
+            buf_adds(out, "\r\n");
     }
 }
 
-static int add_text(struct buf *out, const char *subtype, const char *s, size_t n, struct err *e) {
+static int add_base64_text(struct buf *out, const char *s, size_t n, struct err *e) {
     struct buf lines;
     bool failed;
 
-    buf_addf(out, "Content-Type: text/%s; charset=utf-8\r\n", subtype);
+    buf_adds(out, "Content-Transfer-Encoding: base64\r\n\r\n");
     buf_init(&lines, 2 * n);
     add_crlf(&lines, s, n);
-    if (encode_quoted_printable_size(s, n) <= encode_base64_lines_size(lines.len)) {
-        buf_adds(out, "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
-        encode_quoted_printable(out, s, n);
-    } else {
-        buf_adds(out, "Content-Transfer-Encoding: base64\r\n\r\n");
-        encode_base64_lines(out, lines.data, lines.len);
-    }
+    encode_base64_lines(out, lines.data, lines.len);
     failed = buf_failed(&lines);
     buf_free(&lines);
     if (failed)
         return err_set(e, ERR_INTERNAL_ERROR, "no memory left for the message");
+    return 0;
+}
+
+static int add_text(struct buf *out, const char *subtype, const char *s, size_t n, struct err *e) {
+    buf_join(out, "Content-Type: text/", subtype, "; charset=utf-8\r\n");
+    if (encode_quoted_printable_size(s, n) > encode_base64_lines_size(crlf_size(s, n)))
+        return add_base64_text(out, s, n, e);
+    buf_adds(out, "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+    encode_quoted_printable(out, s, n);
     return 0;
 }
 
@@ -264,9 +288,9 @@ static int add_part(struct buf *out, const struct mime_message *m, size_t i, str
         return -1;
     buf_adds(out, "Content-Transfer-Encoding: base64\r\n");
     if (p->content_id != NULL)
-        buf_addf(out, "Content-ID: <%s>\r\n", p->content_id);
+        buf_join(out, "Content-ID: <", p->content_id, ">\r\n");
     col = out->len;
-    buf_addf(out, "Content-Disposition: %s", p->content_id != NULL ? "inline" : "attachment");
+    buf_join(out, "Content-Disposition: ", p->content_id != NULL ? "inline" : "attachment");
     col = out->len - col;
     if (has_filename(p))
         encode_parameter(out, &col, "filename", p->filename);
@@ -291,7 +315,7 @@ static struct multipart begin_multipart(struct buf *out, const struct mime_messa
     for (const char *s = m->seed; *s != '\0'; s++)
         hash = (hash ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
     snprintf(mp.boundary, sizeof(mp.boundary), "=_%s_%016" PRIx64, subtype, hash);
-    buf_addf(out, "Content-Type: multipart/%s", subtype);
+    buf_join(out, "Content-Type: multipart/", subtype);
     col = out->len - col;
     encode_parameter(out, &col, "boundary", mp.boundary);
     if (root_type != NULL)
@@ -301,11 +325,11 @@ static struct multipart begin_multipart(struct buf *out, const struct mime_messa
 }
 
 static void next_part(struct buf *out, const struct multipart *mp) {
-    buf_addf(out, "\r\n--%s\r\n", mp->boundary);
+    buf_join(out, "\r\n--", mp->boundary, "\r\n");
 }
 
 static void end_multipart(struct buf *out, const struct multipart *mp) {
-    buf_addf(out, "\r\n--%s--\r\n", mp->boundary);
+    buf_join(out, "\r\n--", mp->boundary, "--\r\n");
 }
 
 /* A message without a body is an empty text. */
@@ -399,7 +423,7 @@ static void add_references(struct buf *out, const char *name, const char *ids) {
     char token[TOKEN_SIZE];
     size_t col = strlen(name) + 1;
 
-    buf_addf(out, "%s:", name);
+    buf_join(out, name, ":");
     while (next_reference(&ids, token) != NULL)
         encode_token(out, &col, token);
     buf_adds(out, "\r\n");

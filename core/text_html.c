@@ -42,9 +42,9 @@ struct frame {
 struct layout {
     struct html html;
     struct buf *out;
-    size_t start;       /* where our text begins in *out */
-    struct buf scratch; /* a decoded text or attribute */
-    struct frame frames[DEPTH_MAX];
+    size_t start;         /* where our text begins in *out */
+    struct buf scratch;   /* a decoded text or attribute */
+    struct frame *frames; /* DEPTH_MAX of them */
     size_t depth;
     size_t open[ROLES]; /* frames of each role */
     size_t beyond;      /* open blocks without a frame, for want of room */
@@ -504,7 +504,8 @@ static void on_close(struct layout *l) {
 }
 
 int text_from_html(struct buf *out, const char *html, size_t n, struct err *e) {
-    struct layout l = {.out = out, .start = out->len, .link_text = NOWHERE};
+    struct frame frames[DEPTH_MAX]; /* apart, since each is filled when it is opened */
+    struct layout l = {.out = out, .frames = frames, .start = out->len, .link_text = NOWHERE};
     enum html_kind kind;
 
     html_init(&l.html, html, n);

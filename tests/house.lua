@@ -7,9 +7,10 @@
 -- Layers, from the bottom up. Includes point down, or to the side. A file is named without its
 -- ending; `a*` is every file that begins with a.
 local layers = {
-  { "base", "blob", "buf", "clock", "err", "log", "mask", "role", "terminal" },
+  { "base", "blob", "buf", "clock", "err", "log", "mask", "role", "slab",
+    "terminal" },
   -- The configuration is read with the codecs that will read it again.
-  { "address", "crypto", "encode*", "env*", "excerpt", "html", "json_line", "json_text", "jwt",
+  { "address", "crypto", "encode*", "env*", "excerpt", "html", "json_line", "json_text*", "jwt",
     "mime*", "origin", "text*", "throttle", "tree" },
   { "fetch*", "http*", "loop" },
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "scratch*",
