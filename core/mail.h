@@ -64,8 +64,8 @@ struct mail_reply {
     char id[MAIL_ID_SIZE]; /* SEND, DRAFT_SEND: of the message.  DRAFT_CREATE: of the
                               draft, "" where drafts are not possible.  DRAFT_GET, if it
                               is gone: of the message it became, "" if not known */
-    char thread_id[MAIL_ID_SIZE];             /* the same; and REPLY: the thread to join, or "" */
-    char mailbox[MAIL_ADDRESS_SIZE];          /* DRAFT_CREATE, DRAFT_FIND, PROFILE */
+    char thread_id[MAIL_ID_SIZE];    /* the same; and REPLY: the thread to join, or "" */
+    char mailbox[MAIL_ADDRESS_SIZE]; /* DRAFT_CREATE, DRAFT_FIND, PROFILE */
     size_t nfound;
     char (*found)[MAIL_ID_SIZE];    /* DRAFT_FIND: ids of drafts; see mail_reply_add() */
     char *signature;                /* SIGNATURE: HTML, "" for none */
