@@ -46,6 +46,17 @@ static const char *const migrations[] = {
     "  THEN json_extract(body, '$.waiting') END);"
     "CREATE INDEX document_newest_by_waiting ON document (collection, waiting, created_at, id)"
     "  WHERE waiting IS NOT NULL;",
+
+    /* Arrays that grow are kept element by element, and are not in the body: to add one, and to
+     * count, then costs the same however long they are. */
+    "CREATE TABLE element ("
+    "  collection TEXT NOT NULL,"
+    "  id TEXT NOT NULL,"
+    "  member TEXT NOT NULL,"
+    "  n INTEGER NOT NULL,"
+    "  value TEXT NOT NULL," /* JSON */
+    "  PRIMARY KEY (collection, id, member, n),"
+    "  FOREIGN KEY (collection, id) REFERENCES document ON DELETE CASCADE) WITHOUT ROWID;",
 };
 
 /* journal_size_limit: bytes of write-ahead log kept on disk after a burst.  temp_store: letters
