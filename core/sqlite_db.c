@@ -53,9 +53,9 @@ static const char *const migrations[] = {
     "  collection TEXT NOT NULL,"
     "  id TEXT NOT NULL,"
     "  member TEXT NOT NULL,"
-    "  n INTEGER NOT NULL,"
-    "  value TEXT NOT NULL," /* JSON */
-    "  PRIMARY KEY (collection, id, member, n),"
+    "  value TEXT NOT NULL,"    /* JSON */
+    "  place INTEGER NOT NULL," /* from sequence: those added later have higher ones */
+    "  PRIMARY KEY (collection, id, member, value, place),"
     "  FOREIGN KEY (collection, id) REFERENCES document ON DELETE CASCADE) WITHOUT ROWID;",
 };
 

@@ -100,7 +100,8 @@ void sqlite_docs_read(struct sqlite_docs *d, const struct store_request *rq,
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-/* A statement that fails undoes itself; a write that needs several of them begins here. */
+/* So that this write can be undone alone when one of its statements fails.  It costs a copy of each
+ * page that it changes: what is one statement, which undoes itself, goes without. */
 static int begin_several(struct sqlite_docs *d, struct err *e) {
     if (d->savepoint)
         return 0;
@@ -111,7 +112,7 @@ static int begin_several(struct sqlite_docs *d, struct err *e) {
 /* INSERT or UPDATE of a body, under a version that no document ever had. */
 static int put(struct sqlite_docs *d, enum sqlite_statement s, const struct store_request *rq,
                const char *body, struct store_reply *r) {
-    sqlite3_int64 version = ++d->last_version;
+    sqlite3_int64 version = ++d->last;
     sqlite3_stmt *st = sqlite_statement_about(d, s, rq);
 
     sqlite3_bind_int64(st, 3, version);
@@ -189,20 +190,33 @@ static json_t *members_of(const char *text) {
     return text == NULL ? json_object() : sqlite_json_read(text, strlen(text));
 }
 
-/* Set the members and take some away, in the body and beside it. */
+/* A member that is set or taken away goes wherever it is: in the body, or else beside it. */
+static int leave_lists(struct sqlite_docs *d, const struct store_request *rq,
+                       const struct found *found, const char *member, struct err *e) {
+    if (!found->lists || json_object_get(found->body, member) != NULL)
+        return 0;
+    return begin_several(d, e) < 0 ? -1 : sqlite_lists_drop(d, rq, member, e);
+}
+
+/* Set the members, and take away what the request removes. */
 static int merge(struct sqlite_docs *d, const struct store_request *rq, const struct found *found,
                  json_t *members, struct err *e) {
-    if (members == NULL || json_object_update(found->body, members) < 0)
+    const char *member;
+    json_t *value;
+
+    if (members == NULL)
         return sqlite_statement_no_memory(e);
-    for (size_t i = 0; i < rq->nremove; i++)
-        (void)json_object_del(found->body, rq->remove[i]);
-    if (!found->lists)
-        return 0;
-    if (begin_several(d, e) < 0 || sqlite_lists_drop(d, rq, members, e) < 0)
-        return -1;
-    for (size_t i = 0; i < rq->nremove; i++)
-        if (sqlite_lists_drop_one(d, rq, rq->remove[i], e) < 0)
+    json_object_foreach(members, member, value) {
+        if (leave_lists(d, rq, found, member, e) < 0)
             return -1;
+        if (json_object_set(found->body, member, value) < 0)
+            return sqlite_statement_no_memory(e);
+    }
+    for (size_t i = 0; i < rq->nremove; i++) {
+        if (leave_lists(d, rq, found, rq->remove[i], e) < 0)
+            return -1;
+        (void)json_object_del(found->body, rq->remove[i]);
+    }
     return 0;
 }
 
@@ -275,7 +289,7 @@ static int append(struct sqlite_docs *d, const struct store_request *rq, json_t 
 
     if (values == NULL)
         (void)sqlite_statement_no_memory(e);
-    else if (begin_several(d, e) == 0)
+    else
         rc = sqlite_lists_append(d, rq, body, values, e);
     json_decref(values);
     return rc;
@@ -332,32 +346,32 @@ void sqlite_docs_texts_free(struct sqlite_docs_texts *texts) {
     free(texts->append);
 }
 
-/* The versions of a group are counted here, and written down with it. */
-static int read_last_version(struct sqlite_docs *d, struct err *e) {
-    sqlite3_stmt *st = d->statements[ST_LAST_VERSION];
+/* The numbers that a group uses up are counted here, and written down with it. */
+static int read_sequence(struct sqlite_docs *d, struct err *e) {
+    sqlite3_stmt *st = d->statements[ST_LAST];
     int rc = sqlite_statement_step(d, st, e);
 
     if (rc > 0)
-        d->last_version = d->kept_version = sqlite3_column_int64(st, 0);
+        d->last = d->kept = sqlite3_column_int64(st, 0);
     sqlite_statement_finish(st);
     if (rc == 0)
-        err_set(e, ERR_STORE_ERROR, "%s: the last version is not there any more; restore a backup",
+        err_set(e, ERR_STORE_ERROR, "%s: its table sequence is empty; restore a backup",
                 sqlite3_db_filename(d->db, "main"));
     return rc > 0 ? 0 : -1;
 }
 
-static int keep_last_version(struct sqlite_docs *d, struct err *e) {
-    sqlite3_stmt *st = d->statements[ST_KEEP_VERSION];
+static int keep_sequence(struct sqlite_docs *d, struct err *e) {
+    sqlite3_stmt *st = d->statements[ST_KEEP];
 
-    if (d->last_version == d->kept_version)
+    if (d->last == d->kept)
         return 0;
-    sqlite3_bind_int64(st, 1, d->last_version);
+    sqlite3_bind_int64(st, 1, d->last);
     return sqlite_statement_run(d, st, e);
 }
 
 int sqlite_docs_begin(struct sqlite_docs *d, struct err *e) {
     d->savepoint = false;
-    if (sqlite_statement_run(d, d->statements[ST_BEGIN], e) == 0 && read_last_version(d, e) == 0)
+    if (sqlite_statement_run(d, d->statements[ST_BEGIN], e) == 0 && read_sequence(d, e) == 0)
         return 0;
     sqlite_db_rollback(d->db);
     return -1;
@@ -371,18 +385,22 @@ static int end_several(struct sqlite_docs *d, bool undo, struct err *e) {
     return sqlite_statement_run(d, d->statements[ST_RELEASE], e);
 }
 
+/* What fails halfway without a savepoint takes the group with it. */
 int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq,
                       const struct sqlite_docs_texts *texts, struct store_reply *r) {
+    int before = sqlite3_total_changes(d->db);
     bool refused = apply(d, rq, texts, r) < 0;
+    bool halfway = refused && !d->savepoint && sqlite3_total_changes(d->db) != before;
 
-    if (sqlite_db_in_transaction(d->db) && (!d->savepoint || end_several(d, refused, &r->err) == 0))
+    if (sqlite_db_in_transaction(d->db) && !halfway &&
+        (!d->savepoint || end_several(d, refused, &r->err) == 0))
         return 0;
     sqlite_db_rollback(d->db); /* or SQLite has given up the whole transaction by itself */
     return -1;
 }
 
 int sqlite_docs_commit(struct sqlite_docs *d, struct err *e) {
-    if (keep_last_version(d, e) == 0 && sqlite_statement_run(d, d->statements[ST_COMMIT], e) == 0)
+    if (keep_sequence(d, e) == 0 && sqlite_statement_run(d, d->statements[ST_COMMIT], e) == 0)
         return 0;
     sqlite_db_rollback(d->db);
     return -1;

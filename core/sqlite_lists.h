@@ -15,10 +15,8 @@
 int sqlite_lists_append(struct sqlite_docs *d, const struct store_request *rq, json_t *body,
                         const json_t *values, struct err *e);
 
-/* The arrays of these names are set as a whole or taken away: their elements go. */
-int sqlite_lists_drop(struct sqlite_docs *d, const struct store_request *rq, const json_t *members,
+/* The elements of the array of this name, if there are any. */
+int sqlite_lists_drop(struct sqlite_docs *d, const struct store_request *rq, const char *member,
                       struct err *e);
-int sqlite_lists_drop_one(struct sqlite_docs *d, const struct store_request *rq, const char *member,
-                          struct err *e);
 
 #endif

@@ -5,20 +5,20 @@
 #include "sqlite_db.h"
 #include "sqlite_json.h"
 
-/* The elements of a document, [[member, value], ...] in their order, which is that of their key;
- * NULL if it has none. */
-#define ELEMENTS(rows)                                                                             \
-    "(SELECT '[' || group_concat('[' || json_quote(member) || ',' || value || ']') || ']'"         \
-    " FROM (" rows "))"
+/* The elements of a document, [[member, value], ...] in their order; NULL if it has none. */
 #define OF_DOCUMENT                                                                                \
-    "SELECT member, value FROM element WHERE element.collection = document.collection"             \
-    " AND element.id = document.id"
+    " FROM element WHERE element.collection = document.collection AND element.id = document.id"
+#define ROWS "SELECT member, value, place" OF_DOCUMENT
+#define LIST(rows)                                                                                 \
+    "(SELECT '[' || group_concat('[' || json_quote(member) || ',' || value || ']') || ']'"         \
+    " FROM (" rows " ORDER BY member, place))"
+#define ELEMENTS     LIST(ROWS)
+#define ELEMENTS_BUT LIST(ROWS " AND member < ?3 UNION ALL " ROWS " AND member > ?3")
 
 #define NEWEST(filter)                                                                             \
-    "SELECT id, version, body, " ELEMENTS(                                                         \
-        OF_DOCUMENT) ", created_at FROM document"                                                  \
-                     " WHERE collection = ?1" filter                                               \
-                     " AND (created_at, id) <= (?2, ?3) ORDER BY created_at DESC, id DESC LIMIT ?4"
+    "SELECT id, version, body, " ELEMENTS ", created_at FROM document"                             \
+    " WHERE collection = ?1" filter                                                                \
+    " AND (created_at, id) <= (?2, ?3) ORDER BY created_at DESC, id DESC LIMIT ?4"
 #define COUNT(filter)                                                                              \
     "SELECT count(*) FROM (SELECT 1 FROM document WHERE collection = ?1" filter " LIMIT ?2)"
 
@@ -28,12 +28,11 @@ static const char *const sql[STATEMENTS] = {
     [ST_SAVEPOINT] = "SAVEPOINT one",
     [ST_RELEASE] = "RELEASE one",
     [ST_UNDO] = "ROLLBACK TO one",
-    [ST_LAST_VERSION] = "SELECT last FROM sequence",
-    [ST_KEEP_VERSION] = "UPDATE sequence SET last = ?1",
-    [ST_GET] = "SELECT version, body, " ELEMENTS(
-        OF_DOCUMENT " AND member < ?3 UNION ALL " OF_DOCUMENT
-                    " AND member > ?3") " FROM document WHERE collection = ?1 AND id = ?2",
-    [ST_LOOK] = "SELECT version, body, EXISTS (" OF_DOCUMENT ")"
+    [ST_LAST] = "SELECT last FROM sequence",
+    [ST_KEEP] = "UPDATE sequence SET last = ?1",
+    [ST_GET] = "SELECT version, body, " ELEMENTS_BUT " FROM document"
+               " WHERE collection = ?1 AND id = ?2",
+    [ST_LOOK] = "SELECT version, body, EXISTS (SELECT 1" OF_DOCUMENT ")"
                 " FROM document WHERE collection = ?1 AND id = ?2",
     [ST_INSERT] = "INSERT INTO document (collection, id, version, body) VALUES (?1, ?2, ?3, ?4)"
                   " ON CONFLICT DO NOTHING",
@@ -49,11 +48,9 @@ static const char *const sql[STATEMENTS] = {
                  " WHERE collection = ?1 AND id = ?2 ORDER BY n",
     [ST_INSERT_PART] = "INSERT INTO part (collection, id, n, bytes) VALUES (?1, ?2, ?3, ?4)",
     [ST_DELETE_PARTS] = "DELETE FROM part WHERE collection = ?1 AND id = ?2",
-    /* ?5: even if there is an equal one */
-    [ST_ADD_ELEMENT] = "INSERT INTO element"
-                       " SELECT ?1, ?2, ?3, coalesce(max(n), 0) + 1, ?4 FROM element"
-                       " WHERE collection = ?1 AND id = ?2 AND member = ?3"
-                       " HAVING ?5 OR coalesce(sum(value = ?4), 0) = 0",
+    [ST_HAS_ELEMENT] = "SELECT 1 FROM element"
+                       " WHERE collection = ?1 AND id = ?2 AND member = ?3 AND value = ?4",
+    [ST_ADD_ELEMENT] = "INSERT INTO element VALUES (?1, ?2, ?3, ?4, ?5)",
     [ST_DELETE_ELEMENTS] = "DELETE FROM element WHERE collection = ?1 AND id = ?2 AND member = ?3",
 };
 

@@ -19,8 +19,8 @@ enum sqlite_statement {
     ST_SAVEPOINT,
     ST_RELEASE,
     ST_UNDO,
-    ST_LAST_VERSION,
-    ST_KEEP_VERSION,
+    ST_LAST,
+    ST_KEEP,
     ST_GET,
     ST_LOOK,
     ST_INSERT,
@@ -35,6 +35,7 @@ enum sqlite_statement {
     ST_PARTS,
     ST_INSERT_PART,
     ST_DELETE_PARTS,
+    ST_HAS_ELEMENT,
     ST_ADD_ELEMENT,
     ST_DELETE_ELEMENTS,
     STATEMENTS
@@ -45,8 +46,8 @@ struct sqlite_docs {
     sqlite3_stmt *statements[STATEMENTS];
 
     /* Of the transaction that is open. */
-    sqlite3_int64 last_version, kept_version; /* that was given; that is in the file */
-    bool savepoint;                           /* a write of several statements has begun */
+    sqlite3_int64 last, kept; /* number that was given; that is in the table sequence */
+    bool savepoint;           /* for the write that has begun */
 };
 
 int sqlite_statement_prepare(struct sqlite_docs *d, struct err *e);
