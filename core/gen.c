@@ -253,7 +253,8 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
     g->tree = tree_ref(tree);
     g->scratch = scratch_ref(world);
     g->number = number;
-    lua_gc(g->L, LUA_GCSTOP); /* most of what is made now stays: one collection at the end will do */
+    lua_gc(g->L,
+           LUA_GCSTOP); /* most of what is made now stays: one collection at the end will do */
     for (size_t i = 0; i < n; i++) {
         lua_pushcfunction(g->L, steps[i]);
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
