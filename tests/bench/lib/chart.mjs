@@ -6,7 +6,7 @@ const WIDTH = 680, HEIGHT = 340, LEFT = 70, RIGHT = 170, TOP = 46, BOTTOM = 56;
 const END = WIDTH - RIGHT, FLOOR = HEIGHT - BOTTOM, LINE = 15; // of text
 const COLOURS = ["#1f6feb", "#b35900", "#1a7f37", "#8250df", "#57606a"];
 
-const words = (n) => n >= 1e6 ? `${n / 1e6}M` : n >= 1e3 ? `${n / 1e3}k` : String(Number(n.toPrecision(2)));
+const words = (n) => n >= 1e6 ? `${n / 1e6}M` : n >= 1e3 ? `${n / 1e3}k` : String(Number(n.toPrecision(3)));
 
 const text = (x, y, said, anchor = "middle", more = "") =>
   `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}"${more}>${said}</text>`;

@@ -4,11 +4,14 @@ import { BUILT, OTHERS, run } from "./programs.mjs";
 
 const LOAD = new URL("../load.lua", import.meta.url).pathname;
 
+// A thousand connections are not all served in the first second.
+const longEnough = (seconds, connections) => Math.max(seconds, Math.ceil(connections / 150));
+
 // { value (requests a second), p50, p99 (ms), requests, connections }. What is not 2xx, or broke off,
 // is an error of the bench.
 export async function load(program, method, path, body, { connections = 64, seconds }) {
   const text = typeof body === "object" ? JSON.stringify(body) : body;
-  const args = ["-c", OTHERS, "wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "60s",
+  const args = ["-c", OTHERS, "wrk", "-t1", `-c${connections}`, `-d${longEnough(seconds, connections)}s`, "--timeout", "60s",
     "-s", LOAD, program.url + path, "--", method, ...(text === undefined ? [] : [text])];
   const env = { ...process.env, LD_PRELOAD: `${BUILT}/spread.so` };
   const { stdout } = await run("taskset", args, { env, maxBuffer: 1 << 24 });

@@ -10,7 +10,7 @@ import * as traffic from "./traffic.mjs";
 export function rows({ seconds, smoke }) {
   const times = smoke ? 3 : 15, requests = smoke ? 32 : 500, mib = smoke ? 5 : 25;
   const waiting = (connections, reach) => ({ name: `direct send, 200 ms a call, ${connections} connections`,
-    measure: traffic.waiting, options: { connections, seconds: Math.max(seconds, Math.ceil(connections / 250)) }, reach });
+    measure: traffic.waiting, options: { connections, seconds }, reach });
   const attached = (size, name) => ({ name: `MIME, attachment of ${name}`, measure: mime,
     options: { size, seconds } });
   return [
