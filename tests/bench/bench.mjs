@@ -4,7 +4,7 @@
 import { parseArgs } from "node:util";
 import { curves } from "./lib/curves.mjs";
 import { end, workDir } from "./lib/programs.mjs";
-import { rows } from "./lib/rows.mjs";
+import { rows, smokeRows } from "./lib/rows.mjs";
 import { check } from "./lib/smoke.mjs";
 import { markdown, middle, plain } from "./lib/table.mjs";
 
@@ -12,7 +12,7 @@ const { values: { smoke, times, ...options }, positionals: words } = parseArgs({
   options: { smoke: { type: "boolean" }, markdown: { type: "boolean" },
     times: { type: "string", default: "1" } } });
 const seconds = Number(process.env.BENCH_SECONDS ?? (smoke ? 1 : 5));
-const chosen = rows({ seconds, smoke })
+const chosen = (smoke ? smokeRows : rows)(seconds)
   .filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
 
 const say = (text) => process.stderr.write(`${text}\n`);

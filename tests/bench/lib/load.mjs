@@ -9,7 +9,7 @@ const longEnough = (seconds, connections) => Math.max(seconds, Math.ceil(connect
 
 // { value (requests a second), p50, p99 (ms), requests, connections }. What is not 2xx, or broke off,
 // is an error of the bench.
-export async function load(program, method, path, body, { connections = 64, seconds }) {
+export async function load(program, method, path, body, { connections, seconds }) {
   const text = typeof body === "object" ? JSON.stringify(body) : body;
   const args = ["-c", OTHERS, "wrk", "-t1", `-c${connections}`, `-d${longEnough(seconds, connections)}s`, "--timeout", "60s",
     "-s", LOAD, program.url + path, "--", method, ...(text === undefined ? [] : [text])];

@@ -5,13 +5,14 @@ import { once } from "node:events";
 import net from "node:net";
 import { join } from "node:path";
 import { among, counts, draft, median, post, send, service } from "./bed.mjs";
-import { freePort, onGoogle, PARAPH, paraph, start, upstream, workDir } from "./programs.mjs";
+import { freePort, NODE, node, onGoogle, onNode, PARAPH, paraph, start, upstream, workDir }
+  from "./programs.mjs";
 
 // The first bytes of the answer; undefined: nobody listens yet. Without anything that would take
 // time of its own.
-function ask(port, request) {
+function ask(port, asked) {
   return new Promise((resolve) => {
-    const socket = net.connect(port, "127.0.0.1", () => socket.write(request));
+    const socket = net.connect(port, "127.0.0.1", () => socket.write(asked));
     socket.once("data", (bytes) => {
       resolve(bytes.toString());
       socket.destroy();
@@ -19,39 +20,49 @@ function ask(port, request) {
   });
 }
 
-// From exec to the first answer, which must be a 200.
-async function coldStart(env, request) {
+const request = (method, path, body = "") => `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n` +
+  `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+
+const DRAFT = request("POST", "/", JSON.stringify(draft)), READY = request("GET", "/ready");
+
+// From exec, on any core, to the first answer, which must be a 200.
+async function coldStart([command, ...args], env, asked) {
   const port = await freePort(), began = performance.now();
-  const program = start(null, PARAPH, ["serve"], { port,
-    env: { PORT: String(port), DATA_DIR: join(workDir, "cold"), LOG_LEVEL: "error", ...env } });
+  const program = start(null, command, args, { port, env: { PORT: String(port), ...env } });
   let answer;
-  while (answer === undefined) answer = await ask(port, request);
+  while (answer === undefined) answer = await ask(port, asked);
   const ms = performance.now() - began;
   await program.stop();
   if (!answer.startsWith("HTTP/1.1 200")) throw new Error(answer);
   return ms;
 }
 
-async function coldStarts(times, env, request) {
+async function coldStarts(times, ...how) {
   const starts = [];
-  for (let i = 0; i < times; i++) starts.push(await coldStart(env, request));
-  return [{ value: median(starts), unit: "ms",
-    note: `${Math.min(...starts).toFixed(1)} to ${Math.max(...starts).toFixed(1)}` }];
+  for (let i = 0; i < times; i++) starts.push(await coldStart(...how));
+  return { value: median(starts), unit: "ms",
+    note: `${Math.min(...starts).toFixed(1)} to ${Math.max(...starts).toFixed(1)}` };
 }
 
-export const startReady = ({ times }) =>
-  coldStarts(times, {}, "GET /ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+const SERVE = [PARAPH, "serve"], QUIET = { DATA_DIR: join(workDir, "cold"), LOG_LEVEL: "error" };
 
-export const startDraft = ({ times }) => among([() => upstream()], (google) => {
-  const body = JSON.stringify(draft);
-  return coldStarts(times, onGoogle(google), "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n" +
-    `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+export const startReady = async ({ times }) => [await coldStarts(times, SERVE, QUIET, READY)];
+
+export const startDraft = ({ times }) => among([() => upstream()], async (google) => {
+  const ours = await coldStarts(times, SERVE, { ...QUIET, ...onGoogle(google) }, DRAFT);
+  const theirs = await coldStarts(Math.ceil(times / 3), NODE, onNode(google), DRAFT);
+  return [{ ...ours, peers: { Node: theirs.value } }];
 });
 
-export const idle = () => among([() => paraph()], async (program) => {
-  await fetch(`${program.url}/ready`);
-  return [{ value: (await program.memory()).now, unit: "MiB" }];
-});
+export async function idle() {
+  const ours = await among([() => paraph()], async (program) => {
+    await fetch(`${program.url}/ready`);
+    return (await program.memory()).now;
+  });
+  const theirs = await among([() => upstream(), node], async (google, program) =>
+    (await program.memory()).now);
+  return [{ value: ours, unit: "MiB", peers: { Node: theirs } }];
+}
 
 // An attachment of so many MiB, sent at once: how much memory that takes at most, of its size.
 export const attachment = ({ mib }) => among([() => upstream(), service({ MAX_BODY_BYTES: "104857600" })],

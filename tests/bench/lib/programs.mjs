@@ -102,6 +102,17 @@ export async function bare(answer) {
   return program;
 }
 
+// A service in Node, on the stand-in for Google.
+export const NODE = [process.execPath, join(HERE, "peer.mjs")];
+export const onNode = (google) => ({ GOOGLE: `127.0.0.1:${google.port}` });
+
+export async function node(google) {
+  const port = await freePort(), [command, ...args] = NODE;
+  const program = start(SERVER, command, args, { port, env: { PORT: String(port), ...onNode(google) } });
+  await listening(port, program.child);
+  return program;
+}
+
 // Each API has a host of its own, as at Google; all are the stand-in.
 export const onGoogle = ({ port }) => ({
   BACKEND: "google", GMAIL_USER: "sender@example.com", GOOGLE_CLOUD_PROJECT: "bench",

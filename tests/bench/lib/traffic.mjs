@@ -5,50 +5,53 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { among, assertHappened, counts, draft, MESSAGE, post, send, service, sql } from "./bed.mjs";
 import { load } from "./load.mjs";
-import { bare, nginxEcho, paraph, upstream, workDir } from "./programs.mjs";
+import { bare, nginxEcho, node, paraph, upstream, workDir } from "./programs.mjs";
 
 // --- through Google ------------------------------------------------------------------------------
 
-// And what memory they take: at most, and after as long again without any.
-export const drafts = ({ seconds }) => among([() => upstream(), service()],
+// The same load on a service, and on what counts how often Google was asked.
+const onGoogle = (make, delay, message, how) => among([() => upstream(delay), make],
   async (google, program) => {
-    await post(program, draft);
+    await post(program, message); // tokens and signature are there
     await counts(google);
-    const result = await load(program, "POST", "/", draft, { seconds });
-    assertHappened("were stored", (await counts(google)).commit, result);
+    const idle = (await program.memory()).now;
+    const result = await load(program, "POST", "/", message, how);
     const { most } = await program.memory();
-    await pause(seconds * 1000);
-    const { now } = await program.memory();
-    return [result, { what: "memory", value: most, unit: "MiB",
-      note: `${now.toFixed(1)} MiB after ${seconds} s of quiet` }];
+    const asked = await counts(google);
+    assertHappened("were carried out", asked[message === draft ? "commit" : "send"], result);
+    const calls = Object.values(asked).reduce((sum, n) => sum + n, 0) / result.requests;
+    await pause(how.quiet ?? 0);
+    return { ...result, calls, memory: { idle, most, after: (await program.memory()).now } };
   });
 
+// And what memory they take: at most, and after as long again without any.
+export async function drafts({ seconds, connections }) {
+  const ours = await onGoogle(service(), 0, draft,
+    { seconds, connections, quiet: seconds * 1000 });
+  const theirs = await onGoogle(node, 0, draft, { seconds, connections });
+  return [{ ...ours, peers: { Node: theirs.value } },
+    { what: "memory", value: ours.memory.most, unit: "MiB", peers: { Node: theirs.memory.most },
+      note: `${ours.memory.after.toFixed(1)} MiB after ${seconds} s of quiet` }];
+}
+
 // With the calls that a send makes, as the upstream counts them.
-export const sends = ({ seconds }) => among([() => upstream(), service()],
-  async (google, program) => {
-    await post(program, send); // tokens and signature are there
-    await counts(google);
-    const result = await load(program, "POST", "/", send, { seconds });
-    const asked = await counts(google);
-    assertHappened("were sent", asked.send, result);
-    const calls = Object.values(asked).reduce((sum, n) => sum + n, 0);
-    return [result, { what: "calls to Google", value: calls / result.requests, unit: "a send" }];
-  });
+export async function sends({ seconds, connections }) {
+  const ours = await onGoogle(service(), 0, send, { seconds, connections });
+  const theirs = await onGoogle(node, 0, send, { seconds, connections });
+  return [{ ...ours, peers: { Node: theirs.value } },
+    { what: "calls to Google", value: ours.calls, unit: "a send" }];
+}
 
 // 200 ms on every call: what the wait alone allows is connections / 0.2 s. And how much memory each
 // of those who wait takes.
-export const waiting = ({ seconds, connections }) => among([() => upstream(0.2), service()],
-  async (google, program) => {
-    await post(program, send);
-    await counts(google);
-    const idle = await program.memory();
-    const result = await load(program, "POST", "/", send, { seconds, connections });
-    const { most } = await program.memory();
-    assertHappened("were sent", (await counts(google)).send, result);
-    return [{ ...result, peers: { "what the wait allows": connections / 0.2 } },
-      { what: "memory of each", value: (most - idle.now) * 1024 / connections, unit: "KiB",
-        atMost: 40 }];
-  });
+export async function waiting({ seconds, connections, peer }) {
+  const each = ({ memory: { most, idle } }) => (most - idle) * 1024 / connections;
+  const ours = await onGoogle(service(), 0.2, send, { seconds, connections });
+  const theirs = peer && await onGoogle(node, 0.2, send, { seconds, connections });
+  return [{ ...ours, peers: { "what the wait allows": connections / 0.2, ...peer && { Node: theirs.value } } },
+    { what: "memory of each", value: each(ours), unit: "KiB", atMost: 40,
+      peers: peer && { Node: each(theirs) } }];
+}
 
 // --- without anybody -----------------------------------------------------------------------------
 
@@ -77,13 +80,13 @@ const ANSWER = JSON.stringify({ status: "ok", to: MESSAGE.to, subject: MESSAGE.s
 export const echoes = { paraph: () => echoService(), "nginx with Lua": () => nginxEcho(),
   libmicrohttpd: () => bare(ANSWER) };
 
-export async function echo({ seconds }) {
+export async function echo(how) {
   const results = {};
   for (const [name, make] of Object.entries(echoes)) {
     results[name] = await among([make], async (program) => {
       const answer = JSON.stringify(await post(program, MESSAGE, "/echo"));
       if (answer.length !== ANSWER.length) throw new Error(`${name} answers ${answer}`);
-      return load(program, "POST", "/echo", MESSAGE, { seconds });
+      return load(program, "POST", "/echo", MESSAGE, how);
     });
   }
   const { paraph: ours, ...others } = results;
@@ -107,8 +110,8 @@ async function syncs(dir) {
   return n / ((performance.now() - began) / 1000);
 }
 
-export const durable = ({ seconds }) => among([() => paraph()], async (program) => {
-  const result = await load(program, "POST", "/", draft, { seconds });
+export const durable = (how) => among([() => paraph()], async (program) => {
+  const result = await load(program, "POST", "/", draft, how);
   const stored = await sql(program, "SELECT count(*) FROM document WHERE collection = 'email_drafts'");
   assertHappened("are stored", stored, result);
   return [{ ...result, peers: { "syncs of this disk": await syncs(program.dir) } }];
@@ -125,12 +128,12 @@ async function patientService() {
 }
 
 // Pixels of mails that were sent: every open is counted, or the bench fails.
-export const pixel = ({ seconds }) => among([patientService], async (program) => {
+export const pixel = (how) => among([patientService], async (program) => {
   const ids = [];
   for (let i = 0; i < 100; i++) ids.push((await post(program, send)).pixel_id);
   const paths = join(workDir, "pixels");
   await writeFile(paths, ids.map((id) => `/pixel?id=${id}\n`).join(""));
-  const result = await load(program, "GET", "/pixel", `@${paths}`, { seconds });
+  const result = await load(program, "GET", "/pixel", `@${paths}`, how);
   assertHappened("are counted", await sql(program, "SELECT sum(json_extract(body, " +
     "'$.open_count')) FROM document WHERE collection = 'email_opens'"), result);
   return [result];
