@@ -5,7 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { among, draft, MESSAGE, post, send, service } from "./bed.mjs";
-import { run, upstream, workDir } from "./programs.mjs";
+import { BUILT, run, upstream, workDir } from "./programs.mjs";
 import { echoService } from "./traffic.mjs";
 
 const CLIENTS = 16, SHOWN = 0.02;
@@ -22,12 +22,13 @@ async function ask(program, path, body, requests) {
   await Promise.all(Array.from({ length: CLIENTS }, client));
 }
 
+const NAMES = { "lua5.4": "Lua", crypto: "OpenSSL", ssl: "OpenSSL", microhttpd: "libmicrohttpd" };
+
 // "Lua" of /usr/lib/x86_64-linux-gnu/liblua5.4.so.0.0.0; of libc, malloc is told apart.
 function owner(object, name) {
-  const library = basename(object).replace(/^lib/, "").replace(/[-.]?\d*\.so.*/, "");
-  if (library === "c") return /malloc|calloc|free|unlink_chunk/.test(name) ? "malloc" : "libc";
-  if (["crypto", "ssl"].includes(library)) return "OpenSSL";
-  return { lua: "Lua", luaa: "Lua", microhttpd: "libmicrohttpd" }[library.replace(/[\d.]+$/, "")] ?? library;
+  const library = basename(object).replace(/^lib/, "").replace(/\.so.*/, "");
+  if (library === "c") return /alloc|free|chunk/.test(name) ? "malloc" : "libc";
+  return NAMES[library] ?? library;
 }
 
 // { all, "Lua": … }, from lines like " 1,234 ( 5.6%)  file.c:function [/usr/lib/library.so]".
@@ -40,10 +41,11 @@ function byOwner(report) {
   return sums;
 }
 
-async function instructions(make, path, body, requests) {
-  const out = join(workDir, "callgrind.out");
+// What callgrind wrote stays beside the programs of the bench, for who wants to look closer.
+async function instructions(name, make, path, body, requests) {
+  const out = join(BUILT, `${name}.callgrind`);
   const under = ["valgrind", "--tool=callgrind", "--instr-atstart=no", `--callgrind-out-file=${out}`,
-    `--log-file=${out}.log`];
+    `--log-file=${join(workDir, "valgrind.log")}`];
   await among(make(under), async (...programs) => {
     const program = programs.at(-1);
     const count = (how) => run("callgrind_control", ["-i", how, String(program.pid)]);
@@ -62,7 +64,7 @@ async function instructions(make, path, body, requests) {
 
 const onGoogle = (under) => [() => upstream(), service(QUIET, under)];
 
-export const ofDraft = ({ requests }) => instructions(onGoogle, "/", draft, requests);
-export const ofSend = ({ requests }) => instructions(onGoogle, "/", send, requests);
+export const ofDraft = ({ requests }) => instructions("draft", onGoogle, "/", draft, requests);
+export const ofSend = ({ requests }) => instructions("send", onGoogle, "/", send, requests);
 export const ofEcho = ({ requests }) =>
-  instructions((under) => [() => echoService(QUIET, under)], "/echo", MESSAGE, requests);
+  instructions("json", (under) => [() => echoService(QUIET, under)], "/echo", MESSAGE, requests);
