@@ -30,6 +30,9 @@ async function pass(which) {
   return figures;
 }
 
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => end().then(() => process.exit(1)));
+}
 try {
   if (chosen.length === 0) throw new Error(`no row has any of these words in its name: ${words.join(", ")}`);
   if (!(Number(times) >= 1)) throw new Error(`--times: how often, e.g. 3; not ${times}`);

@@ -33,9 +33,9 @@ async function throughputAndMemory(steps, seconds) {
   const series = (figure) => Object.entries(kinds).map(([name, points]) =>
     ({ name, points: pick(points, figure) }));
   return {
-    "throughput.svg": { title: "Throughput, on Google", x: "connections", y: "answers a second",
+    "throughput.svg": { title: "Throughput, one core, Google played by nginx", x: "connections", y: "answers a second",
       series: series("value") },
-    "memory.svg": { title: "Memory under that load, at most", x: "connections", y: "MiB",
+    "memory.svg": { title: "Memory at most, under the same load", x: "connections", y: "MiB",
       series: series("memory") },
   };
 }

@@ -1,6 +1,7 @@
 // The programs of the bench: each on its core, started on a free port, ended by pid.
 
 import { execFile, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
@@ -24,13 +25,19 @@ export async function end() {
   await rm(workDir, { recursive: true, force: true });
 }
 
+// Below those that the kernel gives to who connects: who tries to connect until somebody listens would
+// be connected to himself in the end.
 export async function freePort() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(10000, 32768), server = net.createServer();
+    const free = await new Promise((resolve) => {
+      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!free) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 }
 
 // Until somebody listens there.
