@@ -173,9 +173,11 @@ static int create(struct sqlite_docs *d, const struct store_request *rq,
         return -1;
     if (put(d, ST_INSERT, rq, texts->fields != NULL ? texts->fields : "{}", r) < 0)
         return -1;
-    if (sqlite3_changes(d->db) == 0)
+    if (sqlite3_changes(d->db) == 0) {
+        d->last--; /* nothing has that version */
         return err_set(&r->err, ERR_ALREADY_EXISTS, "there is a document %s/%s already",
                        rq->collection, rq->id);
+    }
     return put_parts(d, rq, r);
 }
 
