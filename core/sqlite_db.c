@@ -47,8 +47,7 @@ static const char *const migrations[] = {
     "CREATE INDEX document_newest_by_waiting ON document (collection, waiting, created_at, id)"
     "  WHERE waiting IS NOT NULL;",
 
-    /* Arrays that grow are kept element by element, and are not in the body: to add one, and to
-     * count, then costs the same however long they are. */
+    /* Of arrays that have grown long, which are not in the body then (sqlite_lists.h). */
     "CREATE TABLE element ("
     "  collection TEXT NOT NULL,"
     "  id TEXT NOT NULL,"

@@ -143,23 +143,17 @@ static int put_parts(struct sqlite_docs *d, const struct store_request *rq, stru
     return 0;
 }
 
-/* A document that is about to be written. */
-struct found {
-    json_t *body; /* NULL: not asked for */
-    bool lists;   /* there are elements beside it */
-};
-
 /* Is there the document, and in which version: 1, 0, -1. */
 static int look(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r,
-                struct found *found) {
+                struct sqlite_lists_doc *doc) {
     sqlite3_stmt *st = sqlite_statement_about(d, ST_LOOK, rq);
     int rc = sqlite_statement_step(d, st, &r->err);
 
     if (rc > 0)
         sqlite_statement_version(st, 0, r->version);
-    if (rc > 0 && found != NULL) {
-        found->lists = sqlite3_column_int(st, 2) != 0;
-        if (sqlite_statement_document(st, 0, rq, rq->id, r->version, &found->body, &r->err) < 0)
+    if (rc > 0 && doc != NULL) {
+        doc->beside = sqlite3_column_int(st, 2) != 0;
+        if (sqlite_statement_document(st, 0, rq, rq->id, r->version, &doc->body, &r->err) < 0)
             rc = -1;
     }
     sqlite_statement_finish(st);
@@ -179,9 +173,11 @@ static int create(struct sqlite_docs *d, const struct store_request *rq,
         return -1;
     if (put(d, ST_INSERT, rq, texts->fields != NULL ? texts->fields : "{}", r) < 0)
         return -1;
-    if (sqlite3_changes(d->db) == 0)
+    if (sqlite3_changes(d->db) == 0) {
+        d->last--; /* nothing has that version */
         return err_set(&r->err, ERR_ALREADY_EXISTS, "there is a document %s/%s already",
                        rq->collection, rq->id);
+    }
     return put_parts(d, rq, r);
 }
 
@@ -192,30 +188,30 @@ static json_t *members_of(const char *text) {
 
 /* A member that is set or taken away goes wherever it is: in the body, or else beside it. */
 static int leave_lists(struct sqlite_docs *d, const struct store_request *rq,
-                       const struct found *found, const char *member, struct err *e) {
-    if (!found->lists || json_object_get(found->body, member) != NULL)
+                       const struct sqlite_lists_doc *doc, const char *member, struct err *e) {
+    if (!doc->beside || json_object_get(doc->body, member) != NULL)
         return 0;
     return begin_several(d, e) < 0 ? -1 : sqlite_lists_drop(d, rq, member, e);
 }
 
 /* Set the members, and take away what the request removes. */
-static int merge(struct sqlite_docs *d, const struct store_request *rq, const struct found *found,
-                 json_t *members, struct err *e) {
+static int merge(struct sqlite_docs *d, const struct store_request *rq,
+                 const struct sqlite_lists_doc *doc, json_t *members, struct err *e) {
     const char *member;
     json_t *value;
 
     if (members == NULL)
         return sqlite_statement_no_memory(e);
     json_object_foreach(members, member, value) {
-        if (leave_lists(d, rq, found, member, e) < 0)
+        if (leave_lists(d, rq, doc, member, e) < 0)
             return -1;
-        if (json_object_set(found->body, member, value) < 0)
+        if (json_object_set(doc->body, member, value) < 0)
             return sqlite_statement_no_memory(e);
     }
     for (size_t i = 0; i < rq->nremove; i++) {
-        if (leave_lists(d, rq, found, rq->remove[i], e) < 0)
+        if (leave_lists(d, rq, doc, rq->remove[i], e) < 0)
             return -1;
-        (void)json_object_del(found->body, rq->remove[i]);
+        (void)json_object_del(doc->body, rq->remove[i]);
     }
     return 0;
 }
@@ -229,9 +225,9 @@ static int replace_parts(struct sqlite_docs *d, const struct store_request *rq,
 
 static int update(struct sqlite_docs *d, const struct store_request *rq,
                   const struct sqlite_docs_texts *texts, struct store_reply *r) {
-    struct found found = {NULL, false};
+    struct sqlite_lists_doc doc = {NULL, false};
     json_t *members = members_of(texts->fields);
-    int rc = look(d, rq, r, &found);
+    int rc = look(d, rq, r, &doc);
 
     r->found = rc > 0;
     if (!r->found)
@@ -239,13 +235,13 @@ static int update(struct sqlite_docs *d, const struct store_request *rq,
     rc = -1;
     if (check_version(rq, r->version, &r->err) < 0 ||
         (rq->set_parts && begin_several(d, &r->err) < 0) ||
-        merge(d, rq, &found, members, &r->err) < 0 || put_tree(d, rq, found.body, r) < 0 ||
+        merge(d, rq, &doc, members, &r->err) < 0 || put_tree(d, rq, doc.body, r) < 0 ||
         (rq->set_parts && replace_parts(d, rq, r) < 0))
         goto out;
     rc = 0;
 out:
     json_decref(members);
-    json_decref(found.body);
+    json_decref(doc.body);
     return rc;
 }
 
@@ -282,38 +278,38 @@ static int count(json_t *document, const struct store_request *rq) {
 }
 
 /* To arrays, what is not in them already: as Firestore does. */
-static int append(struct sqlite_docs *d, const struct store_request *rq, json_t *body,
-                  const char *text, struct err *e) {
+static int append(struct sqlite_docs *d, const struct store_request *rq,
+                  const struct sqlite_lists_doc *doc, const char *text, struct err *e) {
     json_t *values = members_of(text);
     int rc = -1;
 
     if (values == NULL)
         (void)sqlite_statement_no_memory(e);
     else
-        rc = sqlite_lists_append(d, rq, body, values, e);
+        rc = sqlite_lists_append(d, rq, doc, values, e);
     json_decref(values);
     return rc;
 }
 
 static int increment(struct sqlite_docs *d, const struct store_request *rq,
                      const struct sqlite_docs_texts *texts, struct store_reply *r) {
-    struct found found = {NULL, false};
+    struct sqlite_lists_doc doc = {NULL, false};
     json_t *members = members_of(texts->fields);
-    int rc = look(d, rq, r, &found);
+    int rc = look(d, rq, r, &doc);
 
     r->found = rc > 0;
     if (!r->found)
         goto out;
-    if (count(found.body, rq) < 0)
+    if (count(doc.body, rq) < 0)
         rc = sqlite_statement_no_memory(&r->err);
-    else if (merge(d, rq, &found, members, &r->err) < 0 ||
-             (texts->append != NULL && append(d, rq, found.body, texts->append, &r->err) < 0))
+    else if (merge(d, rq, &doc, members, &r->err) < 0 ||
+             (texts->append != NULL && append(d, rq, &doc, texts->append, &r->err) < 0))
         rc = -1;
     else
-        rc = put_tree(d, rq, found.body, r);
+        rc = put_tree(d, rq, doc.body, r);
 out:
     json_decref(members);
-    json_decref(found.body);
+    json_decref(doc.body);
     return rc;
 }
 

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define INSIDE_MAX 8 /* elements: what is short costs least where it is read and written anyway */
+
 static sqlite3_stmt *about(struct sqlite_docs *d, enum sqlite_statement s,
                            const struct store_request *rq, const char *member, const char *text) {
     sqlite3_stmt *st = sqlite_statement_about(d, s, rq);
@@ -32,19 +34,57 @@ static int add(struct sqlite_docs *d, const struct store_request *rq, const char
     return rc < 0 ? -1 : 0;
 }
 
-int sqlite_lists_append(struct sqlite_docs *d, const struct store_request *rq, json_t *body,
-                        const json_t *values, struct err *e) {
-    const char *member;
-    json_t *value, *element;
+/* An array moves out of the body. */
+static int move_out(struct sqlite_docs *d, const struct store_request *rq, json_t *body,
+                    const char *member, struct err *e) {
+    const json_t *element;
     size_t i;
 
+    json_array_foreach(json_object_get(body, member), i, element) {
+        if (add(d, rq, member, element, true, e) < 0)
+            return -1;
+    }
+    (void)json_object_del(body, member);
+    return 0;
+}
+
+/* To the array in the body, which is made if it is not there. */
+static int append_inside(json_t *body, const char *member, json_t *value, struct err *e) {
+    json_t *list = json_object_get(body, member);
+    size_t i = 0;
+    int rc = 0;
+
+    if (!json_is_array(list)) {
+        list = json_array();
+        rc = json_object_set_new(body, member, list);
+    }
+    while (i < json_array_size(list) && !json_equal(json_array_get(list, i), value))
+        i++;
+    if (i == json_array_size(list))
+        rc |= json_array_append(list, value);
+    return rc < 0 ? sqlite_statement_no_memory(e) : 0;
+}
+
+static int append(struct sqlite_docs *d, const struct store_request *rq,
+                  const struct sqlite_lists_doc *doc, const char *member, json_t *value,
+                  struct err *e) {
+    const json_t *inside = json_object_get(doc->body, member);
+    size_t n = json_array_size(inside);
+
+    if (n < INSIDE_MAX && (inside != NULL || !doc->beside))
+        return append_inside(doc->body, member, value, e);
+    if (inside != NULL && move_out(d, rq, doc->body, member, e) < 0)
+        return -1;
+    return add(d, rq, member, value, false, e);
+}
+
+int sqlite_lists_append(struct sqlite_docs *d, const struct store_request *rq,
+                        const struct sqlite_lists_doc *doc, const json_t *values, struct err *e) {
+    const char *member;
+    json_t *value;
+
     json_object_foreach((json_t *)values, member, value) {
-        json_array_foreach(json_object_get(body, member), i, element) {
-            if (add(d, rq, member, element, true, e) < 0)
-                return -1;
-        }
-        (void)json_object_del(body, member);
-        if (add(d, rq, member, value, false, e) < 0)
+        if (append(d, rq, doc, member, value, e) < 0)
             return -1;
     }
     return 0;

@@ -103,6 +103,25 @@ return {
       { counter = "n", set = 1 })
   end,
 
+  ["a member that is not wanted is left out"] = function()
+    local wanted = { id = 1, list = { 1, 2 } }
+    assert(store.create("things", "partly", wanted))
+    local function get(options) return json.encode((store.get("things", "partly", options))) end
+    assert(get { without = "list" } == json.encode { id = 1 })
+    assert(get { without = "none" } == json.encode(wanted))
+    for i = 3, 20 do
+      wanted.list[i] = i
+      assert(store.increment("things", "partly",
+        { counter = "n", append = { member = "list", value = i } }))
+    end
+    wanted.n = 18
+    assert(get() == json.encode(wanted) and get {} == json.encode(wanted))
+    assert(get { without = "list" } == json.encode { id = 1, n = 18 })
+    assert(store.get("things", "nothing", { without = "list" }) == nil)
+    raises("'without' must be a string", store.get, "things", "partly", { without = 1 })
+    raises("unknown option", store.get, "things", "partly", { with = "list" })
+  end,
+
   ["occurrences are counted and kept in a list"] = function()
     assert(store.create("things", "listed", { opens = json.null }))
     local value = { at = "2026-01-01T00:00:00Z", kind = "person", odd = { 1, { 2 } } }

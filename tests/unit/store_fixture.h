@@ -137,6 +137,44 @@ static inline void edit_database(const char *sql) {
     sqlite3_close(db);
 }
 
+/* While somebody else has the write lock, the writer waits with what it has, and the rest queues
+ * up: so a test decides what becomes one group. */
+static inline sqlite3 *hold_lock(void) {
+    sqlite3 *db = open_raw();
+
+    exec_raw(db, "BEGIN IMMEDIATE");
+    return db;
+}
+
+static inline void release_lock(sqlite3 *db) {
+    exec_raw(db, "ROLLBACK");
+    sqlite3_close(db);
+}
+
+static inline uint32_t big_endian(const unsigned char *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Commits in a write-ahead log that was never reset: frames that give the size of the file. */
+static inline unsigned count_commits(void) {
+    unsigned char header[32];
+    char path[128];
+    unsigned n = 0;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s-wal", db_path);
+    f = fopen(path, "rb");
+    assert_non_null(f);
+    assert_int_equal(fread(header, 1, 32, f), 32);
+    const long page_size = (long)big_endian(header + 8);
+    while (fread(header, 1, 24, f) == 24) {
+        n += big_endian(header + 4) > 0;
+        fseek(f, page_size, SEEK_CUR);
+    }
+    fclose(f);
+    return n;
+}
+
 static inline void remove_directory(const char *path) {
     DIR *d = opendir(path);
     struct dirent *entry;

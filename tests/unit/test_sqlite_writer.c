@@ -18,20 +18,6 @@
 
 /* --- groups ---------------------------------------------------------------------------------- */
 
-/* While somebody else has the write lock, the writer waits with what it has, and the rest queues
- * up: so a test decides what becomes one group. */
-static sqlite3 *hold_lock(void) {
-    sqlite3 *db = open_raw();
-
-    exec_raw(db, "BEGIN IMMEDIATE");
-    return db;
-}
-
-static void release_lock(sqlite3 *db) {
-    exec_raw(db, "ROLLBACK");
-    sqlite3_close(db);
-}
-
 /* n creates of "{}" under the ids 0, 1, 2 ... */
 static struct call *begin_creates(size_t n) {
     struct call *calls = calloc(n, sizeof(*calls));
@@ -58,30 +44,6 @@ static int count_documents(void) {
     n = sqlite3_column_int(st, 0);
     sqlite3_finalize(st);
     sqlite3_close(db);
-    return n;
-}
-
-static uint32_t big_endian(const unsigned char *p) {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* Commits in a write-ahead log that was never reset: frames that give the size of the file. */
-static unsigned count_commits(void) {
-    unsigned char header[32];
-    char path[128];
-    unsigned n = 0;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "%s-wal", db_path);
-    f = fopen(path, "rb");
-    assert_non_null(f);
-    assert_int_equal(fread(header, 1, 32, f), 32);
-    const long page_size = (long)big_endian(header + 8);
-    while (fread(header, 1, 24, f) == 24) {
-        n += big_endian(header + 4) > 0;
-        fseek(f, page_size, SEEK_CUR);
-    }
-    fclose(f);
     return n;
 }
 
