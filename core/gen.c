@@ -260,7 +260,9 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
             goto fail;
     }
-    lua_gc(g->L, LUA_GCCOLLECT);
+    /* Collects all that loading has left behind.  From here on what requests make is collected
+     * without a look at the scripts, which are most of the objects and stay. */
+    lua_gc(g->L, LUA_GCGEN, 0, 0);
     lua_gc(g->L, LUA_GCRESTART);
     g->loaded = g->bytes;
     return g;
