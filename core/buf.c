@@ -107,6 +107,15 @@ void buf_addf(struct buf *b, const char *fmt, ...) {
     b->len += (size_t)n;
 }
 
+void buf_trim(struct buf *b) {
+    char *data = b->data != empty ? realloc(b->data, b->len + 1) : NULL;
+
+    if (data == NULL)
+        return;
+    b->data = data;
+    b->cap = b->len + 1;
+}
+
 bool buf_failed(const struct buf *b) {
     return b->failed;
 }

@@ -41,6 +41,9 @@ void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
  * failure. */
 char *buf_reserve(struct buf *b, size_t n);
 
+/* Give back the room that is left: for what is kept. */
+void buf_trim(struct buf *b);
+
 MUST_CHECK bool buf_failed(const struct buf *b);
 
 /* The bytes as a malloc'd, NUL-terminated block that the caller frees; b is empty afterwards.

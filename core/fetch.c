@@ -17,7 +17,7 @@
 #include "fetch_peer.h"
 
 #define BODY_MAX           (8 * MIB)
-#define BUFFER_BYTES       8192L /* of each transfer's receive buffer */
+#define BUFFER_BYTES       2048L /* of each transfer's receive buffer: most answers fit in */
 #define CONNECT_TIMEOUT_MS 10000
 #define TIMEOUT_MAX_MS     (24 * 3600 * 1000)
 

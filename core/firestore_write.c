@@ -201,6 +201,9 @@ static void write_document(struct firestore_op *op) {
     json_decref(names);
     add_deletes(writes, op->below);
     op->keep = true; /* until the outcome is known */
+    json_decref(op->fields);
+    json_decref(op->mask);
+    op->fields = op->mask = NULL; /* from now on they are text */
     commit(op, writes);
 }
 

@@ -253,8 +253,7 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
     g->tree = tree_ref(tree);
     g->scratch = scratch_ref(world);
     g->number = number;
-    lua_gc(g->L,
-           LUA_GCSTOP); /* most of what is made now stays: one collection at the end will do */
+    lua_gc(g->L, LUA_GCSTOP); /* what loading makes stays: one collection at its end will do */
     for (size_t i = 0; i < n; i++) {
         lua_pushcfunction(g->L, steps[i]);
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
@@ -262,8 +261,8 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
     }
     /* Collects all that loading has left behind.  From here on what requests make is collected
      * without a look at the scripts, which are most of the objects and stay. */
-    lua_gc(g->L, LUA_GCGEN, 0, 0);
     lua_gc(g->L, LUA_GCRESTART);
+    lua_gc(g->L, LUA_GCGEN, 0, 0);
     g->loaded = g->bytes;
     return g;
 fail:

@@ -107,14 +107,14 @@ static void on_deleted(struct google_reply *reply, void *arg) {
 static void on_found(struct google_reply *reply, void *arg) {
     struct gmail_call *c = arg;
     const json_t *draft;
+    char id[MAIL_ID_SIZE];
     size_t i;
 
     c->google = NULL;
     c->reply.err = reply->err;
     json_array_foreach(json_object_get(reply->json, "drafts"), i, draft) {
-        if (c->reply.nfound < MAIL_FOUND_MAX &&
-            gmail_read_text(c->reply.found[c->reply.nfound], MAIL_ID_SIZE, draft, "id"))
-            c->reply.nfound++;
+        if (gmail_read_text(id, sizeof(id), draft, "id"))
+            mail_reply_add(&c->reply, id, strlen(id));
     }
     memcpy(c->reply.mailbox, c->mailbox, sizeof(c->mailbox));
     gmail_call_end(c);

@@ -208,6 +208,8 @@ static void start_task(struct request *q) {
         send_error(q, &e);
         return;
     }
+    blob_unref(q->http->body); /* the script alone has it now, and may let go of it */
+    q->http->body = NULL;
     t = task_start(g, L, 1, q->match.route->deadline_ms, &q->owner, on_task_done, q);
     if (!q->replied)
         q->task = t;
@@ -339,8 +341,8 @@ static void log_request(const struct request *q) {
         LOG_S("caller", q->owner.roles != 0 ? q->owner.caller : NULL),
         LOG_S("auth", q->owner.roles != 0 ? q->owner.method : NULL),
         LOG_S("refused", q->caller.why[0] != '\0' ? q->caller.why : NULL),
-        LOG_I("bytes_in", q->http->body != NULL ? q->http->body->len : 0),
-        LOG_I("bytes_out", q->http->reply_length), LOG_S("remote", remote));
+        LOG_I("bytes_in", q->http->body_length), LOG_I("bytes_out", q->http->reply_length),
+        LOG_S("remote", remote));
 }
 
 static void on_end(struct http_request *http) {

@@ -283,6 +283,7 @@ static enum MHD_Result on_complete(struct request *r) {
     if (r->data != NULL) {
         if ((r->pub.body = blob_own(r->data, r->len)) == NULL)
             return MHD_NO;
+        r->pub.body_length = r->len;
         r->data = NULL;
     }
     r->in_handler = true;

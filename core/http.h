@@ -20,7 +20,8 @@
 struct http_request {
     const char *method;  /* as sent; "": refused without a look at it */
     const char *target;  /* path and query as sent, not decoded */
-    struct blob *body;   /* NULL: empty */
+    struct blob *body;   /* NULL: empty, or taken: the handler may, and leaves NULL */
+    size_t body_length;  /* bytes of it, also of one that was taken */
     size_t reply_length; /* after http_reply(): bytes of the answer's body */
     void *user;          /* the handler's own */
 };

@@ -285,6 +285,7 @@ int lua_blob_open(lua_State *L) {
         {"__tostring", l_tostring}, {NULL, NULL},
     };
     static const luaL_Reg methods[] = {
+        {"close", l_close},
         {"string", l_string},
         {"base64_decode", l_base64_decode},
         {"base64_encode", l_base64_encode},

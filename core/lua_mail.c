@@ -40,6 +40,7 @@ static void on_done(struct mail_reply *reply, void *arg) {
     o->call = NULL;
     o->left = reply->unknown;
     o->reply = *reply;
+    reply->found = NULL;
     reply->signature = reply->in_reply_to = reply->references = NULL;
     op_ready(&o->op, &o->reply.err);
 }

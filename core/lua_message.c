@@ -316,6 +316,7 @@ static int write_message(struct message *msg, const struct mime_message *m, stru
         buf_free(&out);
         return -1;
     }
+    buf_trim(&out); /* it waits for its mailbox, perhaps with a thousand others */
     data = buf_take(&out, &len);
     if (data == NULL || (msg->bytes = blob_own(data, len)) == NULL) {
         free(data);

@@ -169,9 +169,18 @@ void mail_end(struct mail_call *c, struct mail_reply *reply) {
     c->done(reply, c->arg);
 }
 
+void mail_reply_add(struct mail_reply *reply, const char *id, size_t n) {
+    if (reply->found == NULL && (reply->found = calloc(MAIL_FOUND_MAX, MAIL_ID_SIZE)) == NULL)
+        err_set(&reply->err, ERR_INTERNAL_ERROR, "out of memory");
+    else if (reply->nfound < MAIL_FOUND_MAX && n < MAIL_ID_SIZE)
+        memcpy(reply->found[reply->nfound++], id, n);
+}
+
 void mail_reply_fini(struct mail_reply *reply) {
+    free(reply->found);
     free(reply->signature);
     free(reply->in_reply_to);
     free(reply->references);
+    reply->found = NULL;
     reply->signature = reply->in_reply_to = reply->references = NULL;
 }

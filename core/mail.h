@@ -64,14 +64,14 @@ struct mail_reply {
     char id[MAIL_ID_SIZE]; /* SEND, DRAFT_SEND: of the message.  DRAFT_CREATE: of the
                               draft, "" where drafts are not possible.  DRAFT_GET, if it
                               is gone: of the message it became, "" if not known */
-    char thread_id[MAIL_ID_SIZE];             /* the same; and REPLY: the thread to join, or "" */
-    char mailbox[MAIL_ADDRESS_SIZE];          /* DRAFT_CREATE, DRAFT_FIND, PROFILE */
-    char found[MAIL_FOUND_MAX][MAIL_ID_SIZE]; /* DRAFT_FIND: ids of drafts */
+    char thread_id[MAIL_ID_SIZE];    /* the same; and REPLY: the thread to join, or "" */
+    char mailbox[MAIL_ADDRESS_SIZE]; /* DRAFT_CREATE, DRAFT_FIND, PROFILE */
     size_t nfound;
+    char (*found)[MAIL_ID_SIZE];    /* DRAFT_FIND: ids of drafts; see mail_reply_add() */
     char *signature;                /* SIGNATURE: HTML, "" for none */
     char *in_reply_to, *references; /* REPLY: as mime.h has them; NULL: none */
 };
-/* done() may take the last three, and leaves NULL in their place. */
+/* done() may take the last four, and leaves NULL in their place. */
 
 typedef void mail_done_fn(struct mail_reply *reply, void *arg);
 
@@ -124,6 +124,10 @@ struct mail_backend {
 
 /* How a call ends that was not cancelled: done() is called. */
 void mail_end(struct mail_call *c, struct mail_reply *reply);
+
+/* One more draft that DRAFT_FIND has found; those beyond MAIL_FOUND_MAX are left out.  Without
+ * memory it fails. */
+void mail_reply_add(struct mail_reply *reply, const char *id, size_t n);
 
 /* Free what done() has left of a reply, but not the reply itself. */
 void mail_reply_fini(struct mail_reply *reply);

@@ -456,7 +456,7 @@ static void add_header(struct buf *out, const struct mime_message *m) {
 
 /* Room for the whole message at once, so that its megabytes are written in place. */
 static void reserve(struct buf *out, const struct mime_message *m) {
-    size_t size = 16 * KIB + 2 * (m->text_len + m->html_len), room = out->max - out->len;
+    size_t size = 2 * KIB + 2 * (m->text_len + m->html_len), room = out->max - out->len;
 
     for (size_t i = 0; i < m->nparts; i++)
         size += KIB + encode_base64_lines_size(m->parts[i].len);

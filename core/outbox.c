@@ -233,8 +233,7 @@ static int find_drafts(struct outbox_call *c) {
         return -1;
     while (c->reply.nfound < MAIL_FOUND_MAX && (entry = readdir(dir)) != NULL)
         if (strncmp(entry->d_name, c->tmp, strlen(c->tmp)) == 0 && is_draft(entry->d_name))
-            snprintf(c->reply.found[c->reply.nfound++], MAIL_ID_SIZE, "%.*s",
-                     (int)(strlen(entry->d_name) - strlen(DRAFT)), entry->d_name);
+            mail_reply_add(&c->reply, entry->d_name, strlen(entry->d_name) - strlen(DRAFT));
     closedir(dir);
     return 0;
 }

@@ -197,8 +197,8 @@ static void find_drafts(const struct scratch_mailbox *m, const struct mail_reque
                         struct mail_reply *reply) {
     copy_text(reply->mailbox, sizeof(reply->mailbox), rq->sender);
     for (const struct scratch_letter *l = m->first; l != NULL; l = l->next)
-        if (!l->sent && strcasecmp(l->key, rq->key) == 0 && reply->nfound < MAIL_FOUND_MAX)
-            copy_text(reply->found[reply->nfound++], MAIL_ID_SIZE, l->id);
+        if (!l->sent && strcasecmp(l->key, rq->key) == 0)
+            mail_reply_add(reply, l->id, strlen(l->id));
 }
 
 static void answer_signature(struct mail_reply *reply) {

@@ -121,18 +121,19 @@ local function draft(id, document, contents, caller)
   return keep(id, document, contents, caller)
 end
 
---- Carry a request out, from its start: what POST / does, and what endpoints of your own may do.
----@async
----@param request table           as message.post describes it
----@param caller paraph.caller
----@param operation? operation    under which it may be asked for again
----@return paraph.reply? reply
----@return paraph.err? err
-function messages.submit(request, caller, operation)
+--- What a request asks for, checked.
+---@return string? mode
+---@return paraph.document|paraph.err document_or_err
+---@return paraph.blob[]? contents
+local function read(request, caller)
   local mode = request.mode or config.send_mode
   if mode == "send" and not caller.roles.send then return may_not_send() end
   local document, contents = message.members(request)
   if not document then return nil, contents end
+  return mode, document, contents
+end
+
+local function carry_out(mode, document, contents, caller, operation)
   document.created_by = caller.name -- the policies see it from the start
   local id = operation and operation.id or crypto.uuid4()
   local act = mode == "send" and send or draft
@@ -141,11 +142,29 @@ function messages.submit(request, caller, operation)
   return hold_failed(id, document, contents, caller, err)
 end
 
---- Carry a request out from its start.
+--- Carry a request out, from its start: what POST / does, and what endpoints of your own may do.
+---@async
+---@param request table           as message.post describes it
+---@param caller paraph.caller
+---@param operation? operation    under which it may be asked for again
+---@return paraph.reply? reply
+---@return paraph.err? err
+function messages.submit(request, caller, operation)
+  local mode, document, contents = read(request, caller)
+  if not mode then return nil, document end
+  return carry_out(mode, document, contents, caller, operation)
+end
+
+--- The same for the body of a request. Its megabytes are let go of as soon as they have been read,
+--- each time in favour of the next form they take: text, base64, bytes, message.
 local function begin(req, operation)
   local request, err = body.read(req, message.post)
   if not request then return nil, err end
-  return messages.submit(request, req.caller, operation)
+  req.body:close()
+  local mode, document, contents = read(request, req.caller)
+  if not mode then return nil, document end
+  for _, attachment in ipairs(request.attachments or {}) do attachment.content:close() end
+  return carry_out(mode, document, contents, req.caller, operation)
 end
 
 local function post(req, operation)
@@ -155,7 +174,7 @@ local function post(req, operation)
   return begin(req, operation)
 end
 
----@param req paraph.request
+---@param req paraph.request      its body is closed afterwards
 ---@return paraph.reply? reply
 ---@return paraph.err? err
 function messages.post(req)

@@ -18,6 +18,10 @@
 ---@class paraph.blob
 local blob = {}
 
+--- Let go of the bytes now, rather than when the collector comes by: what is asked of the blob
+--- afterwards raises. `<close>` does the same. A slice keeps the bytes.
+function blob:close() end
+
 --- The bytes as a Lua string. Raises over `max` bytes (default 1 MiB).
 ---@param max? integer
 ---@return string

@@ -121,6 +121,15 @@ return {
     raises("closed", json.decode, outer)
   end,
 
+  ["close lets go at once, and twice does no harm"] = function()
+    local blob = testing.blob("abc")
+    local slice = blob:slice(2)
+    blob:close()
+    blob:close()
+    raises("closed", blob.string, blob)
+    assert(slice:string() == "bc")
+  end,
+
   ["methods take blobs alone"] = function()
     local blob = testing.blob("abc")
     raises("paraph.blob", blob.sha256, "abc")
