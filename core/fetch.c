@@ -12,6 +12,7 @@
 #include "encode.h"
 #include "env.h"
 #include "fetch_head.h"
+#include "fetch_late.h"
 #include "fetch_multi.h"
 #include "fetch_peer.h"
 
@@ -420,8 +421,11 @@ static enum fetch_lane lane_of(const struct fetch *f, const struct fetch_request
 
 /* A transfer that knows what to ask. */
 static struct fetch *create(const struct fetch_request *rq, struct err *e) {
-    struct fetch *f = calloc(1, sizeof(*f));
+    struct fetch *f;
 
+    if (fetch_late_open(e) != 0)
+        return NULL;
+    f = calloc(1, sizeof(*f));
     if (f == NULL || (f->easy = curl_easy_init()) == NULL) {
         free(f);
         err_set(e, ERR_INTERNAL_ERROR, "out of memory");
@@ -491,8 +495,7 @@ void fetch_cancel(struct fetch **fp) {
 }
 
 int fetch_init(struct err *e) {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return err_set(e, ERR_INTERNAL_ERROR, "libcurl does not start");
+    (void)e;
     open_for_work = true;
     return 0;
 }
@@ -504,7 +507,7 @@ void fetch_fini(void) {
         finish(transfers, CURLE_ABORTED_BY_CALLBACK);
     }
     fetch_multi_close();
-    curl_global_cleanup();
+    fetch_late_close();
 }
 
 unsigned fetch_count(void) {

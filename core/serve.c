@@ -12,6 +12,7 @@
 #include "confine.h"
 #include "env.h"
 #include "excerpt.h"
+#include "fetch_late.h"
 #include "gen.h"
 #include "host.h"
 #include "http.h"
@@ -101,6 +102,33 @@ static int serve_requests(void) {
     return 0;
 }
 
+/* Every request goes to Google: what that takes is loaded on a thread, while we load the scripts.
+ */
+static void open_fetch(void *arg) {
+    struct err e;
+
+    (void)arg;
+    (void)fetch_late_open(&e); /* can_fetch() is told, too */
+}
+
+static void forget(void *arg) {
+    (void)arg;
+}
+
+static void open_fetch_beside(void) {
+    if (env.backend == ENV_GOOGLE)
+        (void)loop_work_start(open_fetch, forget, forget, NULL);
+}
+
+static bool can_fetch(void) {
+    struct err e;
+
+    if (env.backend != ENV_GOOGLE || fetch_late_open(&e) == 0)
+        return true;
+    report("fetch", &e);
+    return false;
+}
+
 static int run(struct tree **tree) {
     int status = 1;
     const char *step;
@@ -113,7 +141,7 @@ static int run(struct tree **tree) {
     }
     if ((g = load(tree)) != NULL) {
         gen_swap(g);
-        status = serve_requests();
+        status = can_fetch() ? serve_requests() : 1;
         gen_swap(NULL);
     }
     services_fini();
@@ -143,6 +171,7 @@ static int serve_tree(struct tree **tree) {
         LOG(LOG_ERROR, NULL, "cannot start", LOG_S("error", strerror(errno)));
         return 1;
     }
+    open_fetch_beside();
     status = run(tree);
     task_watchdog_stop();
     if (loop_fini() != 0)

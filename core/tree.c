@@ -41,27 +41,22 @@ static int cannot_read(struct err *e, const char *path, int error) {
 
 /* --- one file -------------------------------------------------------------------------------- */
 
-/* It may grow, shrink or vanish meanwhile: what counts is what was read. */
-static int read_open(int fd, struct buf *to, const char *path, struct err *e) {
-    struct stat st;
-    size_t expected, step;
-    ssize_t n = 1;
+/* It may grow, shrink or vanish meanwhile: what counts is what was read.  Once that is as long as
+ * the file was said to be, nobody asks for more. */
+static int read_open(int fd, struct buf *to, const char *path, size_t expected, struct err *e) {
+    size_t step;
+    ssize_t n;
     char *room;
 
-    if (fstat(fd, &st) != 0)
-        return cannot_read(e, path, errno);
-    if (!S_ISREG(st.st_mode))
-        return err_set(e, ERR_POLICY_ERROR, "%s is not a file", path);
-    expected = (size_t)st.st_size < FILE_MAX ? (size_t)st.st_size : FILE_MAX;
-    while (n > 0 && to->len <= FILE_MAX) {
-        step = to->len <= expected ? expected + 1 - to->len : 4 * KIB;
+    do {
+        step = to->len < expected ? expected - to->len : 4 * KIB;
         if ((room = buf_reserve(to, step)) == NULL)
             return cannot_read(e, path, ENOMEM);
         if ((n = read(fd, room, step)) < 0)
             return cannot_read(e, path, errno);
         to->len += (size_t)n;
         to->data[to->len] = '\0';
-    }
+    } while (n > 0 && to->len != expected && to->len <= FILE_MAX);
     if (to->len > FILE_MAX)
         return err_set(e, ERR_POLICY_ERROR, "%s is longer than %zu bytes, the most a file may have",
                        path, FILE_MAX);
@@ -69,8 +64,9 @@ static int read_open(int fd, struct buf *to, const char *path, struct err *e) {
 }
 
 /* A pipe that takes the place of the file must not stop us. */
-static char *read_file(const char *path, size_t *len, struct err *e) {
+static char *read_file(const char *path, const struct stat *st, size_t *len, struct err *e) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    size_t expected = st->st_size <= (off_t)FILE_MAX ? (size_t)st->st_size : FILE_MAX + 1;
     struct buf b;
     char *text = NULL;
 
@@ -79,7 +75,7 @@ static char *read_file(const char *path, size_t *len, struct err *e) {
         return NULL;
     }
     buf_init(&b, FILE_MAX + 8 * KIB);
-    if (read_open(fd, &b, path, e) == 0 && (text = buf_take(&b, len)) == NULL)
+    if (read_open(fd, &b, path, expected, e) == 0 && (text = buf_take(&b, len)) == NULL)
         cannot_read(e, path, ENOMEM);
     buf_free(&b);
     close(fd);
@@ -102,9 +98,9 @@ static char *name_of(const char *name, bool shadowed) {
     return asprintf(&text, TREE_SHADOWED "%s", name) < 0 ? NULL : text;
 }
 
-static int add_file(struct tree *t, const struct place *p, const char *path, struct err *e) {
+static int add_file(struct tree *t, const struct place *p, const FTSENT *entry, struct err *e) {
     struct tree_file *f = &t->files[t->n];
-    const char *name = path + strlen(p->dir) + 1;
+    const char *path = entry->fts_path, *name = path + strlen(p->dir) + 1;
     struct tree_file *shadow = find_shadow(t, p, name);
 
     if (shadow != NULL) {
@@ -116,7 +112,7 @@ static int add_file(struct tree *t, const struct place *p, const char *path, str
         return err_set(e, ERR_POLICY_ERROR, "%s is one file too many: up to %d are possible", path,
                        FILES_MAX);
     *f = (struct tree_file){.kind = p->kind, .shipped = p->shipped};
-    if ((f->text = read_file(path, &f->len, e)) == NULL)
+    if ((f->text = read_file(path, entry->fts_statp, &f->len, e)) == NULL)
         return -1;
     t->n++; /* from here on freed with the tree */
     if ((f->name = name_of(name, shadow != NULL)) == NULL || (f->path = strdup(path)) == NULL)
@@ -159,7 +155,7 @@ static int add_entry(struct tree *t, const struct place *p, FTS *fts, FTSENT *f,
     case FTS_D:
         return add_dir(t, f, e);
     case FTS_F:
-        return ends_with(f->fts_name, p->suffix) ? add_file(t, p, f->fts_path, e) : 0;
+        return ends_with(f->fts_name, p->suffix) ? add_file(t, p, f, e) : 0;
     case FTS_NS:
     case FTS_SLNONE: /* a link to nothing */
         if (f->fts_level > 0 && !ends_with(f->fts_name, p->suffix))

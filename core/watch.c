@@ -1,5 +1,6 @@
 #include "watch.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,11 +267,15 @@ static void read_tree(void *arg) {
     l->us = clock_monotonic_us() - began;
 }
 
+/* Most looks that read are the last for long: their memory goes back to the system. */
 static void release_look(void *arg) {
     struct look *l = arg;
+    bool has_read = l->tree != NULL;
 
     tree_unref(l->tree);
     free(l);
+    if (has_read)
+        malloc_trim(0);
 }
 
 /* The same for two looks that found the same. */
