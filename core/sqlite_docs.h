@@ -25,7 +25,8 @@ int sqlite_docs_begin(struct sqlite_docs *d, struct err *e);
 int sqlite_docs_commit(struct sqlite_docs *d, struct err *e);
 
 /* CREATE, UPDATE, DELETE, INCREMENT.  The request's own trees are not looked at: these are their
- * JSON texts, or NULL.  A refusal (reply->err) undoes this write alone and is no failure; -1 is. */
+ * JSON texts, or NULL.  A refusal (reply->err) undoes this write alone and is no failure; -1 is:
+ * there was no memory or no room for it, or it would have stayed halfway. */
 struct sqlite_docs_texts {
     char *fields, *append;
 };
