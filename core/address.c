@@ -229,6 +229,14 @@ static int read_phrase(struct parser *ps, size_t *words) {
 
 /* ---- grammar (RFC 5322 §3.4) ---- */
 
+static bool is_label(const char *s, size_t n) {
+    size_t i = 0;
+
+    while (i < n && ((s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9') || s[i] == '-'))
+        i++;
+    return i == n;
+}
+
 static int check_labels(struct parser *ps, const char *domain) {
     for (const char *label = domain;; label++) {
         size_t n = strcspn(label, ".");
@@ -237,7 +245,7 @@ static int check_labels(struct parser *ps, const char *domain) {
             return fail(ps, "the domain has a dot too many");
         if (n > LABEL_MAX)
             return fail(ps, "a label of the domain is longer than 63 characters");
-        if (strspn(label, "abcdefghijklmnopqrstuvwxyz0123456789-") < n)
+        if (!is_label(label, n))
             return fail(ps, "a domain has only letters, digits and hyphens");
         if (label[0] == '-' || label[n - 1] == '-')
             return fail(ps, "a label of the domain begins or ends with a hyphen");

@@ -22,18 +22,36 @@ uint64_t clock_monotonic_ms(void) {
     return clock_monotonic_us() / 1000;
 }
 
+/* Behind `mark` (unless it is NUL), with leading zeros. */
+static char *put_number(char *to, char mark, int n, int digits) {
+    if (mark != '\0')
+        *to++ = mark;
+    for (int i = digits; i-- > 0; n /= 10)
+        to[i] = (char)('0' + n % 10);
+    return to + digits;
+}
+
 void clock_format(char out[CLOCK_TEXT_SIZE], int64_t us) {
     int64_t fraction = us % 1000000;
     time_t seconds;
     struct tm tm;
-    size_t n;
 
     if (fraction < 0)
         fraction += 1000000;
     seconds = (time_t)((us - fraction) / 1000000);
     gmtime_r(&seconds, &tm);
-    n = strftime(out, CLOCK_TEXT_SIZE - 8, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out + n, CLOCK_TEXT_SIZE - n, ".%06dZ", (int)fraction);
+    if (tm.tm_year >= 1000 - 1900 && tm.tm_year <= 9999 - 1900)
+        out = put_number(out, '\0', tm.tm_year + 1900, 4);
+    else
+        out += strftime(out, CLOCK_TEXT_SIZE - sizeof("-12-31T23:59:59.999999Z"), "%Y", &tm);
+    out = put_number(out, '-', tm.tm_mon + 1, 2);
+    out = put_number(out, '-', tm.tm_mday, 2);
+    out = put_number(out, 'T', tm.tm_hour, 2);
+    out = put_number(out, ':', tm.tm_min, 2);
+    out = put_number(out, ':', tm.tm_sec, 2);
+    out = put_number(out, '.', (int)fraction, 6);
+    out[0] = 'Z';
+    out[1] = '\0';
 }
 
 /* Digits at *s, exactly n of them; -1 if they are not there. */

@@ -61,6 +61,22 @@ size_t encode_utf8_error(const char *s, size_t n) {
     return n;
 }
 
+bool encode_is_token(const char *s, size_t n) {
+    /* strspn() would make such a table on each call */
+    static const bool in_tokens[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
+        ['#'] = true,         ['$'] = true,         ['%'] = true,         ['&'] = true,
+        ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true,
+        ['.'] = true,         ['^'] = true,         ['_'] = true,         ['`'] = true,
+        ['|'] = true,         ['~'] = true,
+    };
+    size_t i = 0;
+
+    while (i < n && in_tokens[(unsigned char)s[i]])
+        i++;
+    return n > 0 && i == n;
+}
+
 size_t encode_control_at(const char *s, size_t n) {
     const unsigned char *u = (const unsigned char *)s;
 

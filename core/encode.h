@@ -25,6 +25,9 @@ size_t encode_utf8_error(const char *s, size_t n);
  * paragraph separators U+2028, U+2029); n if there is none. */
 size_t encode_control_at(const char *s, size_t n);
 
+/* Is it a token, as methods and the names of headers are (RFC 9110 §5.6.2)? */
+bool encode_is_token(const char *s, size_t n);
+
 /* For people's eyes, whoever wrote it: what is not UTF-8, what a terminal would obey, and what
  * turns the direction of the text around (U+202A-U+202E, U+2066-U+2069) becomes U+FFFD; tabs and
  * newlines stay. */

@@ -32,6 +32,7 @@
 struct fetch {
     struct fetch *next, **link; /* among all transfers */
     CURL *easy;
+    CURLU *url; /* taken to pieces once */
     struct fetch_multi *multi;
     struct curl_slist *headers;
     struct blob *request_body;
@@ -83,6 +84,7 @@ static void detach(struct fetch *f) {
 
 static void destroy(struct fetch *f) {
     curl_easy_cleanup(f->easy);
+    curl_url_cleanup(f->url);
     for (struct curl_slist *h = f->headers; h != NULL; h = h->next) /* some are secret */
         explicit_bzero(h->data, strlen(h->data));
     curl_slist_free_all(f->headers);
@@ -269,14 +271,6 @@ static bool is_one_of(const char *s, const char *const *list) {
     return *list != NULL;
 }
 
-/* RFC 9110 §5.6.2 */
-static bool is_token(const char *s) {
-    static const char chars[] = "!#$%&'*+-.^_`|~0123456789"
-                                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-    return *s != '\0' && s[strspn(s, chars)] == '\0';
-}
-
 static int add_line(struct fetch *f, const char *line, struct err *e) {
     struct curl_slist *longer = curl_slist_append(f->headers, line);
 
@@ -292,7 +286,7 @@ static int add_header(struct fetch *f, const struct fetch_header *h, struct err 
     struct buf line;
     int rc;
 
-    if (!is_token(h->name))
+    if (!encode_is_token(h->name, strlen(h->name)))
         return err_set(e, ERR_INTERNAL_ERROR, "a header's name is not an HTTP token");
     if (encode_control_at(h->value, strlen(h->value)) < strlen(h->value))
         return err_set(e, ERR_INTERNAL_ERROR, "header %.40s: control characters are not allowed",
@@ -324,19 +318,19 @@ static int set_headers(struct fetch *f, const struct fetch_request *rq, struct e
 }
 
 static int set_url(struct fetch *f, const char *url, struct err *e) {
-    CURLU *parts = curl_url();
     char *scheme = NULL, *host = NULL, *port = NULL;
     int rc = -1;
 
-    if (parts == NULL || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) != CURLUE_OK || strlen(host) > 255 ||
+    f->url = curl_url();
+    if (f->url == NULL || curl_url_set(f->url, CURLUPART_URL, url, 0) != CURLUE_OK ||
+        curl_url_get(f->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(f->url, CURLUPART_HOST, &host, 0) != CURLUE_OK || strlen(host) > 255 ||
         (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0) ||
-        curl_easy_setopt(f->easy, CURLOPT_URL, url) != CURLE_OK) {
+        curl_easy_setopt(f->easy, CURLOPT_CURLU, f->url) != CURLE_OK) {
         err_set(e, ERR_INTERNAL_ERROR, "the URL is not an absolute http or https address");
         goto out;
     }
-    (void)curl_url_get(parts, CURLUPART_PORT, &port, 0);
+    (void)curl_url_get(f->url, CURLUPART_PORT, &port, 0);
     snprintf(f->origin, sizeof(f->origin), "%s://%s%s%s", scheme, host, port != NULL ? ":" : "",
              port != NULL ? port : "");
     f->tls = strcasecmp(scheme, "https") == 0;
@@ -345,7 +339,6 @@ out:
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
-    curl_url_cleanup(parts);
     return rc;
 }
 
@@ -357,7 +350,7 @@ static int set_method(struct fetch *f, const struct fetch_request *rq, struct er
     CURL *easy = f->easy;
     unsigned bad = 0;
 
-    if (!is_token(method))
+    if (!encode_is_token(method, strlen(method)))
         return err_set(e, ERR_INTERNAL_ERROR, "the method is not an HTTP token");
     f->repeatable = is_one_of(method, repeatable);
     if (rq->body != NULL || is_one_of(method, with_body)) {

@@ -26,6 +26,8 @@ static void on_got(struct firestore_op *op, struct google_reply *r) {
 
     (void)firestore_op_take_document(op, r, &own);
     json_decref(own);
+    if (op->rq.without != NULL)
+        (void)json_object_del(op->reply.fields, op->rq.without);
     firestore_op_end(op);
 }
 

@@ -47,6 +47,16 @@ static int rename_member(json_t *object, const char *from, const char *to, size_
 
 /* --- to Firestore ---------------------------------------------------------------------------- */
 
+/* {kind: value}, as json_pack() makes it, which reads its format each time. */
+static json_t *typed_new(const char *kind, json_t *value) {
+    json_t *typed = json_object();
+
+    if (json_object_set_new_nocheck(typed, kind, value) == 0)
+        return typed;
+    json_decref(typed);
+    return NULL;
+}
+
 static json_t *encode(const json_t *value, const struct json_text_path *path, unsigned depth,
                       struct err *e);
 
@@ -101,7 +111,7 @@ static json_t *encode_member(const char *name, const json_t *value, const struct
     if (check_name(name, &path, e) < 0)
         return NULL;
     if (up == NULL && read_time(time, name, value))
-        return json_pack("{s:s}", "timestampValue", time);
+        return typed_new("timestampValue", json_string_nocheck(time));
     return encode(value, &path, depth, e);
 }
 
@@ -192,16 +202,16 @@ static json_t *encode_scalar(const json_t *value) {
 
     switch (json_typeof(value)) {
     case JSON_STRING:
-        return json_pack("{s:O}", "stringValue", value);
+        return typed_new("stringValue", json_incref((json_t *)value));
     case JSON_INTEGER:
         snprintf(digits, sizeof(digits), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        return json_pack("{s:s}", "integerValue", digits);
+        return typed_new("integerValue", json_string_nocheck(digits));
     case JSON_REAL:
-        return json_pack("{s:O}", "doubleValue", value);
+        return typed_new("doubleValue", json_incref((json_t *)value));
     case JSON_NULL:
-        return json_pack("{s:n}", "nullValue");
+        return typed_new("nullValue", json_null());
     default:
-        return json_pack("{s:O}", "booleanValue", value);
+        return typed_new("booleanValue", json_incref((json_t *)value));
     }
 }
 

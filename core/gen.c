@@ -18,10 +18,6 @@
 #include "task.h"
 #include "tree.h"
 
-/* A collection begins when there is so much of what the last one has left, in per cent.  Lua's own
- * 200 lets as much garbage pile up as a thousand waiting requests hold. */
-#define GC_PAUSE 150
-
 struct gen {
     lua_State *L;
     struct tree *tree;
@@ -257,13 +253,16 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
     g->tree = tree_ref(tree);
     g->scratch = scratch_ref(world);
     g->number = number;
+    lua_gc(g->L, LUA_GCSTOP); /* what loading makes stays: one collection at its end will do */
     for (size_t i = 0; i < n; i++) {
         lua_pushcfunction(g->L, steps[i]);
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
             goto fail;
     }
-    lua_gc(g->L, LUA_GCINC, GC_PAUSE, 0, 0);
-    lua_gc(g->L, LUA_GCCOLLECT);
+    /* Collects all that loading has left behind.  From here on what requests make is collected
+     * without a look at the scripts, which are most of the objects and stay. */
+    lua_gc(g->L, LUA_GCRESTART);
+    lua_gc(g->L, LUA_GCGEN, 0, 0);
     g->loaded = g->bytes;
     return g;
 fail:

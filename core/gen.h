@@ -35,7 +35,7 @@ struct tree;
 struct scratch;
 
 /* Build a generation from a tree: find every hook, run routes.lua and jobs.lua, check every route
- * and job, load access.lua, compile every template.  NULL and a sentence with file and line on
+ * and job, load access.lua, check every template.  NULL and a sentence with file and line on
  * failure. */
 struct gen *gen_load(struct tree *tree, struct err *e);
 

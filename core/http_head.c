@@ -3,14 +3,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "encode.h"
+
 /* --- parts ----------------------------------------------------------------------------------- */
-
-static bool is_token(const char *s, size_t n) {
-    static const char chars[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-    return n > 0 && strspn(s, chars) == n;
-}
 
 static bool has_control(const char *s, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -70,7 +65,8 @@ static bool is_covered(const struct http_head *h) {
         if (f->name != at)
             return false;
         at += f->name_len + 1;
-        at += strspn(at, " \t");
+        while (*at == ' ' || *at == '\t')
+            at++;
         if (f->value != at)
             return false;
         at += f->value_len + 2;
@@ -82,7 +78,7 @@ static int check_request_line(const struct http_head *h, struct err *e) {
     const char *t = h->target;
     size_t n = strlen(t);
 
-    if (!is_token(h->method, strlen(h->method)))
+    if (!encode_is_token(h->method, strlen(h->method)))
         return err_set(e, ERR_MALFORMED_REQUEST, "the request's method is malformed");
     if (has_control(t, n) || strpbrk(t, " \t") != NULL)
         return err_set(e, ERR_MALFORMED_REQUEST,
@@ -96,7 +92,7 @@ static int check_fields(const struct http_head *h, struct err *e) {
     for (size_t i = 0; i < h->nfields; i++) {
         const struct http_field *f = &h->fields[i];
 
-        if (!is_token(f->name, f->name_len))
+        if (!encode_is_token(f->name, f->name_len))
             return err_set(e, ERR_MALFORMED_REQUEST, "a header has a malformed name");
         if (has_control(f->value, f->value_len))
             return err_set(e, ERR_MALFORMED_REQUEST, "a header has a malformed value");

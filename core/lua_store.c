@@ -258,9 +258,12 @@ void lua_store_remove_option(lua_State *L, int idx, struct store_request *rq,
 /* --- the functions --------------------------------------------------------------------------- */
 
 static int l_get(lua_State *L) {
+    static const char *const options[] = {"without", NULL};
     struct store_request rq = {.verb = STORE_GET};
 
     check_name(L, &rq);
+    lua_store_check_options(L, 3, options);
+    rq.without = text_option(L, 3, "without");
     return wait_for(L, &rq, 0);
 }
 

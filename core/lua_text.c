@@ -84,12 +84,22 @@ static int l_from_html(lua_State *L) {
     return try_convert(L, text_from_html);
 }
 
+/* is_line(s) -> boolean */
+static int l_is_line(lua_State *L) {
+    size_t n;
+    const char *s = luaL_checklstring(L, 1, &n);
+
+    lua_pushboolean(L, encode_control_at(s, n) == n);
+    return 1;
+}
+
 int lua_text_open(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"escape", l_escape},
         {"to_html", l_to_html},
         {"markdown_to_html", l_markdown_to_html},
         {"from_html", l_from_html},
+        {"is_line", l_is_line},
         {NULL, NULL},
     };
 

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <lauxlib.h>
 
+#include "encode.h"
 #include "frozen.h"
 #include "json_text.h"
 #include "lua_blob.h"
@@ -36,12 +37,6 @@ static bool is_header_text(const char *s) {
     return true;
 }
 
-static bool is_header_name(const char *s) {
-    return *s != '\0' &&
-           strspn(s, "-_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
-               strlen(s);
-}
-
 static const char *keep(struct reply *r, const char *s) {
     char *copy = strdup(s);
 
@@ -54,7 +49,8 @@ static const char *keep(struct reply *r, const char *s) {
 int reply_header(struct reply *r, const char *name, const char *value) {
     struct http_header *h = &r->headers[r->nheaders];
 
-    if (r->nheaders == REPLY_HEADERS_MAX || !is_header_name(name) || !is_header_text(value))
+    if (r->nheaders == REPLY_HEADERS_MAX || !encode_is_token(name, strlen(name)) ||
+        !is_header_text(value))
         return -1;
     if ((h->name = keep(r, name)) == NULL || (h->value = keep(r, value)) == NULL)
         return -1;

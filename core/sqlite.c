@@ -13,6 +13,7 @@
 #include "sqlite_docs.h"
 
 #define QUEUE_MAX       10000       /* writes under way */
+#define BATCH_MAX       16          /* handed over at once: the disk works while more come in */
 #define QUEUE_BYTES_MAX (256 * MIB) /* their documents and parts; one write is always taken */
 #define READ_BUSY_MS    1000  /* the loop stands still meanwhile; only recovery locks readers */
 #define WRITE_BUSY_MS   10000 /* for the groups of other processes */
@@ -34,6 +35,9 @@ struct list {
 /* The loop's. */
 static struct sqlite_docs *reader;
 static uv_async_t *wakeup;
+static uv_idle_t *turn_over;
+static struct list batch; /* of this turn, for the writer */
+static size_t nbatch;
 static uv_thread_t thread;
 static size_t under_way;
 static size_t bytes_under_way;
@@ -56,6 +60,13 @@ static void list_clear(struct list *l) {
 static void list_append(struct list *l, struct write *first, struct write *last) {
     *l->end = first;
     l->end = &last->next;
+}
+
+/* All of `from`, which is not empty, and is then. */
+static void list_move(struct list *to, struct list *from) {
+    *to->end = from->first;
+    to->end = from->end;
+    list_clear(from);
 }
 
 /* --- the writer thread ----------------------------------------------------------------------- */
@@ -141,13 +152,32 @@ static int write_fill(struct write *w, const struct store_request *rq, struct er
     return 0;
 }
 
+/* What comes in together shares an fsync: the writer is woken for a batch, not for its first. */
+static void hand_over(void) {
+    uv_idle_stop(turn_over);
+    if (nbatch == 0)
+        return;
+    nbatch = 0;
+    uv_mutex_lock(&lock);
+    list_move(&queue, &batch);
+    uv_cond_signal(&work_or_stop);
+    uv_mutex_unlock(&lock);
+}
+
+/* libuv calls this before it looks for more to do, and does not sleep before it has. */
+static void on_turn_over(uv_idle_t *h) {
+    (void)h;
+    hand_over();
+}
+
 static void write_submit(struct write *w) {
     under_way++;
     bytes_under_way += w->bytes;
-    uv_mutex_lock(&lock);
-    list_append(&queue, w, w);
-    uv_cond_signal(&work_or_stop);
-    uv_mutex_unlock(&lock);
+    list_append(&batch, w, w);
+    if (++nbatch == BATCH_MAX)
+        hand_over();
+    else
+        uv_idle_start(turn_over, on_turn_over);
 }
 
 /* A done() may cancel a later one of the same list, or start more. */
@@ -221,35 +251,51 @@ static void on_closed(uv_handle_t *h) {
     free(h);
 }
 
+/* The handles of the loop. */
+static int open_handles(void) {
+    wakeup = malloc(sizeof(*wakeup));
+    turn_over = malloc(sizeof(*turn_over));
+    if (wakeup != NULL && turn_over != NULL && uv_async_init(loop_uv(), wakeup, on_wakeup) == 0) {
+        uv_idle_init(loop_uv(), turn_over);
+        return 0;
+    }
+    free(wakeup);
+    free(turn_over);
+    return -1;
+}
+
+static void close_handles(void) {
+    uv_close((uv_handle_t *)wakeup, on_closed);
+    uv_close((uv_handle_t *)turn_over, on_closed);
+}
+
 static int start_writer(struct err *e) {
     stopping = false;
-    under_way = bytes_under_way = 0;
+    under_way = bytes_under_way = nbatch = 0;
+    list_clear(&batch);
     list_clear(&queue);
     list_clear(&replies);
     uv_mutex_init(&lock);
     uv_cond_init(&work_or_stop);
-    if ((wakeup = malloc(sizeof(*wakeup))) == NULL ||
-        uv_async_init(loop_uv(), wakeup, on_wakeup) != 0) {
-        free(wakeup);
-        goto fail;
+    if (open_handles() == 0) {
+        if (uv_thread_create(&thread, run_writer, NULL) == 0)
+            return 0;
+        close_handles();
     }
-    if (uv_thread_create(&thread, run_writer, NULL) == 0)
-        return 0;
-    uv_close((uv_handle_t *)wakeup, on_closed);
-fail:
     uv_cond_destroy(&work_or_stop);
     uv_mutex_destroy(&lock);
     return err_set(e, ERR_STORE_ERROR, "cannot start the thread that writes the store");
 }
 
 static void stop_writer(void) {
+    hand_over();
     uv_mutex_lock(&lock);
     stopping = true;
     uv_cond_signal(&work_or_stop);
     uv_mutex_unlock(&lock);
     uv_thread_join(&thread);
     deliver();
-    uv_close((uv_handle_t *)wakeup, on_closed);
+    close_handles();
     uv_cond_destroy(&work_or_stop);
     uv_mutex_destroy(&lock);
 }

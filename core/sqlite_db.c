@@ -46,6 +46,17 @@ static const char *const migrations[] = {
     "  THEN json_extract(body, '$.waiting') END);"
     "CREATE INDEX document_newest_by_waiting ON document (collection, waiting, created_at, id)"
     "  WHERE waiting IS NOT NULL;",
+
+    /* Arrays that grow are kept element by element, and are not in the body: to add one, and to
+     * count, then costs the same however long they are. */
+    "CREATE TABLE element ("
+    "  collection TEXT NOT NULL,"
+    "  id TEXT NOT NULL,"
+    "  member TEXT NOT NULL,"
+    "  value TEXT NOT NULL,"    /* JSON */
+    "  place INTEGER NOT NULL," /* from sequence: those added later have higher ones */
+    "  PRIMARY KEY (collection, id, member, value, place),"
+    "  FOREIGN KEY (collection, id) REFERENCES document ON DELETE CASCADE) WITHOUT ROWID;",
 };
 
 /* journal_size_limit: bytes of write-ahead log kept on disk after a burst.  temp_store: letters
@@ -177,12 +188,19 @@ static int settle(sqlite3 *db, int busy_ms, struct err *e) {
     return 0;
 }
 
+/* SQLite would count its memory under a lock that two threads want at every allocation.  That this
+ * comes too late for the second connection is no failure. */
+static void count_no_memory(void) {
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int sqlite_db_open(sqlite3 **out, const char *path, int busy_ms, struct err *e) {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
     sqlite3 *db = NULL;
 
     if (create_file(path, e) < 0)
         return -1;
+    count_no_memory();
     if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
         err_set(e, ERR_STORE_ERROR, "%s: %s", path,
                 db == NULL ? "out of memory" : sqlite3_errmsg(db));

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "sqlite_db.h"
+#include "sqlite_json.h"
+#include "sqlite_lists.h"
 #include "sqlite_query.h"
 #include "sqlite_statement.h"
 
@@ -31,14 +33,21 @@ void sqlite_docs_close(struct sqlite_docs *d) {
 /* --- reading --------------------------------------------------------------------------------- */
 
 /* 1: there is the document; 0: there is none; -1. */
-static int load(struct sqlite_docs *d, const struct store_request *rq,
-                char version[STORE_VERSION_SIZE], json_t **fields, struct err *e) {
+static int get(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r) {
     sqlite3_stmt *st = sqlite_statement_about(d, ST_GET, rq);
-    int rc = sqlite_statement_step(d, st, e);
+    int rc;
 
-    if (rc > 0 && sqlite_statement_document(st, 0, rq, rq->id, version, fields, e) < 0)
-        rc = -1;
+    if (rq->without != NULL)
+        sqlite_statement_bind(st, 3, rq->without);
+    else
+        sqlite3_bind_zeroblob(st, 3, 0); /* every text comes before it */
+    rc = sqlite_statement_step(d, st, &r->err);
+    r->found = rc > 0;
+    if (r->found)
+        rc = sqlite_statement_document(st, 0, rq, rq->id, r->version, &r->fields, &r->err);
     sqlite_statement_finish(st);
+    if (rq->without != NULL)
+        (void)json_object_del(r->fields, rq->without);
     return rc;
 }
 
@@ -80,7 +89,7 @@ bool sqlite_docs_reads(enum store_verb verb) {
 void sqlite_docs_read(struct sqlite_docs *d, const struct store_request *rq,
                       struct store_reply *r) {
     if (rq->verb == STORE_GET)
-        r->found = load(d, rq, r->version, &r->fields, &r->err) > 0;
+        (void)get(d, rq, r);
     else if (rq->verb == STORE_QUERY)
         (void)sqlite_query_page(d, rq, r);
     else if (rq->verb == STORE_COUNT)
@@ -91,20 +100,21 @@ void sqlite_docs_read(struct sqlite_docs *d, const struct store_request *rq,
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-/* INSERT or UPDATE of a whole document, under a version that no document ever had. */
+/* So that this write can be undone alone when one of its statements fails.  It costs a copy of each
+ * page that it changes: what is one statement, which undoes itself, goes without. */
+static int begin_several(struct sqlite_docs *d, struct err *e) {
+    if (d->savepoint)
+        return 0;
+    d->savepoint = sqlite_statement_run(d, d->statements[ST_SAVEPOINT], e) == 0;
+    return d->savepoint ? 0 : -1;
+}
+
+/* INSERT or UPDATE of a body, under a version that no document ever had. */
 static int put(struct sqlite_docs *d, enum sqlite_statement s, const struct store_request *rq,
                const char *body, struct store_reply *r) {
-    sqlite3_stmt *next = d->statements[ST_NEXT_VERSION];
-    sqlite3_int64 version;
-    sqlite3_stmt *st;
+    sqlite3_int64 version = ++d->last;
+    sqlite3_stmt *st = sqlite_statement_about(d, s, rq);
 
-    if (sqlite_statement_step(d, next, &r->err) <= 0) {
-        sqlite_statement_finish(next);
-        return -1;
-    }
-    version = sqlite3_column_int64(next, 0);
-    sqlite_statement_finish(next);
-    st = sqlite_statement_about(d, s, rq);
     sqlite3_bind_int64(st, 3, version);
     sqlite_statement_bind(st, 4, body);
     sqlite3_snprintf(STORE_VERSION_SIZE, r->version, "%lld", version);
@@ -113,7 +123,7 @@ static int put(struct sqlite_docs *d, enum sqlite_statement s, const struct stor
 
 static int put_tree(struct sqlite_docs *d, const struct store_request *rq, const json_t *fields,
                     struct store_reply *r) {
-    char *body = json_dumps(fields, JSON_COMPACT);
+    char *body = sqlite_json_write(fields);
     int rc = body == NULL ? sqlite_statement_no_memory(&r->err) : put(d, ST_UPDATE, rq, body, r);
 
     free(body);
@@ -133,14 +143,25 @@ static int put_parts(struct sqlite_docs *d, const struct store_request *rq, stru
     return 0;
 }
 
+/* A document that is about to be written. */
+struct found {
+    json_t *body; /* NULL: not asked for */
+    bool lists;   /* there are elements beside it */
+};
+
 /* Is there the document, and in which version: 1, 0, -1. */
-static int look(struct sqlite_docs *d, const struct store_request *rq,
-                char version[STORE_VERSION_SIZE], struct err *e) {
-    sqlite3_stmt *st = sqlite_statement_about(d, ST_GET, rq);
-    int rc = sqlite_statement_step(d, st, e);
+static int look(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r,
+                struct found *found) {
+    sqlite3_stmt *st = sqlite_statement_about(d, ST_LOOK, rq);
+    int rc = sqlite_statement_step(d, st, &r->err);
 
     if (rc > 0)
-        sqlite_statement_version(st, 0, version);
+        sqlite_statement_version(st, 0, r->version);
+    if (rc > 0 && found != NULL) {
+        found->lists = sqlite3_column_int(st, 2) != 0;
+        if (sqlite_statement_document(st, 0, rq, rq->id, r->version, &found->body, &r->err) < 0)
+            rc = -1;
+    }
     sqlite_statement_finish(st);
     return rc;
 }
@@ -154,63 +175,82 @@ static int check_version(const struct store_request *rq, const char *version, st
 
 static int create(struct sqlite_docs *d, const struct store_request *rq,
                   const struct sqlite_docs_texts *texts, struct store_reply *r) {
-    int rc = look(d, rq, r->version, &r->err);
-
-    if (rc > 0)
+    if (rq->nparts > 0 && begin_several(d, &r->err) < 0)
+        return -1;
+    if (put(d, ST_INSERT, rq, texts->fields != NULL ? texts->fields : "{}", r) < 0)
+        return -1;
+    if (sqlite3_changes(d->db) == 0)
         return err_set(&r->err, ERR_ALREADY_EXISTS, "there is a document %s/%s already",
                        rq->collection, rq->id);
-    if (rc < 0 || put(d, ST_INSERT, rq, texts->fields != NULL ? texts->fields : "{}", r) < 0)
+    return put_parts(d, rq, r);
+}
+
+/* The members in a text (or NULL); a new reference, or NULL. */
+static json_t *members_of(const char *text) {
+    return text == NULL ? json_object() : sqlite_json_read(text, strlen(text));
+}
+
+/* A member that is set or taken away goes wherever it is: in the body, or else beside it. */
+static int leave_lists(struct sqlite_docs *d, const struct store_request *rq,
+                       const struct found *found, const char *member, struct err *e) {
+    if (!found->lists || json_object_get(found->body, member) != NULL)
+        return 0;
+    return begin_several(d, e) < 0 ? -1 : sqlite_lists_drop(d, rq, member, e);
+}
+
+/* Set the members, and take away what the request removes. */
+static int merge(struct sqlite_docs *d, const struct store_request *rq, const struct found *found,
+                 json_t *members, struct err *e) {
+    const char *member;
+    json_t *value;
+
+    if (members == NULL)
+        return sqlite_statement_no_memory(e);
+    json_object_foreach(members, member, value) {
+        if (leave_lists(d, rq, found, member, e) < 0)
+            return -1;
+        if (json_object_set(found->body, member, value) < 0)
+            return sqlite_statement_no_memory(e);
+    }
+    for (size_t i = 0; i < rq->nremove; i++) {
+        if (leave_lists(d, rq, found, rq->remove[i], e) < 0)
+            return -1;
+        (void)json_object_del(found->body, rq->remove[i]);
+    }
+    return 0;
+}
+
+static int replace_parts(struct sqlite_docs *d, const struct store_request *rq,
+                         struct store_reply *r) {
+    if (sqlite_statement_run(d, sqlite_statement_about(d, ST_DELETE_PARTS, rq), &r->err) < 0)
         return -1;
     return put_parts(d, rq, r);
 }
 
-/* Hand the members in a text (or NULL) to `take`. */
-static int with_members(json_t *document, const char *text,
-                        int (*take)(json_t *document, json_t *members)) {
-    json_t *members;
-    int rc;
-
-    if (text == NULL)
-        return 0;
-    members = json_loads(text, SQLITE_STATEMENT_JSON, NULL);
-    rc = members == NULL ? -1 : take(document, members);
-    json_decref(members);
-    return rc;
-}
-
-static int merge(json_t *document, const struct store_request *rq, const char *fields,
-                 struct err *e) {
-    if (with_members(document, fields, json_object_update) < 0)
-        return sqlite_statement_no_memory(e);
-    for (size_t i = 0; i < rq->nremove; i++)
-        (void)json_object_del(document, rq->remove[i]);
-    return 0;
-}
-
 static int update(struct sqlite_docs *d, const struct store_request *rq,
                   const struct sqlite_docs_texts *texts, struct store_reply *r) {
-    json_t *document = NULL;
-    int rc = load(d, rq, r->version, &document, &r->err);
+    struct found found = {NULL, false};
+    json_t *members = members_of(texts->fields);
+    int rc = look(d, rq, r, &found);
 
     r->found = rc > 0;
     if (!r->found)
-        return rc;
+        goto out;
     rc = -1;
     if (check_version(rq, r->version, &r->err) < 0 ||
-        merge(document, rq, texts->fields, &r->err) < 0 || put_tree(d, rq, document, r) < 0)
-        goto out;
-    if (rq->set_parts &&
-        (sqlite_statement_run(d, sqlite_statement_about(d, ST_DELETE_PARTS, rq), &r->err) < 0 ||
-         put_parts(d, rq, r) < 0))
+        (rq->set_parts && begin_several(d, &r->err) < 0) ||
+        merge(d, rq, &found, members, &r->err) < 0 || put_tree(d, rq, found.body, r) < 0 ||
+        (rq->set_parts && replace_parts(d, rq, r) < 0))
         goto out;
     rc = 0;
 out:
-    json_decref(document);
+    json_decref(members);
+    json_decref(found.body);
     return rc;
 }
 
 static int erase(struct sqlite_docs *d, const struct store_request *rq, struct store_reply *r) {
-    int rc = look(d, rq, r->version, &r->err);
+    int rc = look(d, rq, r, NULL);
 
     if (rc <= 0)
         return rc;
@@ -218,27 +258,6 @@ static int erase(struct sqlite_docs *d, const struct store_request *rq, struct s
         return -1;
     return sqlite_statement_run(d, sqlite_statement_about(d, ST_DELETE, rq),
                                 &r->err); /* its parts go with it */
-}
-
-/* To what is no array, and not what is in it already: as Firestore does. */
-static int append(json_t *document, json_t *values) {
-    const char *member;
-    json_t *value, *list;
-    size_t i;
-    int rc = 0;
-
-    json_object_foreach(values, member, value) {
-        list = json_object_get(document, member);
-        if (!json_is_array(list)) {
-            list = json_array();
-            rc |= json_object_set_new(document, member, list);
-        }
-        for (i = 0; i < json_array_size(list) && !json_equal(json_array_get(list, i), value);)
-            i++;
-        if (i == json_array_size(list))
-            rc |= json_array_append(list, value);
-    }
-    return rc;
 }
 
 /* What is no integer counts as 0. */
@@ -262,20 +281,39 @@ static int count(json_t *document, const struct store_request *rq) {
     return rc;
 }
 
+/* To arrays, what is not in them already: as Firestore does. */
+static int append(struct sqlite_docs *d, const struct store_request *rq, json_t *body,
+                  const char *text, struct err *e) {
+    json_t *values = members_of(text);
+    int rc = -1;
+
+    if (values == NULL)
+        (void)sqlite_statement_no_memory(e);
+    else
+        rc = sqlite_lists_append(d, rq, body, values, e);
+    json_decref(values);
+    return rc;
+}
+
 static int increment(struct sqlite_docs *d, const struct store_request *rq,
                      const struct sqlite_docs_texts *texts, struct store_reply *r) {
-    json_t *document = NULL;
-    int rc = load(d, rq, r->version, &document, &r->err);
+    struct found found = {NULL, false};
+    json_t *members = members_of(texts->fields);
+    int rc = look(d, rq, r, &found);
 
     r->found = rc > 0;
     if (!r->found)
-        return rc;
-    if (count(document, rq) < 0 || with_members(document, texts->fields, json_object_update) < 0 ||
-        with_members(document, texts->append, append) < 0)
+        goto out;
+    if (count(found.body, rq) < 0)
         rc = sqlite_statement_no_memory(&r->err);
+    else if (merge(d, rq, &found, members, &r->err) < 0 ||
+             (texts->append != NULL && append(d, rq, found.body, texts->append, &r->err) < 0))
+        rc = -1;
     else
-        rc = put_tree(d, rq, document, r);
-    json_decref(document);
+        rc = put_tree(d, rq, found.body, r);
+out:
+    json_decref(members);
+    json_decref(found.body);
     return rc;
 }
 
@@ -294,7 +332,7 @@ static int apply(struct sqlite_docs *d, const struct store_request *rq,
 }
 
 static int dump(char **text, const json_t *tree) {
-    *text = tree == NULL ? NULL : json_dumps(tree, JSON_COMPACT);
+    *text = tree == NULL ? NULL : sqlite_json_write(tree);
     return tree != NULL && *text == NULL ? -1 : 0;
 }
 
@@ -308,28 +346,61 @@ void sqlite_docs_texts_free(struct sqlite_docs_texts *texts) {
     free(texts->append);
 }
 
-int sqlite_docs_begin(struct sqlite_docs *d, struct err *e) {
-    return sqlite_statement_run(d, d->statements[ST_BEGIN], e);
+/* The numbers that a group uses up are counted here, and written down with it. */
+static int read_sequence(struct sqlite_docs *d, struct err *e) {
+    sqlite3_stmt *st = d->statements[ST_LAST];
+    int rc = sqlite_statement_step(d, st, e);
+
+    if (rc > 0)
+        d->last = d->kept = sqlite3_column_int64(st, 0);
+    sqlite_statement_finish(st);
+    if (rc == 0)
+        err_set(e, ERR_STORE_ERROR, "%s: its table sequence is empty; restore a backup",
+                sqlite3_db_filename(d->db, "main"));
+    return rc > 0 ? 0 : -1;
 }
 
-int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq,
-                      const struct sqlite_docs_texts *texts, struct store_reply *r) {
-    if (sqlite_statement_run(d, d->statements[ST_SAVEPOINT], &r->err) < 0)
-        goto fail;
-    if (apply(d, rq, texts, r) < 0 &&
-        (!sqlite_db_in_transaction(d->db) ||
-         sqlite_statement_run(d, d->statements[ST_UNDO], &r->err) < 0))
-        goto fail; /* SQLite gave up the whole transaction */
-    if (sqlite_statement_run(d, d->statements[ST_RELEASE], &r->err) < 0)
-        goto fail;
-    return 0;
-fail:
+static int keep_sequence(struct sqlite_docs *d, struct err *e) {
+    sqlite3_stmt *st = d->statements[ST_KEEP];
+
+    if (d->last == d->kept)
+        return 0;
+    sqlite3_bind_int64(st, 1, d->last);
+    return sqlite_statement_run(d, st, e);
+}
+
+int sqlite_docs_begin(struct sqlite_docs *d, struct err *e) {
+    d->savepoint = false;
+    if (sqlite_statement_run(d, d->statements[ST_BEGIN], e) == 0 && read_sequence(d, e) == 0)
+        return 0;
     sqlite_db_rollback(d->db);
     return -1;
 }
 
+/* End what begin_several() began: keep it all, or undo it all. */
+static int end_several(struct sqlite_docs *d, bool undo, struct err *e) {
+    d->savepoint = false;
+    if (undo && sqlite_statement_run(d, d->statements[ST_UNDO], e) < 0)
+        return -1;
+    return sqlite_statement_run(d, d->statements[ST_RELEASE], e);
+}
+
+/* What fails halfway without a savepoint takes the group with it. */
+int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq,
+                      const struct sqlite_docs_texts *texts, struct store_reply *r) {
+    int before = sqlite3_total_changes(d->db);
+    bool refused = apply(d, rq, texts, r) < 0;
+    bool halfway = refused && !d->savepoint && sqlite3_total_changes(d->db) != before;
+
+    if (sqlite_db_in_transaction(d->db) && !halfway &&
+        (!d->savepoint || end_several(d, refused, &r->err) == 0))
+        return 0;
+    sqlite_db_rollback(d->db); /* or SQLite has given up the whole transaction by itself */
+    return -1;
+}
+
 int sqlite_docs_commit(struct sqlite_docs *d, struct err *e) {
-    if (sqlite_statement_run(d, d->statements[ST_COMMIT], e) == 0)
+    if (keep_sequence(d, e) == 0 && sqlite_statement_run(d, d->statements[ST_COMMIT], e) == 0)
         return 0;
     sqlite_db_rollback(d->db);
     return -1;

@@ -69,11 +69,11 @@ static int take_page(struct sqlite_docs *d, sqlite3_stmt *st, const struct store
            bytes < PAGE_BYTES_MAX) {
         if (take_row(st, rq, r) < 0)
             return -1;
-        bytes += (size_t)sqlite3_column_bytes(st, 2);
+        bytes += (size_t)sqlite3_column_bytes(st, 2) + (size_t)sqlite3_column_bytes(st, 3);
     }
     if (rc <= 0)
         return rc;
-    r->next_page_token = sqlite_query_token((const char *)sqlite3_column_text(st, 3),
+    r->next_page_token = sqlite_query_token((const char *)sqlite3_column_text(st, 4),
                                             (const char *)sqlite3_column_text(st, 0));
     return r->next_page_token == NULL ? sqlite_statement_no_memory(&r->err) : 0;
 }

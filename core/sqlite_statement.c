@@ -3,9 +3,21 @@
 #include <string.h>
 
 #include "sqlite_db.h"
+#include "sqlite_json.h"
+
+/* The elements of a document, [[member, value], ...] in their order; NULL if it has none. */
+#define OF_DOCUMENT                                                                                \
+    " FROM element WHERE element.collection = document.collection AND element.id = document.id"
+#define ROWS "SELECT member, value, place" OF_DOCUMENT
+#define LIST(rows)                                                                                 \
+    "(SELECT '[' || group_concat('[' || json_quote(member) || ',' || value || ']') || ']'"         \
+    " FROM (" rows " ORDER BY member, place))"
+#define ELEMENTS     LIST(ROWS)
+#define ELEMENTS_BUT LIST(ROWS " AND member < ?3 UNION ALL " ROWS " AND member > ?3")
 
 #define NEWEST(filter)                                                                             \
-    "SELECT id, version, body, created_at FROM document WHERE collection = ?1" filter              \
+    "SELECT id, version, body, " ELEMENTS ", created_at FROM document"                             \
+    " WHERE collection = ?1" filter                                                                \
     " AND (created_at, id) <= (?2, ?3) ORDER BY created_at DESC, id DESC LIMIT ?4"
 #define COUNT(filter)                                                                              \
     "SELECT count(*) FROM (SELECT 1 FROM document WHERE collection = ?1" filter " LIMIT ?2)"
@@ -16,9 +28,14 @@ static const char *const sql[STATEMENTS] = {
     [ST_SAVEPOINT] = "SAVEPOINT one",
     [ST_RELEASE] = "RELEASE one",
     [ST_UNDO] = "ROLLBACK TO one",
-    [ST_NEXT_VERSION] = "UPDATE sequence SET last = last + 1 RETURNING last",
-    [ST_GET] = "SELECT version, body FROM document WHERE collection = ?1 AND id = ?2",
-    [ST_INSERT] = "INSERT INTO document (collection, id, version, body) VALUES (?1, ?2, ?3, ?4)",
+    [ST_LAST] = "SELECT last FROM sequence",
+    [ST_KEEP] = "UPDATE sequence SET last = ?1",
+    [ST_GET] = "SELECT version, body, " ELEMENTS_BUT " FROM document"
+               " WHERE collection = ?1 AND id = ?2",
+    [ST_LOOK] = "SELECT version, body, EXISTS (SELECT 1" OF_DOCUMENT ")"
+                " FROM document WHERE collection = ?1 AND id = ?2",
+    [ST_INSERT] = "INSERT INTO document (collection, id, version, body) VALUES (?1, ?2, ?3, ?4)"
+                  " ON CONFLICT DO NOTHING",
     [ST_UPDATE] = "UPDATE document SET version = ?3, body = ?4 WHERE collection = ?1 AND id = ?2",
     [ST_DELETE] = "DELETE FROM document WHERE collection = ?1 AND id = ?2",
     [ST_NEWEST] = NEWEST(""),
@@ -31,6 +48,10 @@ static const char *const sql[STATEMENTS] = {
                  " WHERE collection = ?1 AND id = ?2 ORDER BY n",
     [ST_INSERT_PART] = "INSERT INTO part (collection, id, n, bytes) VALUES (?1, ?2, ?3, ?4)",
     [ST_DELETE_PARTS] = "DELETE FROM part WHERE collection = ?1 AND id = ?2",
+    [ST_HAS_ELEMENT] = "SELECT 1 FROM element"
+                       " WHERE collection = ?1 AND id = ?2 AND member = ?3 AND value = ?4",
+    [ST_ADD_ELEMENT] = "INSERT INTO element VALUES (?1, ?2, ?3, ?4, ?5)",
+    [ST_DELETE_ELEMENTS] = "DELETE FROM element WHERE collection = ?1 AND id = ?2 AND member = ?3",
 };
 
 int sqlite_statement_prepare(struct sqlite_docs *d, struct err *e) {
@@ -85,17 +106,45 @@ void sqlite_statement_version(sqlite3_stmt *st, int column, char version[STORE_V
     sqlite3_snprintf(STORE_VERSION_SIZE, version, "%lld", sqlite3_column_int64(st, column));
 }
 
+/* [[member, value], ...]: to the arrays of these names, which are made if they are not there. */
+static int add_elements(json_t *document, const json_t *elements) {
+    const json_t *element;
+    size_t i;
+    int rc = 0;
+
+    json_array_foreach(elements, i, element) {
+        const char *member = json_string_value(json_array_get(element, 0));
+        json_t *list = json_object_get(document, member);
+
+        if (!json_is_array(list)) {
+            list = json_array();
+            rc |= json_object_set_new(document, member, list);
+        }
+        rc |= json_array_append(list, json_array_get(element, 1));
+    }
+    return rc;
+}
+
+static json_t *read_column(sqlite3_stmt *st, int column) {
+    const char *text = (const char *)sqlite3_column_text(st, column);
+
+    return text == NULL ? NULL : sqlite_json_read(text, (size_t)sqlite3_column_bytes(st, column));
+}
+
 int sqlite_statement_document(sqlite3_stmt *st, int column, const struct store_request *rq,
                               const char *id, char version[STORE_VERSION_SIZE], json_t **fields,
                               struct err *e) {
-    const char *body = (const char *)sqlite3_column_text(st, column + 1);
+    json_t *elements = NULL;
+    int rc = -1;
 
-    if (body == NULL)
-        return sqlite_statement_no_memory(e);
     sqlite_statement_version(st, column, version);
-    *fields =
-        json_loadb(body, (size_t)sqlite3_column_bytes(st, column + 1), SQLITE_STATEMENT_JSON, NULL);
-    if (json_is_object(*fields))
+    *fields = read_column(st, column + 1);
+    if (json_is_object(*fields) && sqlite3_column_type(st, column + 2) != SQLITE_TEXT)
+        return 0;
+    if (json_is_object(*fields) && (elements = read_column(st, column + 2)) != NULL)
+        rc = add_elements(*fields, elements);
+    json_decref(elements);
+    if (rc == 0)
         return 0;
     json_decref(*fields);
     *fields = NULL;

@@ -12,10 +12,6 @@
 
 #include "store.h"
 
-/* Reading gives back exactly what writing was given: integers of 64 bits, reals of 17 digits,
- * strings with NUL. */
-#define SQLITE_STATEMENT_JSON (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
-
 /* Wherever a statement names a document, ?1 is the collection and ?2 the id. */
 enum sqlite_statement {
     ST_BEGIN,
@@ -23,8 +19,10 @@ enum sqlite_statement {
     ST_SAVEPOINT,
     ST_RELEASE,
     ST_UNDO,
-    ST_NEXT_VERSION,
+    ST_LAST,
+    ST_KEEP,
     ST_GET,
+    ST_LOOK,
     ST_INSERT,
     ST_UPDATE,
     ST_DELETE,
@@ -37,12 +35,19 @@ enum sqlite_statement {
     ST_PARTS,
     ST_INSERT_PART,
     ST_DELETE_PARTS,
+    ST_HAS_ELEMENT,
+    ST_ADD_ELEMENT,
+    ST_DELETE_ELEMENTS,
     STATEMENTS
 };
 
 struct sqlite_docs {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
+
+    /* Of the transaction that is open. */
+    sqlite3_int64 last, kept; /* number that was given; that is in the table sequence */
+    bool savepoint;           /* for the write that has begun */
 };
 
 int sqlite_statement_prepare(struct sqlite_docs *d, struct err *e);
@@ -63,7 +68,7 @@ int sqlite_statement_run(struct sqlite_docs *d, sqlite3_stmt *st, struct err *e)
 
 void sqlite_statement_version(sqlite3_stmt *st, int column, char version[STORE_VERSION_SIZE]);
 
-/* The document in two columns of a row: version, body. */
+/* The document in three columns of a row: version, body, its elements. */
 int sqlite_statement_document(sqlite3_stmt *st, int column, const struct store_request *rq,
                               const char *id, char version[STORE_VERSION_SIZE], json_t **fields,
                               struct err *e);

@@ -100,9 +100,9 @@ static const char *copy_text(char **at, const char *text) {
 /* In one block: the request, two arrays, the texts. */
 struct store_request *store_request_copy(const struct store_request *rq) {
     struct store_request own = *rq, *copy;
-    const char **texts[] = {&own.collection, &own.id,     &own.version,    &own.where,
-                            &own.is,         &own.before, &own.page_token, &own.counter,
-                            &own.also,       &own.first,  &own.last,       &own.now};
+    const char **texts[] = {&own.collection, &own.id,     &own.version,    &own.without, &own.where,
+                            &own.is,         &own.before, &own.page_token, &own.counter, &own.also,
+                            &own.first,      &own.last,   &own.now};
     size_t size = sizeof(own) + rq->nremove * sizeof(char *) + rq->nparts * sizeof(struct blob *);
     const char **remove;
     char *at;

@@ -56,6 +56,9 @@ struct store_request {
     size_t nparts;
     bool set_parts;
 
+    /* GET */
+    const char *without; /* a member that is not wanted, or NULL: it may be long */
+
     /* QUERY, COUNT */
     const char *where; /* "status" or "waiting": only documents in which this member is ... */
     const char *is;    /* ... this text.  NULL: all of the collection */

@@ -14,16 +14,19 @@
 #include "loop.h"
 #include "test_run.h"
 #include "tree.h"
+#include "tree_stamp.h"
 
 #define HINT_MS   20  /* from a hint to the look */
 #define SETTLE_MS 100 /* between two looks that have to agree: nobody writes any more */
 #define NAMES_MAX 5   /* of changed files in one event */
 
 struct look {
-    struct tree *tree; /* NULL: it could not be read */
+    struct tree *tree; /* NULL: it could not be read, or `same` */
     struct err err;
     uint64_t us; /* what it took */
     bool asked;  /* for by SIGHUP */
+    bool same;   /* as it was when it was read last, by `stamp` */
+    char stamp[CRYPTO_SHA256_HEX];
 };
 
 /* Of a directory. */
@@ -41,6 +44,7 @@ static struct gen *candidate;           /* loaded, and being checked */
 static uint64_t load_us;                /* what loading it took */
 static char settled[CRYPTO_SHA256_HEX]; /* what was decided on last: it is live, or refused */
 static char seen[CRYPTO_SHA256_HEX];    /* what the last look found instead, or "" */
+static char stamp[CRYPTO_SHA256_HEX];   /* of what was settled, or "": read it */
 static struct test_files test_files;    /* that the candidate must pass */
 static struct test_run *tests;          /* of these, under way, or NULL */
 static struct err failure;              /* the first one */
@@ -248,12 +252,18 @@ static void decide(const struct look *l) {
 
 /* --- a look ---------------------------------------------------------------------------------- */
 
+/* On a thread.  The stamp comes first: what changes while the tree is read makes another. */
 static void read_tree(void *arg) {
     struct look *l = arg;
+    uint64_t began = clock_monotonic_us();
+    char was[CRYPTO_SHA256_HEX];
 
-    l->us = clock_monotonic_us();
-    l->tree = tree_read(&l->err);
-    l->us = clock_monotonic_us() - l->us;
+    memcpy(was, l->stamp, sizeof(was));
+    tree_stamp(l->stamp);
+    l->same = was[0] != '\0' && strcmp(was, l->stamp) == 0;
+    if (!l->same)
+        l->tree = tree_read(&l->err);
+    l->us = clock_monotonic_us() - began;
 }
 
 static void release_look(void *arg) {
@@ -265,7 +275,9 @@ static void release_look(void *arg) {
 
 /* The same for two looks that found the same. */
 static void name_found(const struct look *l, char found[CRYPTO_SHA256_HEX]) {
-    if (l->tree != NULL)
+    if (l->same)
+        memcpy(found, settled, CRYPTO_SHA256_HEX);
+    else if (l->tree != NULL)
         memcpy(found, tree_digest(l->tree), CRYPTO_SHA256_HEX);
     else
         crypto_sha256_hex(found, l->err.message, strlen(l->err.message));
@@ -279,7 +291,7 @@ static void on_looked(void *arg) {
     work = NULL;
     name_found(l, found);
     changed = strcmp(found, settled) != 0;
-    LOG(LOG_DEBUG, NULL, "scripts looked at", LOG_B("changed", changed),
+    LOG(LOG_DEBUG, NULL, "scripts looked at", LOG_B("read", !l->same), LOG_B("changed", changed),
         LOG_N("ms", (double)l->us / 1000));
     if (l->tree != NULL)
         follow(l->tree);
@@ -290,6 +302,9 @@ static void on_looked(void *arg) {
     } else {
         memcpy(seen, changed ? found : "", changed ? sizeof(seen) : 1);
     }
+    memcpy(stamp, l->stamp, sizeof(stamp));
+    if (seen[0] != '\0' || (l->tree == NULL && !l->same))
+        stamp[0] = '\0';
     look_again();
 }
 
@@ -301,6 +316,8 @@ static void look(void) {
     asked -= is_asked;
     if (l != NULL) {
         l->asked = is_asked;
+        if (!is_asked)
+            memcpy(l->stamp, stamp, sizeof(stamp));
         work = loop_work_start(read_tree, on_looked, release_look, l);
     }
     if (work == NULL) {

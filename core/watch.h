@@ -3,7 +3,8 @@
  * when their content is another.
  *
  * A look reads all of them on another thread, every RELOAD_INTERVAL seconds and soon after the file
- * system hints at a change.  What two looks in a row find is loaded, checked, and made live; what
+ * system hints at a change; but nothing if by their stamp (tree_stamp.h) they are as they were when
+ * they were read last.  What two looks in a row find is loaded, checked, and made live; what
  * does not pass is told once, and the live generation goes on serving.
  */
 #ifndef WATCH_H

@@ -11,7 +11,7 @@ local layers = {
     "terminal" },
   -- The configuration is read with the codecs that will read it again.
   { "address", "crypto", "encode*", "env*", "excerpt", "html", "json_line", "json_text*", "jwt",
-    "mime*", "origin", "text*", "throttle", "tree" },
+    "mime*", "origin", "text*", "throttle", "tree*" },
   { "fetch*", "http*", "loop" },
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "scratch*",
     "sqlite*", "store" },

@@ -55,7 +55,7 @@ end
 
 --- Count before answering, since Cloud Run stops the CPU after the answer.
 local function count(id, req)
-  local document, version = store.get(config.pixel_collection, id)
+  local document, version = store.get(config.pixel_collection, id, { without = "opens" })
   if not document then return nil, version end
   local options = { counter = "open_count", last = "last_opened_at" }
   if (document.first_opened_at or json.null) == json.null then

@@ -9,7 +9,11 @@ local body = {}
 --- Attachments stay outside Lua.
 local DECODE = { blobs = "attachments.*.content" }
 
+--- What nearly everybody writes; others are taken to pieces.
+local USUAL = { ["application/json"] = true, ["application/json; charset=utf-8"] = true }
+
 local function is_json(content_type)
+  if USUAL[content_type] then return true end
   local kind = content_type:match("^[^;]*"):lower():match("^%s*(%S*)%s*$")
   return kind == "application/json" or (kind or ""):find("^[^/]+/[^/]+%+json$") ~= nil
 end

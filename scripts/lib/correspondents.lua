@@ -47,7 +47,7 @@ end
 ---@async
 ---@param document paraph.document
 function correspondents.remember(document)
-  for_others(letter.of(document).domains, remember)
+  for_others(letter.domains(document), remember)
 end
 
 --- Those of some domains that no mail has left for, as far as can be told.

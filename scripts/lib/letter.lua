@@ -62,9 +62,21 @@ local function recipients_of(document)
   return recipients, domains
 end
 
+--- A policy judges a letter, and cannot change the message by it.
+local function copied(value)
+  if type(value) ~= "table" then return value end
+  local copy = setmetatable({}, getmetatable(value))
+  for name, member in pairs(value) do copy[name] = copied(member) end
+  return copy
+end
+
+local default_sender -- as the environment names it, once it was needed
+
 local function sender_of(document)
   local given = mailboxes_of(document.from)[1]
-  return given or mailboxes_of(mail.default_sender())[1]
+  if given then return given end
+  default_sender = default_sender or mailboxes_of(mail.default_sender())[1]
+  return copied(default_sender)
 end
 
 local function attachments_of(document)
@@ -79,12 +91,12 @@ local function attachments_of(document)
   return attachments, bytes
 end
 
---- A policy judges a letter, and cannot change the message by it.
-local function copied(value)
-  if type(value) ~= "table" then return value end
-  local copy = setmetatable({}, getmetatable(value))
-  for name, member in pairs(value) do copy[name] = copied(member) end
-  return copy
+--- The domains of its recipients, each once.
+---@param document paraph.document
+---@return string[]
+function letter.domains(document)
+  local _, domains = recipients_of(document)
+  return domains
 end
 
 ---@param document paraph.document

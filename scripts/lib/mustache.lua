@@ -120,11 +120,14 @@ local compile_body
 -- How each kind of node is compiled: (node, template) to a function (rendering, scope).
 local compilers = {}
 
+--- Few texts are ever indented: they are cut when one is.
 function compilers.text(node)
-  local plain, pieces = node.text, node.pieces
+  local pieces
   return function(rendering, scope)
     local indent = scope.indent
-    write(rendering, node, indent == "" and plain or table.concat(pieces, indent))
+    if indent == "" then return write(rendering, node, node.text) end
+    pieces = pieces or parser.pieces(node)
+    write(rendering, node, table.concat(pieces, indent))
   end
 end
 
@@ -271,6 +274,14 @@ function mustache.compile(source, name)
   local template = setmetatable({ name = name, variables = {}, partials = {} }, template_methods)
   template.body = compile_body(tree, template)
   return template
+end
+
+--- What compile() would find wrong, without what that would make: the message; nil: nothing.
+---@param source string
+---@param name string         for messages
+---@return string? message
+function mustache.check(source, name)
+  return parser.check(source, name)
 end
 
 --- Whether an error that render raised is the values' fault, not the template's.

@@ -2,16 +2,15 @@
 ---
 --- A tree is a list of nodes in the order of the source:
 ---
----   { kind = "text", text, pieces }
+---   { kind = "text", text, starts_line, tag_follows }   see pieces()
 ---   { kind = "escaped"|"raw", name }               {{x}}; {{{x}}} and {{&x}}
 ---   { kind = "section"|"inverted", name, body }
 ---   { kind = "partial", name, alone, indent }
 ---   { kind = "parent", name, alone, indent, body }
 ---   { kind = "block", name, body, … }              see trim_block()
 ---
---- `pieces` is the text cut wherever a line with content starts, so that joining them with an
---- indent indents it. A name "*x" is the value of x. `alone` says that a tag has lines of its own,
---- after `indent`. Of a parent's body only the blocks count: its arguments.
+--- A name "*x" is the value of x. `alone` says that a tag has lines of its own, after `indent`. Of
+--- a parent's body only the blocks count: its arguments.
 ---
 --- Every node has `line`: where its tag starts; for a text, the tag before it.
 ---
@@ -43,16 +42,6 @@ local function shorten(s)
   return s:sub(1, LONGEST_SHOWN):gsub("[\xC0-\xFF][\x80-\xBF]*$", "") .. "…"
 end
 
-local function count_lines(source, from, to)
-  local n = 0
-  local at = source:find("\n", from, true)
-  while at and at <= to do
-    n = n + 1
-    at = source:find("\n", at + 1, true)
-  end
-  return n
-end
-
 --- Is it "." or parts joined by single dots?
 local function is_path(name)
   return name == "." or not ("." .. name .. "."):find("..", 1, true)
@@ -60,6 +49,7 @@ end
 
 --- The name in a tag's content; nil and what is wrong with it.
 local function read_name(kind, content)
+  if content:find("^[%w_]+$") then return content end
   local name = MAY_BE_DYNAMIC[kind] and content:gsub("^%*%s*", "*") or content
   if name == "" or name == "*" then
     return nil, "a tag has no name"
@@ -76,11 +66,13 @@ end
 --- All tags in order: { kind, name, line, first, last }, the last two being positions.
 local function scan(source, template)
   local tags, open, close = {}, "{{", "}}"
-  local pos, line, counted = 1, 1, 1
+  local pos, line, line_end = 1, 1, source:find("\n", 1, true)
   while true do
     local first, opened = source:find(open, pos, true)
     if not first then return tags end
-    line, counted = line + count_lines(source, counted, first - 1), first
+    while line_end and line_end < first do
+      line, line_end = line + 1, source:find("\n", line_end + 1, true)
+    end
 
     local sigil = source:sub(opened + 1, opened + 1)
     local kind = KINDS[sigil] or "escaped"
@@ -213,21 +205,9 @@ end
 
 --- A text node; nil if there is nothing to print or to indent.
 local function text_node(text, line, starts_line, tag_follows)
-  local pieces, from = {}, 1
-  local function has_content(at)
-    if at > #text then return tag_follows end
-    return not text:find("^\r?\n", at)
-  end
-  if starts_line and has_content(1) then pieces[1] = "" end
-  for at in text:gmatch("\n()") do
-    if has_content(at) then
-      pieces[#pieces + 1] = text:sub(from, at - 1)
-      from = at
-    end
-  end
-  pieces[#pieces + 1] = text:sub(from)
-  if text == "" and #pieces == 1 then return nil end
-  return { kind = "text", line = line, text = text, pieces = pieces }
+  if text == "" and not (starts_line and tag_follows) then return nil end
+  return { kind = "text", line = line, text = text, starts_line = starts_line,
+    tag_follows = tag_follows }
 end
 
 --- Put text between the tags, and what a pair of tags holds into its body.
@@ -268,17 +248,54 @@ end
 
 local parser = {}
 
+--- The text of a node, cut wherever a line with content starts: joining the pieces with an indent
+--- indents it.
+---@param node table
+---@return string[]
+function parser.pieces(node)
+  local text, pieces, from = node.text, {}, 1
+  local function has_content(at)
+    if at > #text then return node.tag_follows end
+    return not text:find("^\r?\n", at)
+  end
+  if node.starts_line and has_content(1) then pieces[1] = "" end
+  for at in text:gmatch("\n()") do
+    if has_content(at) then
+      pieces[#pieces + 1] = text:sub(from, at - 1)
+      from = at
+    end
+  end
+  pieces[#pieces + 1] = text:sub(from)
+  return pieces
+end
+
+--- All tags, in pairs where they come in pairs; nil and a message.
+local function find_tags(source, name)
+  local tags, why = scan(source, name)
+  if not tags then return nil, why end
+  local paired
+  paired, why = pair(source, tags, name)
+  if not paired then return nil, why end
+  return tags
+end
+
+--- What is wrong with a source: a message with name and line; nil: nothing.
+---@param source string
+---@param name string          for messages
+---@return string?
+function parser.check(source, name)
+  local _, message = find_tags(source, name)
+  return message
+end
+
 --- The tree of a source, or nil and a message with name and line.
 ---@param source string
 ---@param name string          for messages
 ---@return table?
 ---@return string?
 function parser.parse(source, name)
-  local tags, why = scan(source, name)
-  if not tags then return nil, why end
-  local paired
-  paired, why = pair(source, tags, name)
-  if not paired then return nil, why end
+  local tags, message = find_tags(source, name)
+  if not tags then return nil, message end
   return build(source, tags)
 end
 

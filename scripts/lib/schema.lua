@@ -15,6 +15,7 @@
 
 local crypto = require "paraph.crypto"
 local json = require "paraph.json"
+local text = require "paraph.text"
 local fail = require "lib.fail"
 
 local schema = {}
@@ -33,11 +34,6 @@ local schema = {}
 ---@field properties? table<string, schema>
 ---@field required? string[]
 
---- No C0 or C1 control characters, no line or paragraph separators.
-local function is_line(value)
-  return not (value:find("%c") or value:find("\xC2[\x80-\x9F]") or value:find("\xE2\x80[\xA8\xA9]"))
-end
-
 --- What a text of a format is (a predicate), and the sentence for one that is not.
 local formats = {
   text = {
@@ -45,7 +41,7 @@ local formats = {
     wanted = "must not contain NUL characters",
   },
   line = {
-    is = is_line,
+    is = text.is_line,
     wanted = "must be one line without control characters",
   },
   uuid = { is = crypto.is_uuid, wanted = "must be a UUID" },
@@ -63,9 +59,20 @@ local function shortened(name)
   return name:sub(1, utf8.offset(name, 0, LONGEST_NAME + 1) - 1) .. "…"
 end
 
-local function invalid(path, sentence)
-  if path == "" then return fail("invalid_field", "the body " .. sentence) end
-  return fail("invalid_field", path .. ": " .. sentence, path)
+--- Why a value does not fit, and where; who finds it inside of another says so by within().
+---@class schema_fault
+---@field sentence string
+---@field code err_code
+---@field path string    "attachments[0].content"; "": the value itself
+
+local function fault(sentence, code, path)
+  return { sentence = sentence, code = code or "invalid_field", path = path or "" }
+end
+
+local function within(name, found)
+  local beside = found.path == "" or found.path:sub(1, 1) == "["
+  found.path = name .. (beside and "" or ".") .. found.path
+  return found
 end
 
 --- The JSON type of a value as schemas name it. A table that nobody marked is an array if it holds
@@ -89,75 +96,81 @@ end
 
 local check
 
-local function check_string(wanted, value, path)
+local function check_string(wanted, value)
   local length = wanted.contentEncoding and #value or utf8.len(value)
-  if not length then return invalid(path, "is not valid UTF-8") end
-  if length < (wanted.minLength or 0) then return invalid(path, "must not be empty") end
+  if not length then return fault("is not valid UTF-8") end
+  if length < (wanted.minLength or 0) then return fault("must not be empty") end
   if wanted.maxLength and length > wanted.maxLength then
-    return invalid(path, ("is longer than %d characters"):format(wanted.maxLength))
+    return fault(("is longer than %d characters"):format(wanted.maxLength))
   end
   local format = formats[wanted.format]
-  if format and not format.is(value) then return invalid(path, format.wanted) end
-  return true
+  if format and not format.is(value) then return fault(format.wanted) end
 end
 
-local function check_integer(wanted, value, path)
+local function check_integer(wanted, value)
   if value < (wanted.minimum or value) or value > (wanted.maximum or value) then
-    return invalid(path, ("must be from %d to %d"):format(wanted.minimum, wanted.maximum))
+    return fault(("must be from %d to %d"):format(wanted.minimum, wanted.maximum))
   end
-  return true
 end
 
-local function check_array(wanted, value, path)
+local function check_array(wanted, value)
   if wanted.maxItems and #value > wanted.maxItems then
-    return invalid(path, ("has more than %d items"):format(wanted.maxItems))
+    return fault(("has more than %d items"):format(wanted.maxItems))
   end
-  for i, item in ipairs(wanted.items and value or {}) do
-    local ok, err = check(wanted.items, item, ("%s[%d]"):format(path, i - 1))
-    if not ok then return nil, err end
+  if not wanted.items then return end
+  for i, item in ipairs(value) do
+    local found = check(wanted.items, item)
+    if found then return within(("[%d]"):format(i - 1), found) end
   end
-  return true
 end
 
-local function check_object(wanted, value, path)
-  if not wanted.properties then return true end
-  local prefix = path == "" and "" or path .. "."
+local function check_object(wanted, value)
+  local properties, required = wanted.properties, wanted.required
+  if not properties then return end
   for name, member in pairs(value) do
-    local property = wanted.properties[name]
+    local property = properties[name]
     if not property then
-      local at = prefix .. shortened(tostring(name))
-      return fail("unknown_field", at .. ": there is no such field", at)
+      return fault("there is no such field", "unknown_field", shortened(tostring(name)))
     end
     if member == json.null then
       value[name] = nil
     else
-      local ok, err = check(property, member, prefix .. name)
-      if not ok then return nil, err end
+      local found = check(property, member)
+      if found then return within(name, found) end
     end
   end
-  for _, name in ipairs(wanted.required or {}) do
-    if value[name] == nil then return invalid(prefix .. name, "is missing") end
+  for i = 1, required and #required or 0 do
+    if value[required[i]] == nil then return fault("is missing", nil, required[i]) end
   end
-  return true
 end
 
 local checks = {
   string = check_string, integer = check_integer, array = check_array, object = check_object,
 }
 
-function check(wanted, value, path)
-  local types = type(wanted.type) == "table" and wanted.type or { wanted.type }
+local function is_of(wanted, kind)
+  local types = wanted.type
+  return types == kind or (type(types) == "table" and contains(types, kind))
+end
+
+local function wrong_type(types)
+  local wants = {}
+  for i, name in ipairs(type(types) == "table" and types or { types }) do
+    wants[i] = articles[name]
+  end
+  return fault("must be " .. table.concat(wants, " or "))
+end
+
+--- What is wrong with a value; nil: nothing.
+---@return schema_fault?
+function check(wanted, value)
   local kind = type_of(value, wanted)
-  if not contains(types, kind) then
-    local wants = {}
-    for i, name in ipairs(types) do wants[i] = articles[name] end
-    return invalid(path, "must be " .. table.concat(wants, " or "))
-  end
+  if not is_of(wanted, kind) then return wrong_type(wanted.type) end
   if wanted.enum and not contains(wanted.enum, value) then
-    return invalid(path, "must be one of " .. table.concat(wanted.enum, ", "))
+    return fault("must be one of " .. table.concat(wanted.enum, ", "))
   end
-  if checks[kind] then return checks[kind](wanted, value, path) end
-  return true
+  local more = checks[kind]
+  return more and more(wanted, value)
 end
 
 --- Check a decoded JSON value. Takes null members away from it (not from objects that take
@@ -167,9 +180,11 @@ end
 ---@return any value         the value itself; nil on failure
 ---@return paraph.err? err   `invalid_field` or `unknown_field`, with the field's path
 function schema.check(wanted, value)
-  local ok, err = check(wanted, value, "")
-  if not ok then return nil, err end
-  return value
+  local found = check(wanted, value)
+  if not found then return value end
+  local path, sentence = found.path, found.sentence
+  if path == "" then return fail(found.code, "the body " .. sentence) end
+  return fail(found.code, path .. ": " .. sentence, path)
 end
 
 return schema

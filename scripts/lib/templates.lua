@@ -1,5 +1,6 @@
---- The templates of this generation: found by name, compiled once (a generation is one Lua state,
---- so this module's table lives as long as it), rendered.
+--- The templates of this generation: found by name, all of them checked when it is loaded, each
+--- compiled when it is first needed (a generation is one Lua state, so this module's table lives as
+--- long as it), rendered.
 ---
 --- A name is a path below the templates directory without its extension, in tags too: in every
 --- template {{<mail/layout}} means mail/layout.mustache.
@@ -79,12 +80,13 @@ end
 local templates = over(sources.read)
 templates.over = over
 
---- Compile every template there is. Raises for the first that is broken.
+--- Check every template there is. Raises for the first that is broken.
 function templates.check()
   local files = sources.list()
   table.sort(files)
   for _, file in ipairs(files) do
-    local _, message = templates.load(file:sub(1, -#EXTENSION - 1))
+    local is_found = is_name(file:sub(1, -#EXTENSION - 1))
+    local message = is_found and mustache.check(sources.read(file), file)
     if message then error(message, 0) end
   end
 end

@@ -19,7 +19,7 @@ local opens = {}
 ---@field age number            seconds since the message left
 ---@field count integer         opens so far
 ---@field base_url string       of our own pages
----@field pixel paraph.document what is stored of the pixel (CONTRACT §4)
+---@field pixel paraph.document what is stored of the pixel, but for the list of its opens
 
 --- A message is at its recipient's filters before anybody can have seen it.
 local TOO_SOON = 3 -- seconds

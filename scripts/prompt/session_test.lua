@@ -106,7 +106,7 @@ tests["every command is in the help, and has one of its own"] = function()
 end
 
 tests["help knows functions of the host and of scripts"] = function()
-  expect.holds(shown ":help store.get", "store.get(collection, id)")
+  expect.holds(shown ":help store.get", "store.get(collection, id, options)")
   expect.holds(shown ":help drafts.load", "drafts.load(id)")
   expect.holds(shown ":help fetch", "fetch(request)")
   expect.holds(failed ":help no.such", "nothing is known")
@@ -269,7 +269,7 @@ tests["completion knows drafts, and says what the only one is"] = function()
   expect.equal((completed(":show " .. id:sub(1, 5))), { id })
   expect.equal((completed("drafts.load('" .. id:sub(1, 5))), { id })
   local _, _, help = completed "store.get"
-  expect.holds(help, "store.get(collection, id)")
+  expect.holds(help, "store.get(collection, id, options)")
 end
 
 return tests

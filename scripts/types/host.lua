@@ -26,6 +26,11 @@ function text.markdown_to_html(s) end
 ---@return paraph.err? err
 function text.from_html(html) end
 
+--- Is it one line: without C0 and C1 control characters, line and paragraph separators?
+---@param s string
+---@return boolean
+function text.is_line(s) end
+
 ---@class paraph.mailbox_parts
 ---@field name string
 ---@field address string      local@domain, domain in A-labels, lower case

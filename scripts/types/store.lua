@@ -10,9 +10,11 @@ local store = {}
 ---@async
 ---@param collection string
 ---@param id string
+---@param options? { without?: string }  a member that is not wanted: SQLite does not read an array
+---                                      that `append` made
 ---@return paraph.document? document
 ---@return string|paraph.err|nil version_or_err
-function store.get(collection, id) end
+function store.get(collection, id, options) end
 
 --- A new document, durable when this returns. `already_exists` if there is one.
 ---@async

@@ -207,6 +207,22 @@ test("a change that nothing hints at", async (t) => {
   assert.equal(await held(service), "two");
 });
 
+// As long as the file system says that nothing has changed, nothing is read.
+test("a change that only the file system dates", async (t) => {
+  const elsewhere = await overlay(t, { "review.lua": holds("one") });
+  const scripts = await overlay(t, { "policy/.keep": "" });
+  await symlink(join(elsewhere, "review.lua"), join(scripts, REVIEW));
+  const service = await start(t, { SCRIPTS_DIR: scripts, LOG_LEVEL: "debug", ...WATCHED });
+  const before = await stat(join(elsewhere, "review.lua"));
+  const isUnread = (e) => e.message === "scripts looked at" && !e.read;
+  await after(service, () => {}, isUnread, "a look that reads nothing");
+  await live(service, async () => {
+    await put(elsewhere, "review.lua", holds("two"));
+    await utimes(join(elsewhere, "review.lua"), before.atime, before.mtime);
+  });
+  assert.equal(await held(service), "two");
+});
+
 test("an overlay that grows and shrinks", async (t) => {
   const scripts = await overlay(t, {});
   const service = await start(t, { SCRIPTS_DIR: scripts, ...WATCHED });

@@ -10,6 +10,7 @@ local FILES = {
 }
 
 local function render(case)
+  assert(mustache.check(case.template, "template") == nil)
   local function find_partial(name)
     local source = case.partials and case.partials[name]
     return source and assert(mustache.compile(source, name))

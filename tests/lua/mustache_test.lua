@@ -26,6 +26,7 @@ local function refused(source, expected)
   local template, message = mustache.compile(source, "mail/t.mustache")
   assert(template == nil, "compiled: " .. source)
   same(message, "mail/t.mustache:" .. expected, source)
+  same(mustache.check(source, "mail/t.mustache"), message, "checked: " .. source)
 end
 
 local function fails(expected, ...)

@@ -18,6 +18,17 @@ return {
     assert(text.from_html("<p>a<p><b>c</b>") == "a\n\nc")
   end,
 
+  ["a line has no control characters and no separators"] = function()
+    for _, line in ipairs { "", "a", "à la carte", "\u{A0}\u{2027}\u{202A}", "\xC2", "\xE2\x80" } do
+      assert(text.is_line(line), line)
+    end
+    for _, c in ipairs { "\0", "\t", "\n", "\r", "\x1F", "\x7F", "\u{80}", "\u{9F}", "\u{2028}",
+      "\u{2029}" } do
+      assert(not text.is_line(c), ("%q"):format(c))
+      assert(not text.is_line("a" .. c .. "b"), ("%q"):format(c))
+    end
+  end,
+
   ["what is no text is raised"] = function()
     for _, f in ipairs { text.escape, text.to_html, text.markdown_to_html, text.from_html } do
       raises("not valid UTF-8", f, "a\xFF")

@@ -1,24 +1,25 @@
 // Load, as wrk makes it.
 
-import { run, OTHERS } from "./programs.mjs";
+import { BUILT, OTHERS, run } from "./programs.mjs";
 
 const LOAD = new URL("../load.lua", import.meta.url).pathname;
 
-export const MESSAGE = {
-  to: "Ann <ann@example.com>", subject: "Hello from the bench",
-  message: "Hi Ann!\n\nA few lines of text, as people write them.\n\nBest,\nBob",
-};
+// A thousand connections are not all served in the first second.
+const longEnough = (seconds, connections) => Math.max(seconds, Math.ceil(connections / 150));
 
-// { rate, p50, p99 (ms), requests }. What is not 2xx, or broke off, is an error of the bench.
-export async function load(program, method, path, body, { connections = 64, seconds }) {
+// { value (requests a second), p50, p99 (ms), requests, connections }. What is not 2xx, or broke off,
+// is an error of the bench.
+export async function load(program, method, path, body, { connections, seconds }) {
   const text = typeof body === "object" ? JSON.stringify(body) : body;
-  const args = ["-c", OTHERS, "wrk", "-t1", `-c${connections}`, `-d${seconds}s`, "--timeout", "30s",
+  const args = ["-c", OTHERS, "wrk", "-t1", `-c${connections}`, `-d${longEnough(seconds, connections)}s`, "--timeout", "60s",
     "-s", LOAD, program.url + path, "--", method, ...(text === undefined ? [] : [text])];
-  const { stdout } = await run("taskset", args, { maxBuffer: 1 << 24 });
+  const env = { ...process.env, LD_PRELOAD: `${BUILT}/spread.so` };
+  const { stdout } = await run("taskset", args, { env, maxBuffer: 1 << 24 });
   const said = JSON.parse(stdout.trimEnd().split("\n").at(-1));
-  if (said.bad + said.broken > 0) {
-    throw new Error(`${method} ${path}: ${said.bad} refused, ${said.broken} broken off`);
+  if (said.bad + said.broken > 0 || said.requests === 0) {
+    throw new Error(`${method} ${path}: ${said.requests} answered, ${said.bad} refused, ` +
+      `${said.broken} broken off`);
   }
-  return { rate: said.requests / said.seconds, p50: said.p50, p99: said.p99,
-    requests: said.requests };
+  return { value: said.requests / said.seconds, p50: said.p50, p99: said.p99,
+    requests: said.requests, connections };
 }

@@ -5,11 +5,12 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { cpus, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
 const HERE = new URL("..", import.meta.url).pathname;
 export const PARAPH = process.env.PARAPH ?? "build/paraph";
+export const BUILT = join(dirname(PARAPH), "tests/bench"); // of CMakeLists.txt here
 export const run = promisify(execFile);
 
 // The server has one core; whoever loads it, and what it calls, the other.
@@ -93,27 +94,39 @@ export const upstream = (delay = 0) => nginx(OTHERS, "upstream", { DELAY: delay 
 
 export const nginxEcho = () => nginx(SERVER, "echo");
 
-export async function bare(body) {
-  const program = join(workDir, "bare"), port = await freePort();
-  await run("cc", ["-O2", "-o", program, join(HERE, "bare.c"), "-lmicrohttpd"]);
-  const started = start(SERVER, program, [String(port), body], { port });
-  await listening(port, started.child);
-  return started;
+// libmicrohttpd alone.
+export async function bare(answer) {
+  const port = await freePort();
+  const program = start(SERVER, join(BUILT, "bare"), [String(port), answer], { port });
+  await listening(port, program.child);
+  return program;
 }
 
+// A service in Node, on the stand-in for Google.
+export const NODE = [process.execPath, join(HERE, "peer.mjs")];
+export const onNode = (google) => ({ GOOGLE: `127.0.0.1:${google.port}` });
+
+export async function node(google) {
+  const port = await freePort(), [command, ...args] = NODE;
+  const program = start(SERVER, command, args, { port, env: { PORT: String(port), ...onNode(google) } });
+  await listening(port, program.child);
+  return program;
+}
+
+// Each API has a host of its own, as at Google; all are the stand-in.
 export const onGoogle = ({ port }) => ({
   BACKEND: "google", GMAIL_USER: "sender@example.com", GOOGLE_CLOUD_PROJECT: "bench",
   GOOGLE_SERVICE_ACCOUNT_EMAIL: "paraph@bench.iam.gserviceaccount.com",
   PIXEL_TRACKER_BASE_URL: "https://t.example.org", GCE_METADATA_HOST: `127.0.0.1:${port}`,
-  ...Object.fromEntries(["FIRESTORE_URL", "GMAIL_URL", "IAM_CREDENTIALS_URL"].map((name) =>
-    [name, `http://127.0.0.1:${port}`])),
-  OAUTH_TOKEN_URL: `http://127.0.0.1:${port}/token`,
+  OAUTH_TOKEN_URL: `http://127.0.0.1:${port}/token`, IAM_CREDENTIALS_URL: `http://127.0.0.1:${port}`,
+  FIRESTORE_URL: `http://127.0.0.2:${port}`, GMAIL_URL: `http://127.0.0.3:${port}`,
 });
 
-// The service, listening.
-export async function paraph(env = {}) {
+// The service, listening; maybe under a tool: [command, argument, …].
+export async function paraph(env = {}, under = []) {
   const port = await freePort(), dir = await mkdtemp(join(workDir, "data-"));
-  const program = start(SERVER, PARAPH, ["serve"],
+  const [command, ...args] = [...under, PARAPH, "serve"];
+  const program = start(SERVER, command, args,
     { port, env: { PORT: String(port), DATA_DIR: dir, LOG_LEVEL: "error", ...env } });
   program.dir = dir;
   await listening(port, program.child);
