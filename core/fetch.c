@@ -34,7 +34,7 @@ struct fetch {
     struct fetch *next, **link; /* among all transfers */
     CURL *easy;
     CURLU *url; /* taken to pieces once */
-    CURLM *multi;
+    struct fetch_multi *multi;
     struct curl_slist *headers;
     struct blob *request_body;
     fetch_done_fn *done;
@@ -76,11 +76,11 @@ static void refuse(struct fetch *f, const char *fmt, ...) {
 
 /* No callback of curl for f comes after this. */
 static void detach(struct fetch *f) {
-    curl_multi_remove_handle(f->multi, f->easy);
+    fetch_multi_remove(f->multi, f->easy);
     *f->link = f->next;
     if (f->next != NULL)
         f->next->link = f->link;
-    fetch_multi_hold(--ntransfers > 0);
+    ntransfers--;
 }
 
 static void destroy(struct fetch *f) {
@@ -464,12 +464,9 @@ struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, v
     f->lane = lane_of(f, rq);
     f->no_metadata = rq->no_metadata;
     if (set_options(f, rq->timeout_ms, e) != 0 ||
-        (f->multi = fetch_multi_open(f->lane, on_end, e)) == NULL)
-        goto fail;
-    fetch_multi_watch(f->easy);
-    if (curl_multi_add_handle(f->multi, f->easy) != CURLM_OK) {
-        err_set(e, ERR_INTERNAL_ERROR, "libcurl does not take the request");
-        goto fail;
+        (f->multi = fetch_multi_add(f->lane, f->easy, on_end, e)) == NULL) {
+        destroy(f);
+        return NULL;
     }
     f->next = transfers;
     f->link = &transfers;
@@ -477,11 +474,7 @@ struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, v
         f->next->link = &f->next;
     transfers = f;
     ntransfers++;
-    fetch_multi_hold(true);
     return f;
-fail:
-    destroy(f);
-    return NULL;
 }
 
 void fetch_cancel(struct fetch **fp) {

@@ -7,20 +7,27 @@
 
 #include "loop.h"
 
-#define IDLE_PLAIN   4096L /* connections kept, each about 3 KiB */
+#define IDLE_PLAIN   4096L /* connections kept in the last multi, each about 3 KiB */
 #define IDLE_TLS     64L   /* each about 36 KiB */
 #define TLS_HOST_MAX 20L   /* connections; HTTP/2 puts 100 requests on each */
 #define EVENTS_MAX   256
+#define PLAIN_MULTIS 32
+#define PLAIN_SHARE  128 /* transfers of one of them, but for the last */
 
 /*
  * Each lane has a multi of its own.  HTTP/2 needs a limit of connections per host (without one,
  * 1,000 requests open 900), and the same limit would hold back hosts that speak HTTP/1 in the
  * clear: emulators, the metadata server.  Nor may uploads over HTTP/1.1 use up what HTTP/2 needs.
+ *
+ * In the clear there is a connection to each transfer, and whoever looks for an idle one passes by
+ * all that are not: where there are many, there is another multi.
  */
-struct lane {
-    CURLM *multi; /* NULL until the first transfer */
+struct fetch_multi {
+    CURLM *curl; /* NULL until the first transfer */
     fetch_multi_end_fn *on_end;
     uv_timer_t timer;
+    unsigned transfers;
+    bool touched; /* one may have ended */
 };
 
 /*
@@ -31,11 +38,12 @@ struct lane {
  */
 struct watch {
     uint8_t want, registered; /* EPOLLIN, EPOLLOUT */
-    uint8_t lane;
+    uint8_t multi;
     bool sticky; /* a connection: on_close() hears of it before it is closed */
 };
 
-static struct lane lanes[FETCH_LANES];
+static struct fetch_multi multis[FETCH_PLAIN + PLAIN_MULTIS]; /* by lane */
+static unsigned transfers;
 static int set = -1;
 static uv_poll_t set_poll;
 static struct watch *watches; /* by descriptor */
@@ -88,14 +96,14 @@ static int on_close(void *arg, curl_socket_t fd) {
 
 /* curl says what it waits for.  A failure is left to the transfer's time-out: reporting it would
  * end every transfer of the multi. */
-static int on_interest(CURL *easy, curl_socket_t fd, int what, void *lane, void *assigned) {
+static int on_interest(CURL *easy, curl_socket_t fd, int what, void *multi, void *assigned) {
     struct watch *w = watch_of(fd);
 
     (void)easy;
     (void)assigned;
     if (w == NULL)
         return 0;
-    w->lane = (uint8_t)((struct lane *)lane - lanes);
+    w->multi = (uint8_t)((struct fetch_multi *)multi - multis);
     w->want = (uint8_t)((what == CURL_POLL_IN || what == CURL_POLL_INOUT ? EPOLLIN : 0) |
                         (what == CURL_POLL_OUT || what == CURL_POLL_INOUT ? EPOLLOUT : 0));
     /* The resolver's own sockets are closed unseen, so they must leave the set now. */
@@ -120,19 +128,22 @@ static void on_event(const struct epoll_event *event) {
         action |= CURL_CSELECT_OUT;
     if (broken)
         action |= CURL_CSELECT_ERR;
-    if (w->want != 0 && action != 0)
-        curl_multi_socket_action(lanes[w->lane].multi, fd, action, &running);
+    if (w->want == 0 || action == 0)
+        return;
+    multis[w->multi].touched = true;
+    curl_multi_socket_action(multis[w->multi].curl, fd, action, &running);
 }
 
 /* --- the loop -------------------------------------------------------------------------------- */
 
 /* Report what has ended. */
-static void drain(struct lane *lane) {
-    CURLMsg *m;
+static void drain(struct fetch_multi *m) {
+    CURLMsg *msg;
     int left;
 
-    while ((m = curl_multi_info_read(lane->multi, &left)) != NULL)
-        lane->on_end(m->easy_handle, m->data.result); /* m is gone with the handle */
+    m->touched = false;
+    while ((msg = curl_multi_info_read(m->curl, &left)) != NULL)
+        m->on_end(msg->easy_handle, msg->data.result); /* msg is gone with the handle */
 }
 
 static void on_set(uv_poll_t *h, int status, int flags) {
@@ -144,29 +155,37 @@ static void on_set(uv_poll_t *h, int status, int flags) {
     (void)flags;
     for (int i = 0; i < n; i++)
         on_event(&events[i]);
-    for (size_t i = 0; i < FETCH_LANES; i++)
-        if (lanes[i].multi != NULL)
-            drain(&lanes[i]);
+    for (size_t i = 0; i < COUNT_OF(multis); i++)
+        if (multis[i].touched)
+            drain(&multis[i]);
 }
 
 static void on_timer(uv_timer_t *h) {
-    struct lane *lane = h->data;
+    struct fetch_multi *m = h->data;
     int running;
 
-    curl_multi_socket_action(lane->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    drain(lane);
+    curl_multi_socket_action(m->curl, CURL_SOCKET_TIMEOUT, 0, &running);
+    drain(m);
 }
 
 /* 0 means the next turn: curl must not be called from inside its own callback. */
-static int on_timeout_change(CURLM *multi, long ms, void *arg) {
-    struct lane *lane = arg;
+static int on_timeout_change(CURLM *curl, long ms, void *arg) {
+    struct fetch_multi *m = arg;
 
-    (void)multi;
+    (void)curl;
     if (ms < 0)
-        uv_timer_stop(&lane->timer);
+        uv_timer_stop(&m->timer);
     else
-        uv_timer_start(&lane->timer, on_timer, (uint64_t)ms, 0);
+        uv_timer_start(&m->timer, on_timer, (uint64_t)ms, 0);
     return 0;
+}
+
+/* Idle connections do not keep the loop running. */
+static void hold(void) {
+    if (transfers > 0)
+        uv_ref((uv_handle_t *)&set_poll);
+    else
+        uv_unref((uv_handle_t *)&set_poll);
 }
 
 static int open_set(void) {
@@ -180,55 +199,82 @@ static int open_set(void) {
         return -1;
     }
     uv_poll_start(&set_poll, UV_READABLE, on_set);
-    fetch_multi_hold(false);
+    hold();
     return 0;
 }
 
-CURLM *fetch_multi_open(enum fetch_lane id, fetch_multi_end_fn *on_end, struct err *e) {
-    struct lane *lane = &lanes[id];
-    bool tls = id != FETCH_PLAIN;
+static void set_options(CURLM *curl, struct fetch_multi *m, enum fetch_lane lane) {
+    long kept = lane != FETCH_PLAIN                 ? IDLE_TLS
+                : m < multis + COUNT_OF(multis) - 1 ? PLAIN_SHARE
+                                                    : IDLE_PLAIN;
 
-    if (lane->multi != NULL)
-        return lane->multi;
-    if (open_set() != 0 || (lane->multi = curl_multi_init()) == NULL) {
+    curl_multi_setopt(curl, CURLMOPT_SOCKETFUNCTION, on_interest);
+    curl_multi_setopt(curl, CURLMOPT_SOCKETDATA, m);
+    curl_multi_setopt(curl, CURLMOPT_TIMERFUNCTION, on_timeout_change);
+    curl_multi_setopt(curl, CURLMOPT_TIMERDATA, m);
+    /* curl's own default, four times what runs, reconnects under a varying load. */
+    curl_multi_setopt(curl, CURLMOPT_MAXCONNECTS, kept);
+    curl_multi_setopt(curl, CURLMOPT_PIPELINING,
+                      lane == FETCH_TLS ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
+    curl_multi_setopt(curl, CURLMOPT_MAX_HOST_CONNECTIONS, lane != FETCH_PLAIN ? TLS_HOST_MAX : 0L);
+}
+
+static int open_multi(struct fetch_multi *m, enum fetch_lane lane, fetch_multi_end_fn *on_end) {
+    if (m->curl != NULL)
+        return 0;
+    if (open_set() != 0 || (m->curl = curl_multi_init()) == NULL)
+        return -1;
+    m->on_end = on_end;
+    uv_timer_init(loop_uv(), &m->timer);
+    uv_unref((uv_handle_t *)&m->timer);
+    m->timer.data = m;
+    set_options(m->curl, m, lane);
+    return 0;
+}
+
+/* The first one with room: there the connections are that were used last. */
+static struct fetch_multi *multi_of(enum fetch_lane lane) {
+    struct fetch_multi *m = &multis[lane], *last = &multis[COUNT_OF(multis) - 1];
+
+    while (lane == FETCH_PLAIN && m < last && m->transfers >= PLAIN_SHARE)
+        m++;
+    return m;
+}
+
+struct fetch_multi *fetch_multi_add(enum fetch_lane lane, CURL *easy, fetch_multi_end_fn *on_end,
+                                    struct err *e) {
+    struct fetch_multi *m = multi_of(lane);
+
+    if (open_multi(m, lane, on_end) != 0) {
         err_set(e, ERR_INTERNAL_ERROR, "no memory or no descriptor is left");
         return NULL;
     }
-    lane->on_end = on_end;
-    uv_timer_init(loop_uv(), &lane->timer);
-    uv_unref((uv_handle_t *)&lane->timer);
-    lane->timer.data = lane;
-    curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, on_interest);
-    curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
-    curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_timeout_change);
-    curl_multi_setopt(lane->multi, CURLMOPT_TIMERDATA, lane);
-    /* curl's own default, four times what runs, reconnects under a varying load. */
-    curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, tls ? IDLE_TLS : IDLE_PLAIN);
-    curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING,
-                      id == FETCH_TLS ? CURLPIPE_MULTIPLEX : CURLPIPE_NOTHING);
-    curl_multi_setopt(lane->multi, CURLMOPT_MAX_HOST_CONNECTIONS, tls ? TLS_HOST_MAX : 0L);
-    return lane->multi;
-}
-
-void fetch_multi_watch(CURL *easy) {
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);
     curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    if (curl_multi_add_handle(m->curl, easy) != CURLM_OK) {
+        err_set(e, ERR_INTERNAL_ERROR, "libcurl does not take the request");
+        return NULL;
+    }
+    m->transfers++;
+    transfers++;
+    hold();
+    return m;
 }
 
-void fetch_multi_hold(bool busy) {
-    if (busy)
-        uv_ref((uv_handle_t *)&set_poll);
-    else
-        uv_unref((uv_handle_t *)&set_poll);
+void fetch_multi_remove(struct fetch_multi *m, CURL *easy) {
+    curl_multi_remove_handle(m->curl, easy);
+    m->transfers--;
+    transfers--;
+    hold();
 }
 
 void fetch_multi_close(void) {
-    for (size_t i = 0; i < FETCH_LANES; i++) {
-        if (lanes[i].multi == NULL)
+    for (size_t i = 0; i < COUNT_OF(multis); i++) {
+        if (multis[i].curl == NULL)
             continue;
-        curl_multi_cleanup(lanes[i].multi);
-        lanes[i].multi = NULL;
-        uv_close((uv_handle_t *)&lanes[i].timer, NULL);
+        curl_multi_cleanup(multis[i].curl);
+        multis[i].curl = NULL;
+        uv_close((uv_handle_t *)&multis[i].timer, NULL);
     }
     if (set >= 0) {
         uv_close((uv_handle_t *)&set_poll, NULL);

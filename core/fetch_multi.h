@@ -13,23 +13,23 @@
 
 /* Transfers of one lane share connections. */
 enum fetch_lane {
-    FETCH_PLAIN,     /* HTTP/1.1 in the clear */
     FETCH_TLS,       /* HTTP/2 where the server speaks it, else HTTP/1.1 */
     FETCH_TLS_HTTP1, /* HTTP/1.1, whatever else the server speaks */
-    FETCH_LANES
+    FETCH_PLAIN      /* HTTP/1.1 in the clear */
 };
 
-/* Called from the loop when a transfer has ended; it removes the handle from its multi, and may
- * add others.  None of that comes back here. */
+struct fetch_multi;
+
+/* Called from the loop when a transfer has ended; it removes it from its multi, and may add others.
+ * None of that comes back here. */
 typedef void fetch_multi_end_fn(CURL *easy, CURLcode rc);
 
-CURLM *fetch_multi_open(enum fetch_lane lane, fetch_multi_end_fn *on_end, struct err *e);
+/* Start a transfer; the loop runs for as long as there is one.  NULL and *e: it cannot be. */
+struct fetch_multi *fetch_multi_add(enum fetch_lane lane, CURL *easy, fetch_multi_end_fn *on_end,
+                                    struct err *e);
 
-/* Hear of the sockets that a transfer opens and closes; before it is added. */
-void fetch_multi_watch(CURL *easy);
-
-/* Whether there are transfers that the loop has to run for: idle connections do not keep it. */
-void fetch_multi_hold(bool busy);
+/* Nothing is heard of it any more. */
+void fetch_multi_remove(struct fetch_multi *m, CURL *easy);
 
 /* Close all connections.  No transfer is left; loop_fini() comes after it. */
 void fetch_multi_close(void);

@@ -86,6 +86,7 @@ struct blob *gmail_json_body(const struct blob *message, const char *thread_id, 
     buf_adds(&b, thread_id != NULL ? ",\"raw\":\"" : "\"raw\":\"");
     encode_base64url(&b, message->data, message->len);
     buf_adds(&b, draft ? "\"}}" : "\"}");
+    buf_trim(&b);
     return take_blob(&b);
 }
 
