@@ -18,6 +18,8 @@
 #include "task.h"
 #include "tree.h"
 
+#define GC_PAUSE 150 /* per cent of what was live: then the next collection begins */
+
 struct gen {
     lua_State *L;
     struct tree *tree;
@@ -259,10 +261,11 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
         if (task_pcall(g, g->L, 0, 0) != LUA_OK)
             goto fail;
     }
-    /* Collects all that loading has left behind.  From here on what requests make is collected
-     * without a look at the scripts, which are most of the objects and stay. */
     lua_gc(g->L, LUA_GCRESTART);
-    lua_gc(g->L, LUA_GCGEN, 0, 0);
+    lua_gc(g->L, LUA_GCCOLLECT);
+    /* The scripts are most of the heap, and stay: with Lua's own pause (200) as much again would be
+     * garbage before the next collection is done. */
+    lua_gc(g->L, LUA_GCINC, GC_PAUSE, 0, 0);
     g->loaded = g->bytes;
     return g;
 fail:
