@@ -84,26 +84,28 @@ void(buf_join)(struct buf *b, const char *const *texts) {
 
 void buf_addf(struct buf *b, const char *fmt, ...) {
     size_t room = b->cap - b->len; /* with the NUL */
+    char *to = room > 0 ? b->data + b->len : NULL;
     va_list ap;
-    char *to;
     int n;
 
     if (b->failed)
         return;
     va_start(ap, fmt);
-    n = vsnprintf(room > 0 ? b->data + b->len : NULL, room, fmt, ap);
+    n = vsnprintf(to, room, fmt, ap);
     va_end(ap);
-    if (n < 0 || (to = buf_reserve(b, (size_t)n)) == NULL) {
-        b->failed = true;
-        if (room > 0)
-            b->data[b->len] = '\0';
+    if (n >= 0 && (size_t)n < room && (size_t)n <= b->max - b->len) {
+        b->len += (size_t)n;
         return;
     }
-    if ((size_t)n >= room) { /* it was cut short */
-        va_start(ap, fmt);
-        vsnprintf(to, (size_t)n + 1, fmt, ap);
-        va_end(ap);
+    if (to != NULL)
+        *to = '\0'; /* it was cut short */
+    if (n < 0 || (to = buf_reserve(b, (size_t)n)) == NULL) {
+        b->failed = true;
+        return;
     }
+    va_start(ap, fmt);
+    vsnprintf(to, (size_t)n + 1, fmt, ap);
+    va_end(ap);
     b->len += (size_t)n;
 }
 

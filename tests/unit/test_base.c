@@ -105,8 +105,24 @@ static void buf_failure_sticks(void **state) {
     buf_addf(&b, "%s", "again");
     assert_false(buf_failed(&b));
     assert_string_equal(b.data, "again");
-    buf_addf(&b, "%s", "too long now");
+    buf_addf(&b, "%s", "too long now"); /* for the ceiling, not for the memory there is */
     assert_true(buf_failed(&b));
+    assert_string_equal(b.data, "again");
+    buf_free(&b);
+}
+
+static void buf_joins(void **state) {
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 100);
+    buf_join(&b, "alone");
+    buf_join(&b, " ", "", "and", " together");
+    assert_string_equal(b.data, "alone and together");
+    buf_trim(&b);
+    assert_int_equal(b.cap, b.len + 1);
+    buf_addf(&b, "%c", '!');
+    assert_string_equal(b.data, "alone and together!");
     buf_free(&b);
 }
 
@@ -201,6 +217,7 @@ int main(void) {
         cmocka_unit_test(every_code_has_a_word_and_a_status),
         cmocka_unit_test(buf_grows_and_terminates),
         cmocka_unit_test(buf_failure_sticks),
+        cmocka_unit_test(buf_joins),
         cmocka_unit_test(empty_buf_can_be_taken),
         cmocka_unit_test(blob_is_released_by_its_last_holder),
         cmocka_unit_test(clock_parses_and_formats),
