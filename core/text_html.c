@@ -26,17 +26,17 @@ enum {
 
 /* An open element: a block, or one that is hidden or a signature. */
 struct frame {
-    enum text_role role;
-    unsigned margin;
     const char *name;
     size_t name_len;
-    bool hidden;
-    bool signature;
-    size_t nested;   /* open elements of the same name inside, where these have no frames */
+    size_t nested; /* open elements of the same name inside, where these have no frames */
+    size_t line;   /* ROW: the line on which it begins */
+    enum text_role role;
+    unsigned margin;
+    int number;      /* NUMBERS: of the next item */
     char marker[16]; /* ITEM: what stands before its first line */
     bool marker_owed;
-    int number;  /* NUMBERS: of the next item */
-    size_t line; /* ROW: the line on which it begins */
+    bool hidden;
+    bool signature;
 };
 
 struct layout {
