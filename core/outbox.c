@@ -284,6 +284,7 @@ static void call_release(void *arg) {
 
     works--;
     blob_unref(c->message);
+    mail_reply_fini(&c->reply);
     free(c);
 }
 

@@ -106,6 +106,7 @@ static void on_done(struct mail_reply *reply, void *arg) {
 
     o->calls++;
     o->reply = *reply;
+    reply->found = NULL;
     reply->signature = reply->in_reply_to = reply->references = NULL;
 }
 
@@ -297,6 +298,7 @@ static void test_drafts_of_a_key_are_found(void **state) {
     assert_int_equal(found.nfound, 2);
     assert_true(do_draft(MAIL_DRAFT_DELETE, found.found[0]).exists);
     assert_true(do_draft(MAIL_DRAFT_DELETE, found.found[1]).exists);
+    mail_reply_fini(&found);
     assert_false(do_draft(MAIL_DRAFT_GET, one.id).exists);
     assert_false(do_draft(MAIL_DRAFT_GET, two.id).exists);
     assert_int_equal(do_draft(MAIL_DRAFT_FIND, NULL).nfound, 0);

@@ -20,7 +20,8 @@ struct held {
 
 static void fill(struct held *h, unsigned char with) {
     h->fill = with;
-    memset(h->bytes, with, h->n);
+    if (h->n > 0)
+        memset(h->bytes, with, h->n);
 }
 
 static void check(const struct held *h, size_t n) {
