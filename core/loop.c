@@ -131,13 +131,23 @@ static void close_leaked(uv_handle_t *h, void *count) {
     uv_close(h, NULL);
 }
 
+/* What is asked for has begun: asking again must not cut it off.  The kernel does so for each
+ * thread of a parent that dies, if the child has asked to be told. */
+static void ignore_signals(void) {
+    for (size_t i = 0; i < nsignals; i++) {
+        int signum = signals[i].uv.signum;
+
+        uv_close((uv_handle_t *)&signals[i].uv, NULL);
+        signal(signum, SIG_IGN);
+    }
+    nsignals = 0;
+}
+
 int loop_fini(void) {
     int leaked = 0;
 
     nturns = 0;
-    for (size_t i = 0; i < nsignals; i++)
-        uv_close((uv_handle_t *)&signals[i].uv, NULL);
-    nsignals = 0;
+    ignore_signals();
     uv_close((uv_handle_t *)&before_sleep, NULL);
     uv_close((uv_handle_t *)&after_io, NULL);
     uv_close((uv_handle_t *)&awake, NULL);

@@ -35,7 +35,7 @@ uint64_t loop_now_ms(void);
  * again; the loop does not sleep before all have returned false. */
 void loop_on_turn(bool (*fn)(void));
 
-/* Call fn(arg) for every delivery of a signal, until loop_fini(). */
+/* Call fn(arg) for every delivery of a signal, until loop_fini(), which leaves it ignored. */
 int loop_on_signal(int signum, void (*fn)(void *arg), void *arg);
 
 /* Once, after ms.  The callback need not stop the timer. */

@@ -71,7 +71,7 @@ test("what never yields to Ctrl-C is cut off by its budget", async (t) => {
 test("completion, with a line of help, and history across sessions", async (t) => {
   const terminal = await start(t);
   terminal.type("store.g" + TAB);
-  assert.match(await terminal.until(/store\.get$/), /store\.get\(collection, id\) {2}The document/);
+  assert.match(await terminal.until(/store\.get$/), /store\.get\(collection, id, options\) {2}The document/);
   terminal.type(CTRL_C);
   await terminal.until(DRY);
   terminal.type(":re" + TAB);
