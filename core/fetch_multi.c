@@ -1,5 +1,6 @@
 #include "fetch_multi.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,7 +12,7 @@
 #define IDLE_TLS     64L   /* each about 36 KiB */
 #define TLS_HOST_MAX 20L   /* connections; HTTP/2 puts 100 requests on each */
 #define EVENTS_MAX   256
-#define PLAIN_MULTIS 32
+#define PLAIN_MULTIS 128
 #define PLAIN_SHARE  128 /* transfers of one of them, but for the last */
 
 /*
@@ -43,6 +44,7 @@ struct watch {
 };
 
 static struct fetch_multi multis[FETCH_PLAIN + PLAIN_MULTIS]; /* by lane */
+static_assert(COUNT_OF(multis) <= UINT8_MAX + 1, "a watch has a byte for which it is");
 static unsigned transfers;
 static int set = -1;
 static uv_poll_t set_poll;
