@@ -11,10 +11,9 @@
 #include "firestore_wire.h"
 #include "json_text.h"
 
-#define URL_BYTES_MAX     (24 * KIB)
-#define ANSWER_BYTES_MAX  (64 * MIB) /* a page of documents of 1 MiB each */
-#define REQUEST_BYTES_MAX (64 * MIB)
-#define EMULATOR_PROJECT  "paraph-local"
+#define URL_BYTES_MAX    (24 * KIB)
+#define ANSWER_BYTES_MAX (64 * MIB) /* a page of documents of 1 MiB each */
+#define EMULATOR_PROJECT "paraph-local"
 
 static char *base;      /* "https://firestore.googleapis.com" */
 static char *documents; /* "projects/P/databases/D/documents"; NULL: the project is not known yet */
@@ -250,18 +249,12 @@ void firestore_op_ask_blob(struct firestore_op *op, enum firestore_method method
 
 void firestore_op_ask(struct firestore_op *op, enum firestore_method method, json_t *body,
                       firestore_step_fn *step) {
-    struct blob *blob = NULL;
-    struct buf text;
-    char *taken;
-    size_t n;
+    size_t n = 0;
+    char *text = body != NULL ? json_text_write(body, &n) : NULL;
+    struct blob *blob = text != NULL ? blob_own(text, n) : NULL;
 
-    buf_init(&text, REQUEST_BYTES_MAX);
-    if (body != NULL)
-        json_text_add(&text, body);
-    if (body != NULL && (taken = buf_take(&text, &n)) != NULL &&
-        (blob = blob_own(taken, n)) == NULL)
-        free(taken);
-    buf_free(&text);
+    if (blob == NULL)
+        free(text);
     json_decref(body);
     firestore_op_ask_blob(op, method, blob, step);
 }

@@ -48,6 +48,11 @@ size_t json_text_plain_span(const char *p, size_t n);
  * takes longer than the writing. */
 void json_text_add(struct buf *out, const json_t *value);
 
+/* The same as a string of its own, which the caller frees; NULL: out of memory, or it would be
+ * longer than JSON_TEXT_MAX. */
+#define JSON_TEXT_MAX (512 * MIB)
+char *json_text_write(const json_t *value, size_t *len);
+
 /* A quoted string; s is valid UTF-8. */
 void json_text_add_string(struct buf *out, const char *s, size_t n);
 

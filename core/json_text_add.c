@@ -88,10 +88,11 @@ static void add_object(struct buf *out, const json_t *object) {
     char before = '{';
     const char *name;
     json_t *value;
+    size_t len;
 
-    json_object_foreach((json_t *)object, name, value) {
+    json_object_keylen_foreach((json_t *)object, name, len, value) {
         buf_addc(out, before);
-        json_text_add_string(out, name, strlen(name));
+        json_text_add_string(out, name, len);
         buf_addc(out, ':');
         json_text_add(out, value);
         before = ',';
@@ -127,4 +128,15 @@ void json_text_add(struct buf *out, const json_t *value) {
         buf_adds(out, "null");
         break;
     }
+}
+
+char *json_text_write(const json_t *value, size_t *len) {
+    struct buf out;
+    char *text;
+
+    buf_init(&out, JSON_TEXT_MAX);
+    json_text_add(&out, value);
+    text = buf_take(&out, len);
+    buf_free(&out);
+    return text;
 }
