@@ -123,6 +123,22 @@ static inline sqlite3 *open_raw(void) {
     return db;
 }
 
+/* What is in a table of the file now. */
+static inline int count_rows(const char *table) {
+    sqlite3 *db = open_raw();
+    sqlite3_stmt *st = NULL;
+    char query[64];
+    int n;
+
+    snprintf(query, sizeof(query), "SELECT count(*) FROM %s", table);
+    assert_int_equal(sqlite3_prepare_v2(db, query, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    n = sqlite3_column_int(st, 0);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    return n;
+}
+
 static inline void exec_raw(sqlite3 *db, const char *sql) {
     char *why = NULL;
 

@@ -48,19 +48,6 @@ static const char *counted(unsigned to, unsigned n) {
     return text;
 }
 
-static int count_elements(void) {
-    sqlite3 *db = open_raw();
-    sqlite3_stmt *st = NULL;
-    int n;
-
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM element", -1, &st, NULL), 0);
-    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-    n = sqlite3_column_int(st, 0);
-    sqlite3_finalize(st);
-    sqlite3_close(db);
-    return n;
-}
-
 static void test_it_is_one_array_however_long(void **state) {
     (void)state;
     assert_created("a", "{}");
@@ -68,7 +55,7 @@ static void test_it_is_one_array_however_long(void **state) {
         append_many("a", i, i);
         assert_document("a", counted(i, i));
     }
-    assert_int_equal(count_elements(), MANY);
+    assert_int_equal(count_rows("element"), MANY);
     reopen_store();
     assert_document("a", counted(MANY, MANY));
 }
@@ -82,7 +69,7 @@ static void test_an_equal_element_is_not_added(void **state) {
     append_many("a", 1, MANY);
     for (size_t i = 0; i < COUNT_OF(equal); i++)
         assert_int_equal(append("a", equal[i]), ERR_NONE);
-    assert_int_equal(count_elements(), MANY + 1);
+    assert_int_equal(count_rows("element"), MANY + 1);
     assert_int_equal(json_integer_value(json_object_get(get("a")->reply.fields, "n")), MANY + 4);
 }
 
@@ -93,7 +80,7 @@ static void test_an_array_that_came_as_a_whole(void **state) {
     assert_int_equal(append("a", "5"), ERR_NONE);
     assert_document("a", "{\"l\":[5,5,1,2,3,4,\"x\",null,[]],\"m\":[1],\"n\":1}");
     assert_int_equal(append("a", "6"), ERR_NONE);
-    assert_int_equal(count_elements(), 10);
+    assert_int_equal(count_rows("element"), 10);
     assert_document("a", "{\"l\":[5,5,1,2,3,4,\"x\",null,[],6],\"m\":[1],\"n\":2}");
 }
 
@@ -123,7 +110,7 @@ static void test_a_long_array_is_replaced(void **state) {
     assert_int_equal(finish(&set), ERR_NONE);
     json_decref(set.rq.fields);
     assert_document("a", "{\"l\":\"none\",\"n\":31}");
-    assert_int_equal(count_elements(), 0);
+    assert_int_equal(count_rows("element"), 0);
 }
 
 static void test_a_get_can_leave_it_out(void **state) {
@@ -169,7 +156,7 @@ static void test_it_goes_with_its_document(void **state) {
     assert_created("a", "{}");
     append_many("a", 1, MANY);
     write_json(STORE_DELETE, "a", NULL, NULL);
-    assert_int_equal(count_elements(), 0);
+    assert_int_equal(count_rows("element"), 0);
     assert_created("a", "{}");
     assert_document("a", "{}");
 }
@@ -190,7 +177,7 @@ static void test_a_failure_halfway(void **state) {
     assert_int_equal(append("a", "0"), ERR_STORE_ERROR);
     assert_int_equal(get("b")->reply.found, neighbour.reply.err.code == ERR_NONE);
     assert_document("a", counted(MANY, MANY));
-    assert_int_equal(count_elements(), MANY);
+    assert_int_equal(count_rows("element"), MANY);
     edit_database("DROP TRIGGER refuse");
     append_many("a", MANY + 1, MANY + 1);
     assert_document("a", counted(MANY + 1, MANY + 1));

@@ -34,19 +34,6 @@ static struct call *begin_creates(size_t n) {
     return calls;
 }
 
-static int count_documents(void) {
-    sqlite3 *db = open_raw();
-    sqlite3_stmt *st = NULL;
-    int n;
-
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*) FROM document", -1, &st, NULL), 0);
-    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-    n = sqlite3_column_int(st, 0);
-    sqlite3_finalize(st);
-    sqlite3_close(db);
-    return n;
-}
-
 static void test_many_creates_are_few_commits(void **state) {
     enum { N = 1000 };
     unsigned before;
@@ -65,7 +52,7 @@ static void test_many_creates_are_few_commits(void **state) {
     }
     /* The first may have been taken alone; the rest is one group. */
     assert_in_range(count_commits() - before, 1, 2);
-    assert_int_equal(count_documents(), N);
+    assert_int_equal(count_rows("document"), N);
     free(calls);
 }
 
@@ -86,7 +73,7 @@ static void test_a_refusal_spares_its_neighbours(void **state) {
     json_decref(fields);
     for (size_t i = 0; i < COUNT_OF(ids); i++)
         assert_int_equal(calls[i].reply.err.code, i == 2 || i == 4 ? ERR_ALREADY_EXISTS : ERR_NONE);
-    assert_int_equal(count_documents(), 4);
+    assert_int_equal(count_rows("document"), 4);
 }
 
 /* A stray part with the number of one of ours stops a create when half of it is written. */
@@ -217,7 +204,7 @@ static void test_the_queue_has_an_end(void **state) {
     wait_for_all();
     for (size_t i = 0; i < N; i++)
         assert_int_equal(calls[i].reply.err.code, i < QUEUE ? ERR_NONE : ERR_OVERLOADED);
-    assert_int_equal(count_documents(), QUEUE);
+    assert_int_equal(count_rows("document"), QUEUE);
     free(calls);
     assert_created("again", "{}");
 }
@@ -380,7 +367,7 @@ static void test_a_full_file_system(void **state) {
     assert_created("small", "{}");
     assert_int_equal(mount("tmpfs", dir, "tmpfs", MS_REMOUNT, "size=8m"), 0);
     assert_created(id, large_json());
-    assert_int_equal(count_documents(), n + 1);
+    assert_int_equal(count_rows("document"), n + 1);
 }
 
 static int tear_down_small_disk(void **state) {

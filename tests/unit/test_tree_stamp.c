@@ -40,7 +40,7 @@ static void write_file(const char *to, const char *text) {
 
 static int make(void **state) {
     (void)state;
-    strcpy(dir, "/tmp/paraph-stamp-XXXXXX");
+    snprintf(dir, sizeof(dir), "/tmp/paraph-stamp-XXXXXX");
     assert_non_null(mkdtemp(dir));
     snprintf(path, sizeof(path), "%s/a.lua", dir);
     snprintf(hidden, sizeof(hidden), "%s/.a.lua.swp", dir);
