@@ -31,6 +31,7 @@ int lua_task_open(lua_State *L);
 int lua_templates_open(lua_State *L);
 int lua_text_open(lua_State *L);
 int lua_time_open(lua_State *L);
+int lua_webhook_open(lua_State *L);
 
 /* Not modules: functions of the globals, and find, match, gmatch, gsub and rep in the global
  * `string`, replaced by versions with bounds. */

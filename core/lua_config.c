@@ -22,6 +22,16 @@ static void set_integer(lua_State *L, const char *name, lua_Integer value) {
     lua_setfield(L, -2, name);
 }
 
+static void set_webhook_events(lua_State *L) {
+    const char *name;
+
+    lua_newtable(L);
+    for (size_t i = 0; (name = env_webhook_event(i)) != NULL; i++)
+        if (env_webhook_wants(i))
+            set_bool(L, name, true);
+    lua_setfield(L, -2, "webhook_events");
+}
+
 int lua_config_open(lua_State *L) {
     static const char *const roles[] = {
         [ENV_ALL] = "all", [ENV_GATEWAY] = "gateway", [ENV_TRACKER] = "tracker"};
@@ -39,6 +49,8 @@ int lua_config_open(lua_State *L) {
     set_string(L, "gmail_user", env.gmail_user);
     set_string(L, "role", roles[test ? ENV_ALL : env.role]);
     set_integer(L, "request_timeout", env.request_timeout);
+    set_integer(L, "webhooks", gen_scratch(L) != NULL ? 0 : (lua_Integer)env.nwebhooks);
+    set_webhook_events(L);
     set_string(L, "version", PARAPH_VERSION);
     set_integer(L, "generation", gen_number(gen_of(L)));
     return 1;

@@ -36,6 +36,7 @@ static const luaL_Reg modules[] = {
     {"paraph.templates", lua_templates_open},
     {"paraph.text", lua_text_open},
     {"paraph.time", lua_time_open},
+    {"paraph.webhook", lua_webhook_open},
 };
 
 /* --- require --------------------------------------------------------------------------------- */

@@ -8,6 +8,7 @@ local json = require "paraph.json"
 local log = require "paraph.log"
 local store = require "paraph.store"
 local time = require "paraph.time"
+local webhooks = require "lib.webhooks"
 
 local pixel = {}
 
@@ -66,7 +67,9 @@ local function count(id, req)
   if (math.tointeger(document.open_count) or 0) < KEPT_MAX then
     options.append = { member = "opens", value = { at = time.now(), kind = kind, reason = reason } }
   end
+  options.with = webhooks.of_open(id, document, kind)
   local found, err = store.increment(config.pixel_collection, id, options)
+  if found then webhooks.wake(options.with) end
   if found then log.info("open", { pixel_id = id, kind = kind, reason = reason }) end
   return found, err
 end

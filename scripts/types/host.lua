@@ -304,6 +304,25 @@ function session.open(form, secure) end
 ---@return paraph.err? err
 function session.close(secure) end
 
+---@class paraph.webhook
+--- The endpoints of WEBHOOK_URL, by their numbers, for `lib/webhooks.lua`. Neither their addresses
+--- nor the secrets are Lua values.
+local webhook = {}
+--- Post an event, signed as Standard Webhooks has it. Nothing is followed, ten seconds are waited,
+--- and private addresses are refused unless WEBHOOK_ALLOW_PRIVATE allows them. In a test,
+--- `world.fetch` answers.
+---@async
+---@param n integer            1 to config.webhooks
+---@param id string            the same for each attempt: receivers know by it what they have
+---@param body string          JSON
+---@return paraph.fetch_reply? reply
+---@return paraph.err? err      as of paraph.fetch
+function webhook.post(n, id, body) end
+--- Where an endpoint is, as far as that may be told: "https://crm.example.org".
+---@param n integer
+---@return string
+function webhook.origin(n) end
+
 --- require "paraph.config": settings that scripts may read (CONTRACT: environment variables).
 ---@class paraph.config
 ---@field backend "local"|"google"
@@ -316,6 +335,8 @@ function session.close(secure) end
 ---@field gmail_user? string
 ---@field role "all"|"gateway"|"tracker"
 ---@field request_timeout integer  seconds
+---@field webhooks integer      how many endpoints WEBHOOK_URL names; 0 in a test and a rehearsal
+---@field webhook_events table<string, true>  which events they are told of
 ---@field version string
 ---@field generation integer
 

@@ -276,7 +276,8 @@ return {
     refused("already_exists", nil, store.create("things", "with", {}, { with = with("c2") }))
     assert(not there(1, "c2"))
 
-    version = assert(store.update("things", "with", { a = 2 }, { version = version, with = with("u") }))
+    version = assert(store.update("things", "with", { a = 2 },
+      { version = version, with = with("u") }))
     assert(select(2, store.get("things", "with")) == version and there(1, "u"))
     refused("conflict", nil,
       store.update("things", "with", { a = 3 }, { version = "0", with = with("u2") }))
