@@ -11,7 +11,8 @@
 #include "env_read.h"
 
 #define SECRET_PREFIX    "whsec_"
-#define SECRET_BYTES_MIN 24 /* as Standard Webhooks has it */
+#define SECRET_BYTES_MIN 24 /* as Standard Webhooks has it, and at most 64 */
+#define SECRET_MAX       KIB
 
 static const char *const events[] = {"draft.created", "draft.held",  "draft.rejected",
                                      "sent",          "send.failed", "opened"};
@@ -72,10 +73,10 @@ static bool read_secret(struct env_webhook_secret *secret, const char *s, size_t
     struct buf bytes;
     bool is;
 
-    buf_init(&bytes, sizeof(secret->key));
+    buf_init(&bytes, SECRET_MAX);
     is = n > prefix && memcmp(s, SECRET_PREFIX, prefix) == 0 &&
          encode_base64_decode(&bytes, s + prefix, n - prefix, NULL) == 0 && !buf_failed(&bytes) &&
-         bytes.len >= SECRET_BYTES_MIN;
+         bytes.len >= SECRET_BYTES_MIN && bytes.len <= sizeof(secret->key);
     if (is) {
         memcpy(secret->key, bytes.data, bytes.len);
         secret->n = bytes.len;
