@@ -83,6 +83,7 @@ function webhooks.of_draft(event, id, document, changes, status)
   if not event or not is_wanted(event) then return nil end
   local data = data_of(document, changes or {})
   data.draft_id, data.status = id, status or document.status
+  if event == "sent" then data.error = nil end -- of an earlier attempt
   return companions(event, event == "send.failed" and crypto.uuid4() or crypto.uuid5(id, event),
     data)
 end
@@ -173,7 +174,7 @@ end
 --- Seconds until the next attempt: many that failed together do not come back together.
 local function delay_after(attempt, reply)
   local seconds = RETRY_S[math.min(attempt, #RETRY_S)] * (0.9 + 0.2 * math.random())
-  local asked = reply and tonumber(reply.headers["retry-after"])
+  local asked = reply and tonumber((reply.headers["retry-after"] or ""):match("^%d+$"))
   return asked and math.max(seconds, math.min(asked, RETRY_AFTER_MAX_S)) or seconds
 end
 
