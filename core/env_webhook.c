@@ -99,7 +99,7 @@ static void load_secrets(void) {
         else
             env_fault("WEBHOOK_SECRET",
                       "secret %zu is not " SECRET_PREFIX " and %d to %zu bytes in base64 "
-                      "(echo " SECRET_PREFIX "$(openssl rand -base64 32) makes one)",
+                      "(echo " SECRET_PREFIX "$(head -c 32 /dev/urandom | base64) makes one)",
                       number, SECRET_BYTES_MIN, sizeof(env.webhook_secrets[0].key));
     }
 }
@@ -135,5 +135,5 @@ void env_load_webhooks(void) {
     if (env_get("WEBHOOK_URL", NULL) != NULL && env_get("WEBHOOK_SECRET", NULL) == NULL)
         env_fault("WEBHOOK_SECRET",
                   "is not set, and WEBHOOK_URL is: events are signed with it (echo " SECRET_PREFIX
-                  "$(openssl rand -base64 32) makes one)");
+                  "$(head -c 32 /dev/urandom | base64) makes one)");
 }

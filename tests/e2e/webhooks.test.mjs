@@ -1,10 +1,17 @@
 // Webhooks: who asked to be told is told, of each thing that happened, at least once; on each backend.
 
 import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
+import { promisify } from "node:util";
+import { Webhook } from "standardwebhooks";
 import { start, world } from "./lib/backends.mjs";
+import { secret } from "./lib/disclosure.mjs";
 import { newSecret, Receiver, receive } from "./lib/receiver.mjs";
-import { overlay, run, UUID } from "./lib/service.mjs";
+import { atEnd, overlay, run, UUID } from "./lib/service.mjs";
 
 const LETTER = { to: "ann@example.com", subject: "Hello", message: "Hi Ann, this is between us." };
 const PERSON = { headers: { "user-agent": "Mozilla/5.0 (via ggpht.com GoogleImageProxy)" } };
@@ -183,6 +190,37 @@ test("each secret signs, so that one can be replaced", async (t) => {
   receiver.assertSigned(event, next);
   assert.equal(event.headers["webhook-signature"].split(" ").length, 2);
   assert.throws(() => receiver.assertSigned(event, newSecret()));
+});
+
+// --- the page ------------------------------------------------------------------------------------
+
+test("the receiver of docs/webhooks.md takes what is signed, and nothing else", async (t) => {
+  const page = await readFile(new URL("../../docs/webhooks.md", import.meta.url), "utf8");
+  const [, source] = page.match(/^```js file=receiver\.mjs\n(.*?)^```$/ms);
+  const [, line] = page.match(/^export WEBHOOK_SECRET=(.*)$/m);
+  const { stdout } = await promisify(execFile)("sh", ["-c", `echo ${line}`]);
+  const key = secret(stdout.trim());
+  const dir = await overlay(t, { "receiver.mjs": source });
+  const child = spawn(process.execPath, [join(dir, "receiver.mjs")],
+    { env: { PORT: "0", WEBHOOK_SECRET: key }, stdio: ["ignore", "pipe", "inherit"] });
+  atEnd(t, () => child.kill());
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const port = (await lines.next()).value.match(/^port (\d+)$/)[1];
+  const service = await start(t, { WEBHOOK_SECRET: key, WEBHOOK_ALLOW_PRIVATE: "true",
+    WEBHOOK_URL: `http://127.0.0.1:${port}/` });
+  const id = await service.draft();
+  const { type, data } = JSON.parse((await lines.next()).value);
+  assert.deepEqual([type, data.draft_id], ["draft.created", id]);
+
+  const now = new Date(), body = JSON.stringify({ type: "sent" });
+  const sign = (by, at) => ({ "webhook-id": "x", "webhook-timestamp": `${Math.floor(at / 1000)}`,
+    "webhook-signature": new Webhook(by).sign("x", at, body) });
+  const post = async (headers) =>
+    (await fetch(`http://127.0.0.1:${port}/`, { method: "POST", body, headers })).status;
+  assert.equal(await post(sign(newSecret(), now)), 401);
+  assert.equal(await post(sign(key, new Date(now - 600000))), 401);
+  assert.equal(await post({}), 401);
+  assert.equal(await post(sign(key, now)), 204);
 });
 
 // --- endpoints that fail -------------------------------------------------------------------------
