@@ -90,9 +90,11 @@ static bool is_ours(const struct scratch_op *op) {
 /* What is written with a document has an id of its own, which the real store does not know. */
 static void write_all(struct scratch_op *op, const struct store_request *rqs, size_t n) {
     struct scratch_over *o = op->over;
+    bool written;
 
     sqlite_docs_write_all(o->db, rqs, n, &op->reply);
-    for (size_t i = 0; i < op->rq->nwith && op->reply.err.code == ERR_NONE; i++)
+    written = op->rq->verb == STORE_CREATE || op->reply.found;
+    for (size_t i = 0; i < op->rq->nwith && written && op->reply.err.code == ERR_NONE; i++)
         if (scratch_over_taken(o, op->rq->with[i].collection, op->rq->with[i].id) == NULL)
             (void)take(o, op->rq->with[i].collection, op->rq->with[i].id, json_null(),
                        &op->reply.err);

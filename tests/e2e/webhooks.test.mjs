@@ -246,13 +246,13 @@ test("whatever goes wrong, it is tried again, and no endpoint waits for another"
   await hanging.event("draft.created", { draft_id: id });
 });
 
-test("a broken endpoint holds nothing up", async (t) => {
+test("who sends does not wait for an endpoint", async (t) => {
   const receiver = await receive(t, { answer: () => "hang" });
   const service = await start(t, receiver.env);
   await service.draft();
   await receiver.until(() => receiver.open === 1);
-  for (let i = 0; i < 10; i++) ok(await service.post("/", { ...LETTER, mode: "send" }));
-  assert.equal(receiver.open, 1, "the first attempt is over");
+  ok(await service.post("/", { ...LETTER, mode: "send" }));
+  assert.equal(receiver.open, 1, "the attempt has ended, and the send after it");
 });
 
 test("a client that is gone (410) is not asked again", async (t) => {

@@ -796,6 +796,27 @@ static void test_metadata_addresses(void **state) {
             fail_msg("%s", cases[i].ip);
 }
 
+/* Neither a connection of its own, nor one that others have opened, be it by a name. */
+static void test_private_peers_are_refused(void **state) {
+    struct outcome o = {0};
+
+    (void)state;
+    for (int others = 0; others <= 1; others++) {
+        if (others == 1) {
+            get(&o, "/hello");
+            forget(&o);
+        }
+        o = (struct outcome){0};
+        start((struct fetch_request){.public_only = true}, "/hello", on_done, &o);
+        loop_run();
+        assert_int_equal(o.calls, 1);
+        assert_int_equal(o.err.code, ERR_FETCH_ERROR);
+        assert_contains(o.err.message, "this address is private");
+        assert_int_equal(server.requests, others);
+        assert_int_equal(server.connections, others);
+    }
+}
+
 /* By hand from IANA's registries of special-purpose addresses, each block at both of its ends and
  * beside them. */
 static void test_public_addresses(void **state) {
@@ -923,6 +944,7 @@ int main(void) {
         TEST(test_timeouts),
         TEST(test_max_bytes),
         TEST(test_connection_is_reused),
+        TEST(test_private_peers_are_refused),
         TEST(test_idle_connection_is_closed),
         TEST(test_parallel),
         TEST(test_large_body),
