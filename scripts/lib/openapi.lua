@@ -1,6 +1,6 @@
 --- The OpenAPI 3.1 description of the service: of every route of routes.lua that this ROLE serves,
---- but for the pages for people (handlers below pages/), with what `api/description.lua` says of
---- its handler. A route whose handler is not described has what routes.lua says, and no more.
+--- but for the pages for people, with what `api/description.lua` says of its handler. A route whose
+--- handler is not described has what routes.lua says, and no more.
 
 local config = require "paraph.config"
 local description = require "api.description"
@@ -18,8 +18,13 @@ An e-mail gateway: messages are posted as drafts, people review them, and what i
 through the mailbox.
 
 Every answer has an `X-Request-Id`. Every error is an `Error`: its `code` is a word for programs,
-from a closed list, and `error` a sentence for people. HEAD is answered wherever GET is. Answers may
-gain members: pass over those you do not know.]]
+from a closed list, and `error` a sentence for people. HEAD is answered wherever GET is; another
+method is 405 with `Allow`, another path 404. Answers may gain members: pass over those you do not
+know.]]
+
+for _, name in ipairs { "handlers", "codes", "usual", "schemas" } do
+  assert(description[name], "api/description.lua: returns no table with the member " .. name)
+end
 
 -- --- schemas -------------------------------------------------------------------------------------
 
@@ -29,22 +34,6 @@ local function copied(members)
   return copy
 end
 
-local published
-
---- A member of a request: null stands for its absence, unless it has to be there.
-local function member_of_request(property, is_required)
-  local member = published(property, true)
-  if is_required then return member end
-  local types = type(member.type) == "table" and copied(member.type) or { member.type }
-  types[#types + 1] = "null"
-  member.type = types
-  if member.enum then
-    member.enum = copied(member.enum)
-    member.enum[#member.enum + 1] = json.null
-  end
-  return member
-end
-
 local function contains(list, value)
   for _, item in ipairs(list or {}) do
     if item == value then return true end
@@ -52,29 +41,40 @@ local function contains(list, value)
   return false
 end
 
+local function with(list, value)
+  local longer = type(list) == "table" and copied(list) or { list }
+  longer[#longer + 1] = value
+  return longer
+end
+
+--- null in place of a member stands for its absence.
+local function allow_null(member)
+  member.type = with(member.type, "null")
+  if member.enum then member.enum = with(member.enum, json.null) end
+end
+
 --- A schema as others read it: formats of our own as patterns, and in a request what lib/schema.lua
 --- makes of null and of unknown members.
 ---@param wanted schema
----@param is_request boolean
+---@param is_request? boolean
 ---@return table
-function published(wanted, is_request)
+local function published(wanted, is_request)
   local out = copied(wanted)
   local format = schema.formats[wanted.format]
   if format and format.pattern then out.format, out.pattern = nil, format.pattern end
   if wanted.items then out.items = published(wanted.items, is_request) end
-  if wanted.properties then
-    out.properties = {}
-    for name, property in pairs(wanted.properties) do
-      out.properties[name] = is_request
-        and member_of_request(property, contains(wanted.required, name))
-        or not is_request and published(property, false) or nil
-    end
-    if is_request then out.additionalProperties = false end
+  if wanted.oneOf then
+    out.oneOf = {}
+    for i, alternative in ipairs(wanted.oneOf) do out.oneOf[i] = published(alternative) end
   end
-  for i, other in ipairs(wanted.oneOf or {}) do
-    out.oneOf = i == 1 and {} or out.oneOf
-    out.oneOf[i] = published(other, is_request)
+  if not wanted.properties then return out end
+  out.properties = {}
+  for name, property in pairs(wanted.properties) do
+    local member = published(property, is_request)
+    if is_request and not contains(wanted.required, name) then allow_null(member) end
+    out.properties[name] = member
   end
+  if is_request then out.additionalProperties = false end
   return out
 end
 
@@ -177,10 +177,9 @@ local function by_status(lists)
 end
 
 local function success(described)
-  local answer = { description = described.summary }
-  answer.content = described.type and { [described.type] = json.null }
-    or { ["application/json"] = { schema = published(described.answer, false) } }
-  if described.type then answer.content[described.type] = {} end
+  local content = described.type and { [described.type] = {} }
+    or { ["application/json"] = { schema = published(described.answer) } }
+  local answer = { description = described.summary, content = content }
   if described.replays then return with_headers(answer, "Idempotency-Replayed") end
   if described.conditional then return with_headers(answer, "ETag") end
   return with_headers(answer)
@@ -204,7 +203,7 @@ end
 
 local function parameter(place, name, wanted, is_required)
   return { name = name, ["in"] = place, required = is_required or nil,
-    schema = published(wanted, false) }
+    schema = published(wanted) }
 end
 
 --- What an object schema has as parameters, in order.
@@ -261,8 +260,10 @@ end
 
 -- --- the whole -----------------------------------------------------------------------------------
 
+--- Is its handler written in pages/, or made by what pages share?
 local function is_page(route)
-  return policy.where(route.handler):find("^pages/") ~= nil
+  local file = policy.where(route.handler):match("^[^:]*")
+  return file:find("^pages/") ~= nil or file == "lib/page.lua"
 end
 
 local function is_served(route)
@@ -284,7 +285,7 @@ end
 --- Those that routes share; the code of an error is one of the closed list.
 local function schemas()
   local all = {}
-  for name, wanted in pairs(description.schemas) do all[name] = published(wanted, false) end
+  for name, wanted in pairs(description.schemas) do all[name] = published(wanted) end
   local codes = {}
   for code in pairs(errors.statuses()) do codes[#codes + 1] = code end
   table.sort(codes)

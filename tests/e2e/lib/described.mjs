@@ -19,6 +19,9 @@ const EVERYWHERE = new Set(["connection", "content-length", "content-type", "dat
   "transfer-encoding", "x-content-type-options", "content-security-policy", "referrer-policy",
   "x-frame-options", "cross-origin-resource-policy", "cache-control", "strict-transport-security"]);
 
+// What libmicrohttpd refuses by itself, since it is no HTTP, or does not fit.
+const REFUSED_BELOW = new Set([400, 408, 413, 414, 431, 505]);
+
 const pointer = (...names) =>
   names.map((name) => "/" + encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1")))
     .join("");
@@ -89,6 +92,7 @@ export class Description {
 
   // The answer { status, headers, json } to a request.
   assertAnswer(method, path, answer, request) {
+    if (REFUSED_BELOW.has(answer.status) && !answer.headers.has("x-request-id")) return;
     const what = `${method} ${path} → ${answer.status}`;
     const verb = method === "HEAD" ? "get" : method.toLowerCase();
     const pattern = this.find(path);
@@ -113,7 +117,7 @@ export class Description {
     }
   }
 
-  // Where there is nothing under the path, or not for this method; nothing but errors is JSON there.
+  // Where there is nothing under the path, or not for this method: an error, or a page.
   #assertUndescribed(path, pattern, answer, what) {
     if (pattern === undefined && PAGES.test(path)) return;
     assert.ok(answer.status >= 400, `${what}: the route is not described`);
@@ -135,11 +139,14 @@ export class Description {
   }
 }
 
-// Are its routes, or what they do, those that are shipped?
-export const isShipped = (scriptsDir) => !scriptsDir ||
-  !["routes.lua", "api", "pages", "shipped"].some((name) => existsSync(join(scriptsDir, name)));
+// Is it an answer of the scripts that are shipped, to what this ROLE serves?
+export function isDescribed({ SCRIPTS_DIR, ROLE = "all" }, answer) {
+  const own = SCRIPTS_DIR !== undefined &&
+    ["routes.lua", "api", "pages"].some((name) => existsSync(join(SCRIPTS_DIR, name)));
+  return !own && (ROLE === "all" || answer.json?.code !== "not_found");
+}
 
-// The same as text or as JSON; undefined: none, or not as JSON.
+// What was sent, if it was JSON.
 export function requestOf(json, body) {
   if (json !== undefined) return JSON.parse(JSON.stringify(json));
   try {

@@ -9,7 +9,7 @@ import net from "node:net";
 import { after } from "node:test";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { Description, isShipped, requestOf } from "./described.mjs";
+import { Description, isDescribed, requestOf } from "./described.mjs";
 import { Answers, assertLogTellsNothing, noteRaw, noteRequest, secret } from "./disclosure.mjs";
 
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -87,12 +87,12 @@ class Service {
   #known = new Set();
   #answers = new Answers();
   #searched = false;
-  #scriptsDir;
+  #env;
 
   // `input`: its standard input; else there is none.
   constructor(command, args, env, dataDir, input) {
     this.dataDir = dataDir;
-    this.#scriptsDir = env.SCRIPTS_DIR;
+    this.#env = env;
     this.child = spawn(command, args, {
       env: { ...inherited(), ...env },
       stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
@@ -180,7 +180,7 @@ class Service {
       text,
       json: isJson && text !== "" ? JSON.parse(text) : undefined,
     };
-    if (isShipped(this.#scriptsDir)) {
+    if (isDescribed(this.#env, reply)) {
       (await description()).assertAnswer(method, path, reply, requestOf(json, body));
     }
     return reply;
