@@ -41,6 +41,7 @@ export async function enter(t, args, env = {}, options = {}) {
   const { dataDir, wrap } = await surroundings(t, options);
   const service = await begin(t, args, { ...imageEnv, ...env }, { wrap });
   service.dataDir = dataDir;
+  service.described = false; // there is no program outside of the image that could describe it
   service.signal = (name) => process.kill(inner(service), name);
   Object.defineProperty(service, "inner", { get: () => inner(service) });
   atEnd(t, async () => {
