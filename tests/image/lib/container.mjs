@@ -60,3 +60,21 @@ export async function run(t, args, env, options) {
 // What `docker run` of it gives, once it answers.
 export const start = async (t, env, options) =>
   (await enter(t, config.Cmd, env, options)).ready();
+
+// The `docker run` commands of a page, in their order: { args, env, volumes, ports, options }.
+export function dockerRuns(page) {
+  const blocks = [...page.matchAll(/^```sh\n([^]*?)^```/gm)].map(([, body]) => body);
+  const lines = blocks.join("").replaceAll("\\\n", " ").split("\n");
+  return lines.filter((line) => line.startsWith("docker run ")).map((line) => {
+    const words = line.replace(/ +#.*/, "").split(/ +/).slice(2);
+    const found = { env: {}, volumes: [], ports: [], options: [] };
+    for (let word = words.shift(); word !== "paraph"; word = words.shift()) {
+      assert.match(word ?? "the end", /^-/, `what is this in: ${line}`);
+      if (word === "-e") Object.assign(found.env, Object.fromEntries([words.shift().split(/=(.*)/s)]));
+      else if (word === "-v") found.volumes.push(words.shift());
+      else if (word === "-p") found.ports.push(words.shift());
+      else found.options.push(word);
+    }
+    return { ...found, args: words.length > 0 ? words : config.Cmd };
+  });
+}
