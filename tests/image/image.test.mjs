@@ -12,7 +12,8 @@ import tls from "node:tls";
 import { promisify } from "node:util";
 import { settings, standIn } from "../e2e/lib/google.mjs";
 import { temporary } from "../e2e/lib/service.mjs";
-import { config, dockerRuns, enter, ROOT, run, start } from "./lib/container.mjs";
+import { CTRL_D } from "../e2e/lib/terminal.mjs";
+import { atTerminal, config, dockerRuns, enter, ROOT, run, start } from "./lib/container.mjs";
 import { filesOf, libraries, total, weigh } from "./lib/content.mjs";
 import { startDns } from "./lib/dns.mjs";
 
@@ -109,6 +110,14 @@ test("check passes", async (t) => {
 test("the tests of policies pass", async (t) => {
   const { code, stdout, stderr } = await run(t, ["test"]);
   assert.equal(code, 0, stdout + stderr);
+});
+
+test("at a terminal lines can be edited, in any characters", async (t) => {
+  const terminal = await atTerminal(t, ["repl"]);
+  assert.doesNotMatch(await terminal.until(/dry> $/), /dumb/);
+  assert.match(await terminal.line('return "Grüße, 猫"'), /"Grüße, 猫"/);
+  terminal.type(CTRL_D);
+  assert.equal(await terminal.exited, 0);
 });
 
 test("without saying who may call, it does not listen to all", async (t) => {
