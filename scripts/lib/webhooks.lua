@@ -143,19 +143,28 @@ function webhooks.job(n)
   return "webhooks " .. n
 end
 
---- Tell of an attempt, or of the end of an event.
-local function told(level, what, n, row, fields)
+local OUTCOMES = {
+  delivered = { log.debug, "webhook delivered" },
+  retried = { log.warning, "webhook not delivered" },
+  dropped = { log.error, "webhook event dropped" },
+}
+
+--- Tell what has come of an event.
+local function tell(outcome, n, row, fields)
   fields.event, fields.webhook_id, fields.endpoint = row.document.type, row.id, webhook.origin(n)
-  level(what, fields)
+  OUTCOMES[outcome][1](OUTCOMES[outcome][2], fields)
 end
 
 local function delete(n, row)
   local ok, err = store.delete(outbox(n), row.id)
-  if not ok then told(log.warning, "webhook event left behind", n, row, { error = err.message }) end
+  if not ok then
+    log.warning("webhook event left behind: it comes twice",
+      { webhook_id = row.id, error = err.message })
+  end
 end
 
 local function drop(n, row, why)
-  told(log.error, "webhook event dropped", n, row, { error = why })
+  tell("dropped", n, row, { error = why })
   delete(n, row)
 end
 
@@ -185,8 +194,7 @@ local function put_off(n, row, version, attempt, reply, why)
   if age_of(row) + delay > KEPT_S then
     return drop(n, row, ("%s; that was attempt %d, and the last"):format(why, attempt))
   end
-  told(log.warning, "webhook not delivered", n, row,
-    { error = why, attempt = attempt, again_in = math.ceil(delay) })
+  tell("retried", n, row, { error = why, attempt = attempt, again_in = math.ceil(delay) })
   local ok = store.update(outbox(n), row.id, { due_at = time.format(now_s() + delay) },
     { version = version })
   return ok and delay or LEASE_S
@@ -204,7 +212,7 @@ local function attempt_one(n, row)
   if not reply then return false, put_off(n, row, version, attempt, nil, err.message) end
   if reply.status >= 200 and reply.status < 300 then
     delete(n, row)
-    told(log.debug, "webhook delivered", n, row, { attempt = attempt })
+    tell("delivered", n, row, { attempt = attempt })
     return true
   end
   return true, put_off(n, row, version, attempt, reply, ("status %d"):format(reply.status))
