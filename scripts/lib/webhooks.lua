@@ -18,10 +18,11 @@ local webhook = require "paraph.webhook"
 
 local webhooks = {}
 
---- The members of a draft that are told; large metadata is not, and is looked up by draft_id.
+--- The members of a draft that are told. A large one is not, since an event must never be too large
+--- for the store: it would take with it what it is written with.
 local TOLD = { "message_id", "thread_id", "pixel_id", "to", "subject", "held", "error",
-  "reject_reason", "trace_id" }
-local METADATA_MAX = 16384 -- bytes of JSON
+  "reject_reason", "metadata", "trace_id" }
+local MEMBER_MAX = 32768 -- bytes of JSON
 
 local RETRY_S = { 5, 30, 120, 600, 1800, 3600 } -- after each attempt; from then on, the last
 local RETRY_AFTER_MAX_S = 3600
@@ -62,11 +63,14 @@ end
 
 local function data_of(document, changes)
   local data = {}
-  for _, name in ipairs(TOLD) do data[name] = changes[name] or document[name] end
-  local metadata = document.metadata
-  if metadata then
-    local small = #json.encode(metadata) <= METADATA_MAX
-    if small then data.metadata = metadata else data.metadata_omitted = true end
+  for _, name in ipairs(TOLD) do
+    local value = changes[name] or document[name]
+    if value and #json.encode(value) > MEMBER_MAX then
+      data.omitted = data.omitted or {}
+      data.omitted[#data.omitted + 1] = name
+    else
+      data[name] = value
+    end
   end
   return data
 end
