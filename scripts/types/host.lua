@@ -75,6 +75,12 @@ function crypto.hmac_sha256(key, message) end
 ---@return boolean
 function crypto.equal(a, b) end
 
+---@class paraph.errors
+local errors = {}
+--- The closed list of codes (`core/err.h`), each with the HTTP status it is answered with.
+---@return table<string, integer>
+function errors.statuses() end
+
 ---@class paraph.time
 local time = {}
 --- RFC 3339 in UTC with microseconds, e.g. "2026-03-01T09:30:00.000000Z".
@@ -315,6 +321,7 @@ function session.close(secure) end
 ---@field no_send boolean
 ---@field gmail_user? string
 ---@field role "all"|"gateway"|"tracker"
+---@field auth string[]         the methods of AUTH, in order
 ---@field request_timeout integer  seconds
 ---@field version string
 ---@field generation integer

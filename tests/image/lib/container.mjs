@@ -1,0 +1,62 @@
+// The image as a container runtime sees it: its configuration, and its program run in it.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { chown, copyFile, mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { atEnd, begin, PARAPH, temporary } from "../../e2e/lib/service.mjs";
+
+export const ROOT = process.env.IMAGE_ROOT; // where it is mounted
+export const { config } = JSON.parse(readFileSync(process.env.IMAGE_JSON, "utf8")).OCIv1;
+
+assert.deepEqual(config.Entrypoint, [PARAPH]); // as tests/image/run took it from there
+
+const imageEnv = Object.fromEntries(config.Env.map((line) => line.split(/=(.*)/s).slice(0, 2)));
+
+// What a runtime would mount: { wrap, dataDir }. `authorities`: a file in place of the bundle.
+async function surroundings(t, { hosts = {}, nameserver = "127.0.0.1", authorities }) {
+  const dir = await temporary(t);
+  const [dataDir, etc] = ["data", "etc"].map((name) => join(dir, name));
+  await mkdir(dataDir);
+  await mkdir(join(etc, "ssl/certs"), { recursive: true });
+  if (authorities) await copyFile(authorities, join(etc, "ssl/certs/ca-certificates.crt"));
+  const ids = config.User.split(":").map(Number);
+  await chown(dataDir, ...ids);
+  const names = Object.entries({ localhost: "127.0.0.1", ...hosts });
+  await writeFile(join(etc, "hosts"), names.map(([name, ip]) => `${ip} ${name}\n`).join(""));
+  await writeFile(join(etc, "resolv.conf"), `nameserver ${nameserver}\n`);
+  const enter = new URL("../enter", import.meta.url).pathname;
+  return { dataDir, wrap: ["unshare", "--mount", "--pid", "--fork", enter, ROOT, dataDir, etc,
+    ids.join(":")] };
+}
+
+// The process in the container, as the machine numbers it: the only child of unshare.
+function inner({ pid }) {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return Number(children || pid);
+}
+
+// A command in a container, begun. unshare takes no signals for it, so they go to it itself.
+export async function enter(t, args, env = {}, options = {}) {
+  const { dataDir, wrap } = await surroundings(t, options);
+  const service = await begin(t, args, { ...imageEnv, ...env }, { wrap });
+  service.dataDir = dataDir;
+  service.signal = (name) => process.kill(inner(service), name);
+  Object.defineProperty(service, "inner", { get: () => inner(service) });
+  atEnd(t, async () => {
+    if (!service.ended) await service.stop();
+    service.examine({ handsOut: args[0] === "key" });
+  });
+  return service;
+}
+
+// Its command run to its end: { code, stdout, stderr }.
+export async function run(t, args, env, options) {
+  const service = await enter(t, args, env, options);
+  const { code } = await service.exited;
+  return { code, stdout: service.stdout, stderr: service.stderr };
+}
+
+// What `docker run` of it gives, once it answers.
+export const start = async (t, env, options) =>
+  (await enter(t, config.Cmd, env, options)).ready();
