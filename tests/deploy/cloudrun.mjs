@@ -15,7 +15,7 @@ const CONFIGURED = {
   IMAGE: "registry.example/paraph:1", SETTLE_SECONDS: "0",
 };
 
-const READS = /^(get-iam-policy|describe|list|access|get-value)$/;
+const READS = /^(get-iam-policy|describe|list|access)$/;
 
 // Those of the lists of arguments that change something, parsed.
 export const changesOf = (asked) =>

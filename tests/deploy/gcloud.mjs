@@ -112,7 +112,6 @@ export class Project {
         : fail(`PERMISSION_DENIED: project ${name}, or it does not exist`),
       ...this.policiesOf("project", first),
     },
-    "config": { "get-value": () => ["operator@example.com"] },
     "services": {
       list: () => Object.keys(this.kind("apis")),
       enable: ({ words }) => words.forEach((name) => { this.kind("apis")[name] = {}; }),
