@@ -1,7 +1,7 @@
 // deploy/cloudrun, run where gcloud is the stand-in (gcloud.mjs).
 
 import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { inherited, temporary } from "../e2e/lib/service.mjs";
 import { Project } from "./gcloud.mjs";
@@ -21,12 +21,13 @@ const READS = /^(get-iam-policy|describe|list|access)$/;
 export const changesOf = (asked) =>
   asked.map(parse).filter(({ command }) => !READS.test(command.match(/\S+$/)[0]));
 
-// A project, and a directory to work in.
+// A project, and a tree of its own, in which deploy/ is that of the checkout.
 export class Cloud extends Project {
   static async open(t, members = {}) {
     const cloud = Object.assign(new Cloud(), members);
     cloud.dir = await temporary(t);
     await mkdir(join(cloud.dir, "bin"));
+    await symlink(join(ROOT, "deploy"), join(cloud.dir, "deploy"));
     cloud.env = { ...inherited(), ...await cloud.listen(t, join(cloud.dir, "bin")) };
     return cloud;
   }
@@ -35,7 +36,7 @@ export class Cloud extends Project {
   async run(args, env = {}, input = "") {
     const before = this.asked.length;
     const result = await new Promise((resolve) => {
-      const child = execFile(join(ROOT, "deploy/cloudrun"), args,
+      const child = execFile("deploy/cloudrun", args,
         { cwd: this.dir, env: { ...this.env, ...CONFIGURED, ...env } },
         (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
       child.stdin.on("error", () => {}); // not everything is read

@@ -6,10 +6,12 @@ import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
-import { changesOf, Cloud, ROOT } from "./cloudrun.mjs";
+import { promisify } from "node:util";
+import { changesOf, Cloud } from "./cloudrun.mjs";
 import { parse } from "./grammar.mjs";
 
 const ACCOUNT = "paraph@my-project.iam.gserviceaccount.com";
+const run = promisify(execFile);
 const ENTRY = `crm=draft+send:${"a".repeat(64)}`;
 
 const commandsOf = (asked) => changesOf(asked).map(({ command }) => command);
@@ -137,7 +139,7 @@ test("what it prints can be pasted into a shell", async (t) => {
   const { shown } = await cloud.run(["up", "--dry-run"]);
   const script = shown.join("\n").replaceAll(/--data-file=-/g, "--data-file=- <<<secret");
   const pasted = cloud.asked.length;
-  await new Promise((resolve, reject) => execFile("bash", ["-ec", script], { cwd: ROOT, env: cloud.env },
+  await new Promise((resolve, reject) => execFile("bash", ["-ec", script], { cwd: cloud.dir, env: cloud.env },
     // A version of a secret that does not exist is named in the descriptions until they are made anew.
     (error, stdout, stderr) => error && !/paraph-\S+\/latest/.test(stderr) ? reject(error) : resolve()));
   const asked = cloud.asked.slice(pasted);
@@ -171,12 +173,22 @@ test("down removes what up made, but not the drafts, unless it is told to", asyn
 
 test("the image is built once for each state of the tree, and not at all if it is given", async (t) => {
   const cloud = await Cloud.open(t);
-  const { asked } = await up(cloud, { IMAGE: "" });
-  const [build] = asked.map(parse).filter(({ command }) => command === "builds submit");
-  assert.match(build.flags["--tag"], /^europe-west1-docker\.pkg\.dev\/my-project\/paraph\/paraph:[\w-]+$/);
-  const { services } = cloud.things;
-  assert.ok(services["paraph-gateway"].text.includes(`image: '${build.flags["--tag"]}'`));
-  assert.ok(!cloud.refused.length);
+  const git = (...args) => run("git", ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", ...args],
+    { cwd: cloud.dir });
+  await writeFile(join(cloud.dir, ".gitignore"), "bin\nbuild\n");
+  for (const args of [["init", "-q"], ["add", "."], ["commit", "-qm", "All"]]) await git(...args);
+  const builds = ({ asked }) => changesOf(asked).filter(({ command }) => command === "builds submit");
+
+  const [build] = builds(await up(cloud, { IMAGE: "" }));
+  const tag = build.flags["--tag"];
+  assert.match(tag, /^europe-west1-docker\.pkg\.dev\/my-project\/paraph\/paraph:[0-9a-f]{12}$/);
+  assert.ok(cloud.things.services["paraph-gateway"].text.includes(`image: '${tag}'`));
+  assert.equal(builds(await up(cloud, { IMAGE: "" })).length, 0);
+
+  await writeFile(join(cloud.dir, ".gitignore"), "bin\nbuild\nmore\n");
+  const [changed] = builds(await up(cloud, { IMAGE: "" }));
+  assert.match(changed.flags["--tag"], /:[0-9a-f]{12}-dirty-\d{14}$/);
+  assert.equal(builds(await up(cloud)).length, 0);
 });
 
 // --- secrets -------------------------------------------------------------------------------------
@@ -195,7 +207,7 @@ test("a secret is in no argument and no output, and the collector's key opens /m
   assert.deepEqual(secrets["paraph-api-keys"], [`metrics=ops:${hash}\n${ENTRY}`]);
   assert.deepEqual(secrets["paraph-webhook-secret"], ["whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQh"]);
   const seen = JSON.stringify(cloud.asked) + JSON.stringify(results) +
-    await readFile(join(ROOT, "build/cloudrun/gateway.yaml"), "utf8");
+    await readFile(join(cloud.dir, "build/cloudrun/gateway.yaml"), "utf8");
   for (const secret of [key, hash, "a".repeat(64), "whsec_c2"]) assert.ok(!seen.includes(secret), secret);
 });
 

@@ -3,37 +3,38 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { access, readFile, realpath, writeFile } from "node:fs/promises";
+import { readFile, realpath, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import YAML from "yaml";
 import { inherited, temporary } from "../e2e/lib/service.mjs";
+import { Cloud, ROOT } from "./cloudrun.mjs";
 import { grammar, parse } from "./grammar.mjs";
 
 const run = promisify(execFile);
 
-// Its own table of commands and flags, from which it completes what is typed.
+// Where it is, and its own table of commands and flags, from which it completes what is typed.
 async function installed() {
   for (const dir of process.env.PATH.split(":")) {
     try {
-      const program = await realpath(join(dir, "gcloud"));
-      const table = join(program, "../../data/cli/gcloud_completions.py");
-      await access(table);
-      const text = await readFile(table, "utf8");
-      return JSON.parse(text.slice(text.indexOf("{")));
+      const sdk = join(await realpath(join(dir, "gcloud")), "../..");
+      const text = await readFile(join(sdk, "data/cli/gcloud_completions.py"), "utf8");
+      return { sdk, table: JSON.parse(text.slice(text.indexOf("{"))) };
     } catch (error) {
       if (error.code !== "ENOENT") throw error;
     }
   }
-  return null;
+  return {};
 }
 
-const table = await installed();
+const { sdk, table } = await installed();
+const skip = !table && "gcloud is not installed";
 
 // What gcloud's table calls a flag that takes a value, or none.
 const kindOf = (type) => (type === "bool" ? "switch" : "value");
 
-test("every command and flag is one of gcloud's", { skip: !table && "gcloud is not installed" }, () => {
+test("every command and flag is one of gcloud's", { skip }, () => {
   for (const [command, { flags }] of Object.entries(grammar.commands)) {
     const found = command.split(" ").reduce((node, word) => node?.commands[word], table);
     assert.ok(found, `gcloud has no '${command}'`);
@@ -46,7 +47,7 @@ test("every command and flag is one of gcloud's", { skip: !table && "gcloud is n
   for (const flag of grammar.wide) assert.ok(flag in table.flags, flag);
 });
 
-test("the formats give what the stand-in gives", { skip: !table && "gcloud is not installed" }, async (t) => {
+test("the formats give what the stand-in gives", { skip }, async (t) => {
   const dir = await temporary(t);
   for (const [resources, args, wanted] of [
     [[{ name: "projects/p/databases/(default)/collectionGroups/email_drafts/indexes/x",
@@ -62,6 +63,28 @@ test("the formats give what the stand-in gives", { skip: !table && "gcloud is no
     const asked = run("gcloud", ["meta", "list-from-json", join(dir, "resources.json"), ...args],
       { env: { ...inherited(), CLOUDSDK_CONFIG: dir, CLOUDSDK_CORE_DISABLE_PROMPTS: "1" } });
     assert.equal((await asked).stdout, wanted);
+  }
+});
+
+// What gcloud would object to in a file that it is given.
+async function objections(dir, api, message, value) {
+  const child = run("python3", [new URL("messages.py", import.meta.url).pathname],
+    { env: { ...inherited(), CLOUDSDK_CONFIG: dir } });
+  child.child.stdin.end(JSON.stringify({ sdk, api, version: "v1", message, value }));
+  return (await child).stdout;
+}
+
+test("gcloud knows every member of the files that it is given", { skip }, async (t) => {
+  const cloud = await Cloud.open(t);
+  const { code, stderr } = await cloud.run(["up"], { SCRIPTS_BUCKET: "my-policies" });
+  assert.equal(code, 0, stderr);
+  const dashboard = JSON.parse(await readFile(join(ROOT, "deploy/dashboard.json"), "utf8"));
+  assert.equal(await objections(cloud.dir, "monitoring", "Dashboard", dashboard), "");
+  for (const { text } of Object.values(cloud.things.services)) {
+    const service = YAML.parse(text);
+    assert.equal(await objections(cloud.dir, "run", "Service", service), "");
+    service.spec.template.spec.conteners = [];
+    assert.match(await objections(cloud.dir, "run", "Service", service), /spec\.conteners/);
   }
 });
 
