@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "env.h"
 #include "log.h"
+#include "metrics.h"
 #include "origin.h"
 #include "reply.h"
 #include "request.h"
@@ -143,9 +144,14 @@ static int ask_policies(struct caller *c, struct err *e) {
                                .name = c->who.name,
                                .has_roles = c->who.has_roles,
                                .roles = c->who.roles};
+    uint64_t began = clock_monotonic_us();
     char trace[4096];
+    bool failed;
 
-    if (gen_access(gen_live(), &who, trace, sizeof(trace)) != 0) {
+    failed = gen_access(gen_live(), &who, trace, sizeof(trace)) != 0;
+    metrics_observe(METRIC_POLICY_SECONDS, clock_monotonic_us() - began, METRICS_LABELS("access"));
+    if (failed) {
+        METRICS_COUNT(METRIC_POLICY_ERRORS, "access");
         LOG(LOG_ERROR, c->request_id, "policy error", LOG_S("route", c->route->pattern),
             LOG_S("error", trace));
         return err_set(e, ERR_POLICY_ERROR, REPLY_POLICY_ERROR);

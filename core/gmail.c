@@ -10,6 +10,7 @@
 #include "gmail_call.h"
 #include "gmail_reply.h"
 #include "gmail_text.h"
+#include "google_exchange.h"
 #include "log.h"
 
 static bool warned; /* that there are no drafts */
@@ -45,8 +46,11 @@ static void take_err(struct gmail_call *c, const struct google_reply *reply) {
 /* Refused for the mailbox's rate, so surely not processed: true if the call waits for another turn,
  * when that is over. */
 static bool wait_out(struct gmail_call *c, const struct google_reply *reply) {
-    return reply->err.code == ERR_RATE_LIMITED && !reply->unknown &&
-           gmail_line_block(&c->place, reply->err.retry_after) == 0;
+    if (reply->err.code != ERR_RATE_LIMITED || reply->unknown ||
+        gmail_line_block(&c->place, reply->err.retry_after) != 0)
+        return false;
+    google_exchange_count_retry(GOOGLE_PEER_GMAIL);
+    return true;
 }
 
 /* messages.send, drafts.send */

@@ -89,6 +89,7 @@ static void on_answer(struct google_answer *a, void *arg) {
     if (a->status == 401 && !c->refused && !is_emulated(c)) {
         c->refused = true;
         c->unknown = a->unknown;
+        google_exchange_count_retry(c->rq.peer);
         auth_refused(c->mailbox, env.gmail_scopes, c->bearer);
         if (start_token(c, &e) != 0)
             fail(c, &e);

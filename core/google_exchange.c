@@ -1,5 +1,6 @@
 #include "google_exchange.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "json_text.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
 
 #define ATTEMPTS_MAX     5
 #define BACKOFF_FIRST_MS 100        /* doubled each time */
@@ -81,6 +83,44 @@ static void log_attempt(const struct google_exchange *x, const struct google_ans
         LOG_S("error", a->err.code != ERR_NONE ? a->err.message : NULL));
     buf_free(&request);
     buf_free(&answer);
+}
+
+/* --- counting -------------------------------------------------------------------------------- */
+
+static const char *api_of(enum google_peer peer) {
+    switch (peer) {
+    case GOOGLE_PEER_METADATA:
+        return "metadata";
+    case GOOGLE_PEER_IAM:
+        return "iam";
+    case GOOGLE_PEER_REFRESH:
+    case GOOGLE_PEER_EXCHANGE:
+        return "oauth";
+    case GOOGLE_PEER_GMAIL:
+        return "gmail";
+    case GOOGLE_PEER_FIRESTORE:
+        return "firestore";
+    case GOOGLE_PEER_KEYS:
+        break;
+    }
+    return "jwks";
+}
+
+static void count_attempt(const struct google_exchange *x, const struct google_answer *a) {
+    const char *api = api_of(x->rq->peer);
+    char code[16];
+
+    if (a->status != 0)
+        snprintf(code, sizeof(code), "%d", a->status);
+    else
+        strcpy(code, a->err.code == ERR_TIMEOUT ? "timeout" : "error");
+    METRICS_COUNT(METRIC_GOOGLE_REQUESTS, api, code);
+    metrics_observe(METRIC_GOOGLE_SECONDS, clock_monotonic_us() - x->attempt_us,
+                    METRICS_LABELS(api));
+}
+
+void google_exchange_count_retry(enum google_peer peer) {
+    METRICS_COUNT(METRIC_GOOGLE_RETRIES, api_of(peer));
 }
 
 /* --- judging an answer ----------------------------------------------------------------------- */
@@ -174,6 +214,7 @@ static void on_timer(void *arg) {
     struct google_answer a = {.transient = true};
 
     loop_timer_stop(&x->timer);
+    google_exchange_count_retry(x->rq->peer);
     if (attempt(x, &a.err) != 0)
         finish(x, &a);
 }
@@ -211,6 +252,7 @@ static void on_reply(const struct fetch_reply *reply, void *arg) {
     x->http1 = x->http1 || reply->http2;
     judge(x->rq, reply, &a);
     log_attempt(x, &a);
+    count_attempt(x, &a);
     if (start_again(x, &a))
         google_exchange_wipe(a.json);
     else

@@ -16,6 +16,8 @@
 #include "log.h"
 #include "loop.h"
 #include "lua_blob.h"
+#include "measure.h"
+#include "metrics.h"
 #include "reply.h"
 #include "request.h"
 #include "route.h"
@@ -23,6 +25,7 @@
 
 #define INFLIGHT_MAX 20000 /* requests waiting; more are 503 */
 #define ID_MAX       128
+#define ROUTE_MAX    64  /* of its pattern, in the metrics */
 #define STATUS_GONE  499 /* in the log: the client left before the answer */
 
 struct request {
@@ -34,6 +37,7 @@ struct request {
     char id[ID_MAX + 1];
     char *path; /* decoded, without the query */
     struct route_match match;
+    char route[ROUTE_MAX]; /* its pattern, which outlives the generation; "": none */
     uint64_t started_us;
     int status;
     bool gone, replied;
@@ -235,6 +239,7 @@ static int admit(struct request *q, struct err *e) {
     if ((q->path = request_path(q->http->target, e)) == NULL ||
         request_route(gen_live(), env.role, q->http->method, q->path, &q->match, e) != 0)
         return -1;
+    snprintf(q->route, sizeof(q->route), "%s", q->match.route->pattern);
     if (q->match.route->access == 0)
         return 0;
     if (stopping)
@@ -273,6 +278,7 @@ static struct request *request_new(struct http_request *http) {
         requests->link = &q->next;
     requests = q;
     inflight++;
+    metrics_set(METRIC_HTTP_IN_FLIGHT, inflight, METRICS_LABELS());
     return q;
 }
 
@@ -329,8 +335,28 @@ static void on_gone(struct http_request *http) {
     task_abort(q->task, &e);
 }
 
-static void log_request(const struct request *q) {
-    uint64_t us = clock_monotonic_us() - q->started_us;
+/* Anybody can make up methods; series are not to be had for that. */
+static const char *known_method(const char *method) {
+    static const char *const known[] = {"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE", "OPTIONS"};
+
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (strcmp(method, known[i]) == 0)
+            return known[i];
+    return "other";
+}
+
+static void count_request(const struct request *q, uint64_t us) {
+    const char *route = q->route[0] != '\0' ? q->route : "other";
+    char status[16];
+
+    snprintf(status, sizeof(status), "%d", q->gone ? STATUS_GONE : q->status);
+    METRICS_COUNT(METRIC_HTTP_REQUESTS, known_method(q->http->method), route, status);
+    metrics_observe(METRIC_HTTP_SECONDS, us, METRICS_LABELS(route));
+    metrics_set(METRIC_HTTP_IN_FLIGHT, inflight, METRICS_LABELS());
+    measure_seldom();
+}
+
+static void log_request(const struct request *q, uint64_t us) {
     char remote[64];
 
     if (!log_on(LOG_INFO))
@@ -347,15 +373,18 @@ static void log_request(const struct request *q) {
 
 static void on_end(struct http_request *http) {
     struct request *q = http->user;
+    uint64_t us;
 
     if (q == NULL)
         return;
-    log_request(q);
+    us = clock_monotonic_us() - q->started_us;
+    log_request(q, us);
     caller_cancel(&q->caller);
     *q->link = q->next;
     if (q->next != NULL)
         q->next->link = q->link;
     inflight--;
+    count_request(q, us);
     free(q->path);
     free(q);
     if (stopping && inflight == 0)

@@ -11,6 +11,7 @@ local idempotency = require "lib.idempotency"
 local json = require "paraph.json"
 local message = require "lib.message"
 local quota = require "lib.quota"
+local sends = require "lib.sends"
 
 local messages = {}
 
@@ -139,6 +140,7 @@ local function carry_out(mode, document, contents, caller, operation)
   local act = mode == "send" and send or draft
   local reply, err = act(id, document, contents, caller, operation ~= nil)
   if reply or err.code ~= "policy_error" then return reply, err end
+  if mode == "send" then sends.decided("direct", { verdict = "hold" }) end
   return hold_failed(id, document, contents, caller, err)
 end
 

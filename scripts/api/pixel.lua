@@ -6,6 +6,7 @@ local crypto = require "paraph.crypto"
 local hooks = require "lib.hooks"
 local json = require "paraph.json"
 local log = require "paraph.log"
+local metrics = require "paraph.metrics"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
@@ -67,7 +68,10 @@ local function count(id, req)
     options.append = { member = "opens", value = { at = time.now(), kind = kind, reason = reason } }
   end
   local found, err = store.increment(config.pixel_collection, id, options)
-  if found then log.info("open", { pixel_id = id, kind = kind, reason = reason }) end
+  if found then
+    metrics.count("paraph_opens_total", { kind = kind })
+    log.info("open", { pixel_id = id, kind = kind, reason = reason })
+  end
   return found, err
 end
 
@@ -79,6 +83,7 @@ function pixel.get(req)
   id = id:lower()
   local found, err = count(id, req)
   if err then
+    metrics.count("paraph_opens_total", { kind = "lost" })
     log.warning("open lost", { pixel_id = id, error = err.message })
   elseif not found then
     log.debug("open of an unknown pixel", { pixel_id = id })

@@ -7,6 +7,7 @@ local hooks = require "lib.hooks"
 local letter = require "lib.letter"
 local log = require "paraph.log"
 local quota = require "lib.quota"
+local sends = require "lib.sends"
 local settings = require "lib.settings"
 local store = require "paraph.store"
 local time = require "paraph.time"
@@ -63,6 +64,7 @@ function decisions.on_send(document, caller)
   decision, err = decided(facts, counters)
   if not decision then return nil, err end
   tell(decision, "decided")
+  sends.decided("direct", decision)
   return decision, counters
 end
 
@@ -135,6 +137,7 @@ function decisions.on_approval(draft, etag, reviewer)
   local decision, err = hooks.approve(facts)
   if not decision then return nil, err end
   tell(decision, "approval decided")
+  sends.decided("draft", decision)
   if decision.verdict == "send" then return decision end
   if decision.verdict == "hold" then
     local ok

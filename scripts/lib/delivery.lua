@@ -18,7 +18,9 @@ local lease = require "lib.lease"
 local log = require "paraph.log"
 local mail = require "paraph.mail"
 local message = require "lib.message"
+local metrics = require "paraph.metrics"
 local pixels = require "lib.pixels"
+local sends = require "lib.sends"
 local store = require "paraph.store"
 local strays = require "lib.strays"
 local sweep = require "lib.sweep"
@@ -70,14 +72,23 @@ local function lost(err)
   return fail("in_progress", "somebody else is sending or changing this draft just now")
 end
 
---- The claim demands the version that was read, so what was reviewed is what is sent.
+local function count_claim(outcome)
+  metrics.count("paraph_claims_total", { outcome = outcome })
+end
+
+--- The claim demands the version that was read, so what was reviewed is what is sent. `outcome` is
+--- what it is counted as.
 ---@return claim? claim
 ---@return paraph.err? err
-local function take_claim(draft, members)
+local function take_claim(draft, members, outcome)
   members.attempt = (math.tointeger(draft.document.attempt) or 0) + 1
   local held, err = store.claim(config.draft_collection, draft.id, draft.version, members,
     { remove = drafts.waiting })
-  if not held then return lost(err) end
+  if not held then
+    if not err or err.code == "conflict" then count_claim("lost") end
+    return lost(err)
+  end
+  count_claim(outcome)
   local pixel_id = members.pixel_id or draft.document.pixel_id
   return { draft = draft, held = held, pixel_id = pixel_id, staged = staged_by(draft) }
 end
@@ -300,7 +311,7 @@ local function continue(claim)
 end
 
 --- The end of a claim, by what has come of it.
-local function conclude(claim, sent, err)
+local function settle(claim, sent, err)
   if not sent and claim.staged and not err.unknown then sent, err = withdraw(claim, err) end
   if sent then
     local ok, failure = mark_sent(claim, sent)
@@ -316,9 +327,13 @@ local function conclude(claim, sent, err)
   return nil, err
 end
 
+local function conclude(claim, sent, err)
+  return sends.ended(claim.draft.document, settle(claim, sent, err))
+end
+
 --- Send a draft whose claim has outlived its holder.
 local function take_over(draft)
-  local claim, err = take_claim(draft, {})
+  local claim, err = take_claim(draft, {}, "taken_over")
   if not claim then return nil, err end
   return conclude(claim, continue(claim))
 end
@@ -364,7 +379,7 @@ function delivery.send_draft(draft, etag, reviewer, operation_id)
     reviewed_at = reviewer and time.now(),
     reviewed_etag = reviewer and built:etag(),
     operation_id = operation_id,
-  })
+  }, "won")
   if not claim then return nil, err end
   return conclude(claim, let_out(claim, built))
 end
@@ -386,7 +401,7 @@ function delivery.send_once(id, document, contents, built, pixel_id, caller)
   local version, err = drafts.create(id, document, contents, caller)
   if not version then return nil, err end
   local claim
-  claim, err = take_claim({ id = id, version = version, document = document }, {})
+  claim, err = take_claim({ id = id, version = version, document = document }, {}, "won")
   if not claim then return nil, err end
   return conclude(claim, let_out(claim, built))
 end
@@ -434,16 +449,17 @@ function delivery.send_now(built, document, pixel_id)
     function() return mail.send(built) end,
     function() return pixels.open(pixel_id, document) end,
   }
-  if not results then return unknown(err) end
+  if not results then return sends.ended(document, unknown(err)) end
   local sent, kept = results[1][1], results[2][1]
   err = results[1][2]
   if not sent then
     if not err.unknown then pixels.close(pixel_id, kept) end
-    return nil, err
+    return sends.ended(document, nil, err)
   end
   if not kept then pixel_id = reopen_pixel(pixel_id, document) end
   correspondents.remember(document)
-  return { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id }
+  return sends.ended(document,
+    { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id })
 end
 
 --- The document of a test copy: to nobody but the tester, marked, in no thread of the mailbox.

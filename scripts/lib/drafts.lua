@@ -4,6 +4,7 @@ local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local fail = require "lib.fail"
 local json = require "paraph.json"
+local metrics = require "paraph.metrics"
 local schema = require "lib.schema"
 local store = require "paraph.store"
 local time = require "paraph.time"
@@ -71,6 +72,10 @@ function drafts.load(id)
   return not_found()
 end
 
+local function count(outcome)
+  metrics.count("paraph_drafts_total", { outcome = outcome })
+end
+
 --- Keep a message as a draft.
 ---@async
 ---@param id string
@@ -91,6 +96,7 @@ function drafts.create(id, document, contents, caller)
   if err and err.code == "already_exists" then
     return fail("in_progress", "another attempt of this request is under way; ask again later")
   end
+  if version and document.status == "pending" then count(document.held and "held" or "created") end
   return version, err
 end
 
@@ -232,8 +238,10 @@ end
 ---@return draft?
 ---@return paraph.err? err
 function drafts.reject(id, reason, reviewer)
-  return drafts.change(id, function(draft)
-    if draft.document.status == "rejected" then return {} end
+  local again
+  local draft, err = drafts.change(id, function(draft)
+    again = draft.document.status == "rejected"
+    if again then return {} end
     local refusal = drafts.refusal(draft)
     if refusal then return nil, refusal end
     return {
@@ -246,6 +254,8 @@ function drafts.reject(id, reason, reviewer)
       removed = drafts.waiting,
     }
   end)
+  if draft and not again then count("rejected") end
+  return draft, err
 end
 
 --- A draft as answers give it.
