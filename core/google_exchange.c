@@ -24,6 +24,7 @@ struct google_exchange {
     void *arg;
     struct fetch *fetch;      /* an attempt, or */
     struct loop_timer *timer; /* the time between two */
+    struct log_scope scope;   /* of who asked for it */
     unsigned attempts;
     uint64_t attempt_us; /* when the last one began */
     bool unknown;        /* an earlier one may have been processed */
@@ -212,11 +213,14 @@ static void finish(struct google_exchange *x, struct google_answer *a) {
 static void on_timer(void *arg) {
     struct google_exchange *x = arg;
     struct google_answer a = {.transient = true};
+    struct log_scope scope = x->scope;
+    const struct log_scope *before = log_enter(&scope);
 
     loop_timer_stop(&x->timer);
     google_exchange_count_retry(x->rq->peer);
     if (attempt(x, &a.err) != 0)
         finish(x, &a);
+    log_enter(before);
 }
 
 /* Full jitter: anything from 0 to the step's whole length. */
@@ -247,6 +251,8 @@ static bool start_again(struct google_exchange *x, const struct google_answer *a
 static void on_reply(const struct fetch_reply *reply, void *arg) {
     struct google_exchange *x = arg;
     struct google_answer a = {0};
+    struct log_scope scope = x->scope; /* x may be gone before it is left */
+    const struct log_scope *before = log_enter(&scope);
 
     x->fetch = NULL;
     x->http1 = x->http1 || reply->http2;
@@ -257,6 +263,7 @@ static void on_reply(const struct fetch_reply *reply, void *arg) {
         google_exchange_wipe(a.json);
     else
         finish(x, &a);
+    log_enter(before);
 }
 
 static int attempt(struct google_exchange *x, struct err *e) {
@@ -294,6 +301,7 @@ struct google_exchange *google_exchange_start(const struct google_exchange_reque
     x->rq = rq;
     x->done = done;
     x->arg = arg;
+    x->scope = log_here();
     if (attempt(x, e) != 0) {
         free(x);
         return NULL;

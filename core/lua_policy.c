@@ -51,8 +51,6 @@ static int l_where(lua_State *L) {
 /* failed(hook, error): what is told of a hook that failed, however much its scripts have logged. */
 static int l_failed(lua_State *L) {
     const char *hook = luaL_checkstring(L, 1), *why;
-    const struct task *t = task_running();
-    const struct task_owner *owner = t != NULL ? task_owner(t) : NULL;
 
     luaL_checkstring(L, 2);
     if (task_in_hook())
@@ -62,8 +60,7 @@ static int l_failed(lua_State *L) {
     if (gen_scratch(L) == NULL)
         METRICS_COUNT(METRIC_POLICY_ERRORS, hook);
     why = lua_log_text(L, 2);
-    LOG(LOG_ERROR, owner != NULL ? owner->request_id : NULL, "policy error", LOG_S("hook", hook),
-        LOG_S("error", why));
+    LOG(LOG_ERROR, NULL, "policy error", LOG_S("hook", hook), LOG_S("error", why));
     return 0;
 }
 

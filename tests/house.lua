@@ -11,7 +11,7 @@ local layers = {
     "terminal" },
   -- The configuration is read with the codecs that will read it again.
   { "address", "crypto", "encode*", "env*", "excerpt", "html", "json_line", "json_text*", "jwt",
-    "mime*", "origin", "text*", "throttle", "tree*" },
+    "mime*", "origin", "text*", "throttle", "trace", "tree*" },
   { "fetch*", "http*", "loop" },
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "scratch*",
     "sqlite*", "store" },
@@ -20,7 +20,7 @@ local layers = {
   { "lua_*" },
   { "attached", "caller", "check*", "command*", "confine*", "host", "key", "lua_prompt",
     "lua_serve", "lua_testing", "main", "prompt", "repl*", "reply", "request", "route", "serve",
-    "services", "test*", "usage", "watch" },
+    "served", "services", "test*", "usage", "watch" },
 }
 
 -- One library, one file (or one family of files with one name): a pattern of the header, and who

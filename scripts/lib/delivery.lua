@@ -21,6 +21,7 @@ local message = require "lib.message"
 local metrics = require "paraph.metrics"
 local pixels = require "lib.pixels"
 local sends = require "lib.sends"
+local step = require "lib.step"
 local store = require "paraph.store"
 local strays = require "lib.strays"
 local sweep = require "lib.sweep"
@@ -45,6 +46,7 @@ local MARK_PAUSE_MS = 50 -- after the first attempt; doubled after each
 ---@class claim
 ---@field draft draft                as it was when it was claimed
 ---@field held paraph.claim
+---@field step step                  since it was claimed
 ---@field pixel_id? string
 ---@field pixel_version? string      as this claim wrote it
 ---@field staged? paraph.mail.draft  waits in the mailbox
@@ -72,8 +74,9 @@ local function lost(err)
   return fail("in_progress", "somebody else is sending or changing this draft just now")
 end
 
-local function count_claim(outcome)
+local function tell_claim(claiming, draft, outcome)
   metrics.count("paraph_claims_total", { outcome = outcome })
+  claiming:ended("debug", "claimed", { draft_id = draft.id, outcome = outcome })
 end
 
 --- The claim demands the version that was read, so what was reviewed is what is sent. `outcome` is
@@ -81,16 +84,18 @@ end
 ---@return claim? claim
 ---@return paraph.err? err
 local function take_claim(draft, members, outcome)
+  local claiming = step.begin()
   members.attempt = (math.tointeger(draft.document.attempt) or 0) + 1
   local held, err = store.claim(config.draft_collection, draft.id, draft.version, members,
     { remove = drafts.waiting })
   if not held then
-    if not err or err.code == "conflict" then count_claim("lost") end
+    if not err or err.code == "conflict" then tell_claim(claiming, draft, "lost") end
     return lost(err)
   end
-  count_claim(outcome)
+  tell_claim(claiming, draft, outcome)
   local pixel_id = members.pixel_id or draft.document.pixel_id
-  return { draft = draft, held = held, pixel_id = pixel_id, staged = staged_by(draft) }
+  return { draft = draft, held = held, step = claiming, pixel_id = pixel_id,
+    staged = staged_by(draft) }
 end
 
 --- Write a step down.
@@ -152,10 +157,14 @@ end
 --- out only once. But what is only gone was sent only if the claim is still held: whoever took it
 --- over may have deleted it. If it fails for good, taking over the claim will find the mail sent.
 local function mark_sent(claim, sent)
+  local marking = step.begin()
   local ok, err
   for attempt = 1, MARK_ATTEMPTS do
     ok, err = write_sent(claim, sent)
-    if ok or not err then return true end
+    if ok or not err then
+      marking:ended("debug", "marked sent", { draft_id = claim.draft.id, message_id = sent.id })
+      return true
+    end
     if err.code == "conflict" then return lost(err) end
     if attempt < MARK_ATTEMPTS then task.sleep(MARK_PAUSE_MS << (attempt - 1)) end
   end
@@ -195,9 +204,12 @@ end
 --- Write down where the message waits before anything may send it. Without drafts, claim.staged
 --- stays nil.
 local function stage(claim, built)
+  local staging = step.begin()
   local staged, err = create(claim, built)
   if err then return nil, err end
   if not staged then return true end
+  staging:ended("debug", "draft made in the mailbox",
+    { draft_id = claim.draft.id, gmail_draft_id = staged.id })
   local ok
   ok, err = note(claim, whereabouts(staged))
   if ok or err.code ~= "in_progress" then
@@ -220,10 +232,15 @@ end
 --- tells: gone is sent, there is not sent, and sending it again is safe. Nothing else is, from then
 --- on: the attempt without an answer may still be under way.
 local function send_staged(claim)
+  local sending = step.begin()
   local sent, err, there
   for attempt = 1, SEND_ATTEMPTS do
     sent, err = mail.draft_send(claim.held, claim.staged)
-    if sent then return sent end
+    if sent then
+      sending:ended("debug", "mail given to the mailbox",
+        { draft_id = claim.draft.id, message_id = sent.id })
+      return sent
+    end
     local refused = not err.unknown and err.code ~= "not_found"
     if refused and attempt == 1 then return nil, err end
     there, sent = mail.draft_exists(claim.staged)
@@ -328,7 +345,8 @@ local function settle(claim, sent, err)
 end
 
 local function conclude(claim, sent, err)
-  return sends.ended(claim.draft.document, settle(claim, sent, err))
+  local attempt = { document = claim.draft.document, draft_id = claim.draft.id, step = claim.step }
+  return sends.ended(attempt, settle(claim, sent, err))
 end
 
 --- Send a draft whose claim has outlived its holder.
@@ -415,6 +433,7 @@ local function finish_abandoned(row)
   local sent, err = take_over(draft)
   log.info(sent and "abandoned send finished" or "abandoned send not finished",
     { draft_id = draft.id, message_id = sent and sent.id, error = err and err.message })
+  log.mail(nil)
 end
 
 --- Finish, or give back to review, what was being sent when its sender came to his end: crashed,
@@ -445,20 +464,21 @@ end
 ---@return delivered?
 ---@return paraph.err? err
 function delivery.send_now(built, document, pixel_id)
+  local attempt = { document = document, step = step.begin() }
   local results, err = task.all {
     function() return mail.send(built) end,
     function() return pixels.open(pixel_id, document) end,
   }
-  if not results then return sends.ended(document, unknown(err)) end
+  if not results then return sends.ended(attempt, unknown(err)) end
   local sent, kept = results[1][1], results[2][1]
   err = results[1][2]
   if not sent then
     if not err.unknown then pixels.close(pixel_id, kept) end
-    return sends.ended(document, nil, err)
+    return sends.ended(attempt, nil, err)
   end
   if not kept then pixel_id = reopen_pixel(pixel_id, document) end
   correspondents.remember(document)
-  return sends.ended(document,
+  return sends.ended(attempt,
     { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id })
 end
 

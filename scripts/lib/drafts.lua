@@ -4,8 +4,10 @@ local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local fail = require "lib.fail"
 local json = require "paraph.json"
+local log = require "paraph.log"
 local metrics = require "paraph.metrics"
 local schema = require "lib.schema"
+local step = require "lib.step"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
@@ -61,11 +63,13 @@ end
 ---@param id string
 ---@return draft?
 ---@return paraph.err? err   `draft_not_found`, also for what is no UUID
+--- What is told from then on is told about its mail.
 function drafts.load(id)
   if not crypto.is_uuid(id) then return not_found() end
   id = id:lower()
   local document, version = store.get(config.draft_collection, id)
   if document then
+    log.mail(document.trace_id)
     return { id = id, version = version, document = without_nulls(document) }
   end
   if version then return nil, version end
@@ -74,6 +78,13 @@ end
 
 local function count(outcome)
   metrics.count("paraph_drafts_total", { outcome = outcome })
+end
+
+local function tell_created(id, document, keeping)
+  local waits = document.status == "pending"
+  if waits then count(document.held and "held" or "created") end
+  keeping:ended(waits and "info" or "debug", "draft stored",
+    { draft_id = id, status = document.status, held = document.held })
 end
 
 --- Keep a message as a draft.
@@ -86,6 +97,7 @@ end
 ---@return string? version
 ---@return paraph.err? err           `in_progress`: there is one of this id
 function drafts.create(id, document, contents, caller)
+  local keeping = step.begin()
   document.status = document.status or "pending"
   document.created_at = time.now()
   document.created_by = caller.name
@@ -96,7 +108,7 @@ function drafts.create(id, document, contents, caller)
   if err and err.code == "already_exists" then
     return fail("in_progress", "another attempt of this request is under way; ask again later")
   end
-  if version and document.status == "pending" then count(document.held and "held" or "created") end
+  if version then tell_created(id, document, keeping) end
   return version, err
 end
 
@@ -254,7 +266,10 @@ function drafts.reject(id, reason, reviewer)
       removed = drafts.waiting,
     }
   end)
-  if draft and not again then count("rejected") end
+  if draft and not again then
+    count("rejected")
+    log.info("draft rejected", { draft_id = draft.id })
+  end
   return draft, err
 end
 

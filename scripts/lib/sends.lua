@@ -1,4 +1,4 @@
---- What becomes of sends, for who watches the service.
+--- What becomes of sends, for who watches the service: counted, and told.
 
 local metrics = require "paraph.metrics"
 
@@ -10,25 +10,38 @@ local function count(mode, outcome)
   metrics.count("paraph_sends_total", { mode = mode, outcome = outcome })
 end
 
---- Count what the rules do not let out.
+--- The rules have decided: what they do not let out is counted.
 ---@param mode "direct"|"draft"
----@param decision decision
-function sends.decided(mode, decision)
-  local outcome = OUTCOMES[decision.verdict]
-  if outcome then count(mode, outcome) end
+---@param verdict "send"|"hold"|"refuse"
+function sends.decided(mode, verdict)
+  if OUTCOMES[verdict] then count(mode, OUTCOMES[verdict]) end
 end
 
---- Count the end of an attempt to let a message out; one that is unknown is counted again when it
---- has been settled.
----@param document paraph.document
+--- An attempt to let a message out.
+---@class attempt
+---@field document paraph.document
+---@field draft_id? string   nil: it is no draft
+---@field step step          since it began
+
+--- The end of an attempt; one that is unknown is counted again when it has been settled.
+---@param attempt attempt
 ---@param sent? delivered
 ---@param err? paraph.err
 ---@return delivered? sent   both as they were given
 ---@return paraph.err? err
-function sends.ended(document, sent, err)
-  local direct = document.status == nil or document.mode == "send"
-  count(direct and "direct" or "draft",
-    sent and "sent" or err.unknown and "unknown" or err.held and "held" or "failed")
+function sends.ended(attempt, sent, err)
+  local direct = not attempt.draft_id or attempt.document.mode == "send"
+  local mode = direct and "direct" or "draft"
+  local outcome = sent and "sent" or err.unknown and "unknown" or err.held and "held" or "failed"
+  count(mode, outcome)
+  local told = { mode = mode, outcome = outcome, draft_id = attempt.draft_id }
+  if sent then
+    told.message_id, told.pixel_id = sent.id, sent.pixel_id
+    attempt.step:ended("info", "mail sent", told)
+  else
+    told.code = err.code
+    attempt.step:ended("warning", "mail not sent", told)
+  end
   return sent, err
 end
 

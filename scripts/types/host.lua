@@ -120,6 +120,14 @@ function log.warning(message, fields) end
 ---@param message string
 ---@param fields? table<string, string|number|boolean>
 function log.error(message, fields) end
+--- The trace that what runs belongs to, 32 hexadecimal digits: of a request what its `traceparent`
+--- or `X-Cloud-Trace-Context` says, or a new one. nil in a test or a rehearsal, and at the prompt.
+---@return string?
+function log.trace_id() end
+--- What this task and the branches it starts tell from here on is about the mail that came with
+--- this trace: their events have it as `mail_trace_id`. What is no trace ends that.
+---@param trace_id any
+function log.mail(trace_id) end
 
 ---@class paraph.task
 local task = {}

@@ -18,12 +18,13 @@
 static const char *written(bool json, const char *message, const struct log_field *fields) {
     static char line[LINE_MAX_BYTES + 1];
     int memory = memfd_create("log", MFD_CLOEXEC), before = dup(STDERR_FILENO);
+    static const struct log_scope r1 = {.request_id = "r1"};
     ssize_t n;
 
     log_init(LOG_INFO, json);
     dup2(memory, STDERR_FILENO);
     log_event(LOG_DEBUG, NULL, "is not written", NULL);
-    log_event(LOG_INFO, json ? "r1" : NULL, message, fields);
+    log_event(LOG_INFO, json ? &r1 : NULL, message, fields);
     dup2(before, STDERR_FILENO);
     n = pread(memory, line, LINE_MAX_BYTES, 0);
     close(memory);
