@@ -1,6 +1,5 @@
 #include "google_exchange.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,12 +108,11 @@ static const char *api_of(enum google_peer peer) {
 
 static void count_attempt(const struct google_exchange *x, const struct google_answer *a) {
     const char *api = api_of(x->rq->peer);
-    char code[16];
+    const char *code = a->err.code == ERR_TIMEOUT ? "timeout" : "error";
+    char number[METRICS_NUMBER_SIZE];
 
     if (a->status != 0)
-        snprintf(code, sizeof(code), "%d", a->status);
-    else
-        strcpy(code, a->err.code == ERR_TIMEOUT ? "timeout" : "error");
+        code = metrics_number(number, a->status);
     METRICS_COUNT(METRIC_GOOGLE_REQUESTS, api, code);
     metrics_observe(METRIC_GOOGLE_SECONDS, clock_monotonic_us() - x->attempt_us,
                     METRICS_LABELS(api));

@@ -225,17 +225,23 @@ static void start_task(struct request *q) {
 
 /* --- admission ------------------------------------------------------------------------------- */
 
-/* The caller's id if it is one that can be logged and sent back, else a fresh one. */
-static void take_id(struct request *q) {
+/* The caller's id if it is one that can be logged and sent back, else a fresh one; and his trace.
+ */
+static void take_ids(struct request *q) {
     static const char sane[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                "-_.:+/=@";
     const char *given = http_header(q->http, "X-Request-Id");
     size_t n = given != NULL ? strlen(given) : 0;
+    bool sound = n > 0 && n <= LOG_REQUEST_ID_MAX && strspn(given, sane) == n;
+    bool traced = trace_read(&q->scope.trace, http_header(q->http, "traceparent"),
+                             http_header(q->http, "X-Cloud-Trace-Context"));
+    char uuid[CRYPTO_UUID_SIZE];
 
-    if (n > 0 && n <= LOG_REQUEST_ID_MAX && strspn(given, sane) == n)
-        memcpy(q->scope.request_id, given, n + 1);
-    else
-        crypto_uuid4(q->scope.request_id);
+    if (!sound || !traced)
+        crypto_uuid4(uuid);
+    if (!traced)
+        trace_make(&q->scope.trace, uuid);
+    strcpy(q->scope.request_id, sound ? given : uuid);
 }
 
 /* As far as it can be said without knowing who it comes from. */
@@ -275,9 +281,7 @@ static struct request *request_new(struct http_request *http) {
         return NULL;
     q->http = http;
     http->user = q;
-    take_id(q);
-    trace_take(&q->scope.trace, http_header(http, "traceparent"),
-               http_header(http, "X-Cloud-Trace-Context"));
+    take_ids(q);
     q->started_us = clock_monotonic_us();
     q->next = requests;
     q->link = &requests;

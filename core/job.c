@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include "clock.h"
+#include "crypto.h"
 #include "env.h"
 #include "gen.h"
 #include "log.h"
@@ -84,12 +85,14 @@ static void on_ended(lua_State *co, int status, int nres, const char *trace, voi
 
 static void run(struct job *job, const struct gen_job *of) {
     struct gen *g = gen_live();
+    char uuid[CRYPTO_UUID_SIZE];
     struct task *task;
 
     job->every_ms = of->every_ms;
     job->due_ms = NEVER;
     job->began_us = clock_monotonic_us();
-    trace_make(&job->trace);
+    crypto_uuid4(uuid);
+    trace_make(&job->trace, uuid);
     lua_rawgeti(gen_state(g), LUA_REGISTRYINDEX, of->run);
     task = task_start(g, gen_state(g), 0, 0, &job->owner, on_ended, job);
     if (job->timer == NULL) /* else it has ended already */

@@ -113,6 +113,14 @@ static int l_error(lua_State *L) {
     return write_event(L, LOG_ERROR);
 }
 
+/* on(level): would an event be written? */
+static int l_on(lua_State *L) {
+    static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+
+    lua_pushboolean(L, log_on((enum log_level)luaL_checkoption(L, 1, NULL, levels)));
+    return 1;
+}
+
 /* In another world nothing belongs to a trace of this one. */
 static struct log_scope *scope_of(lua_State *L) {
     return gen_scratch(L) == NULL ? task_scope() : NULL;
@@ -145,9 +153,8 @@ static int l_mail(lua_State *L) {
 
 int lua_log_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"debug", l_debug}, {"info", l_info}, {"warning", l_warning},
-        {"error", l_error}, {"mail", l_mail}, {"trace_id", l_trace_id},
-        {NULL, NULL}};
+        {"debug", l_debug}, {"info", l_info}, {"warning", l_warning},   {"error", l_error},
+        {"mail", l_mail},   {"on", l_on},     {"trace_id", l_trace_id}, {NULL, NULL}};
 
     luaL_newlib(L, functions);
     return 1;

@@ -1,6 +1,7 @@
 #include "measure.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,6 +13,7 @@
 
 #define PAUSE_MS    10000 /* Prometheus asks less often */
 #define STATUS_SIZE 4096
+#define FDS_AT_ONCE 1024
 
 static int status_fd = -1; /* /proc/self/status */
 static int64_t cpu_before; /* of those who had this worker's place, in microseconds */
@@ -39,13 +41,22 @@ static long read_number(const char *status, const char *name) {
     return line != NULL ? strtol(line + strlen(name), NULL, 10) : 0;
 }
 
-/* The table of descriptors has `size` places. */
+/* Those below `size`, many at a time: poll() says which ones are none. */
 static int64_t count_open(long size) {
-    int64_t n = 0;
+    static struct pollfd fds[FDS_AT_ONCE];
+    int64_t open = 0;
 
-    for (int fd = 0; fd < size; fd++)
-        n += fcntl(fd, F_GETFD) != -1;
-    return n;
+    for (long from = 0; from < size; from += FDS_AT_ONCE) {
+        nfds_t n = size - from < FDS_AT_ONCE ? (nfds_t)(size - from) : FDS_AT_ONCE;
+
+        for (nfds_t i = 0; i < n; i++)
+            fds[i] = (struct pollfd){.fd = (int)(from + (long)i)};
+        if (poll(fds, n, 0) < 0)
+            return 0;
+        for (nfds_t i = 0; i < n; i++)
+            open += (fds[i].revents & POLLNVAL) == 0;
+    }
+    return open;
 }
 
 static void measure_status(void) {

@@ -144,6 +144,17 @@ int64_t metrics_value(enum metric m, const char *const *labels) {
     return mine != NULL ? (int64_t)load(&series_of(m, labels)->value) : 0;
 }
 
+/* Without printf(): it is done for every request. */
+const char *metrics_number(char text[METRICS_NUMBER_SIZE], int n) {
+    size_t at = METRICS_NUMBER_SIZE - 1;
+
+    text[at] = '\0';
+    do
+        text[--at] = (char)('0' + n % 10);
+    while ((n /= 10) > 0 && at > 0);
+    return text + at;
+}
+
 /* --- blocks ---------------------------------------------------------------------------------- */
 
 /* A block as whoever had it before has left it. */

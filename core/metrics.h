@@ -89,6 +89,10 @@ int64_t metrics_value(enum metric m, const char *const *labels);
 #define METRICS_COUNT(m, ...)                                                                      \
     metrics_add((m), 1, METRICS_LABELS(__VA_ARGS__)) /* (m, value of a label, ...) */
 
+/* A number of up to nine digits as the value of a label; `text` is where it is written. */
+#define METRICS_NUMBER_SIZE 10
+const char *metrics_number(char text[METRICS_NUMBER_SIZE], int n);
+
 /* The page of all workers: Prometheus' text format, version 0.0.4. */
 void metrics_write(struct buf *out);
 

@@ -89,10 +89,10 @@ static const char *known_method(const char *method) {
 
 void served_count(const struct served *s) {
     const char *route = s->route[0] != '\0' ? s->route : "other";
-    char status[16];
+    char status[METRICS_NUMBER_SIZE];
 
-    snprintf(status, sizeof(status), "%d", s->status);
-    METRICS_COUNT(METRIC_HTTP_REQUESTS, known_method(s->http->method), route, status);
+    METRICS_COUNT(METRIC_HTTP_REQUESTS, known_method(s->http->method), route,
+                  metrics_number(status, s->status));
     metrics_observe(METRIC_HTTP_SECONDS, s->us, METRICS_LABELS(route));
     measure_seldom();
 }

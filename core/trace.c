@@ -5,17 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "crypto.h"
-
-#define DIGITS "0123456789abcdef"
-
+#define DIGITS   "0123456789abcdef"
 #define ID_LEN   32
 #define SPAN_LEN 16
 
 /* n hexadecimal digits in lower case? */
 static bool is_hex(const char *s, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (s[i] == '\0' || strchr(DIGITS, s[i]) == NULL)
+        if (!(s[i] >= '0' && s[i] <= '9') && !(s[i] >= 'a' && s[i] <= 'f'))
             return false;
     return true;
 }
@@ -71,24 +68,21 @@ static bool read_cloud(struct log_trace *t, const char *s) {
     return true;
 }
 
-void trace_make(struct log_trace *t) {
-    unsigned char random[ID_LEN / 2];
+void trace_make(struct log_trace *t, const char *uuid) {
+    size_t n = 0;
 
     *t = (struct log_trace){0};
-    crypto_random(random, sizeof(random));
-    random[0] |= 1; /* not all of it 0 */
-    for (size_t i = 0; i < sizeof(random); i++) {
-        t->id[2 * i] = DIGITS[random[i] >> 4];
-        t->id[2 * i + 1] = DIGITS[random[i] & 15];
-    }
+    for (; *uuid != '\0' && n < ID_LEN; uuid++)
+        if (*uuid != '-')
+            t->id[n++] = *uuid;
 }
 
-void trace_take(struct log_trace *t, const char *traceparent, const char *cloud) {
+bool trace_read(struct log_trace *t, const char *traceparent, const char *cloud) {
     *t = (struct log_trace){0};
     if (traceparent != NULL && read_traceparent(t, traceparent))
-        return;
-    *t = (struct log_trace){0};
+        return true;
     if (cloud != NULL && read_cloud(t, cloud))
-        return;
-    trace_make(t);
+        return true;
+    *t = (struct log_trace){0}; /* what was read before it turned out to be none */
+    return false;
 }

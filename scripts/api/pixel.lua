@@ -73,7 +73,7 @@ local function count(id, req)
   local found, err = store.increment(config.pixel_collection, id, options)
   if found then
     metrics.count("paraph_opens_total", { kind = kind })
-    counting:ended("info", "open",
+    step.ended("info", "open", counting,
       { pixel_id = id, draft_id = document.draft_id, kind = kind, reason = reason })
   end
   return found, err

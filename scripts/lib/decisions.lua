@@ -17,7 +17,7 @@ local decisions = {}
 --- A send that nobody had anything against is told only to who looks closely.
 local function tell(decision, what, mode, deciding)
   sends.decided(mode, decision.verdict)
-  deciding:ended(decision.verdict == "send" and "debug" or "info", what, {
+  step.ended(decision.verdict == "send" and "debug" or "info", what, deciding, {
     verdict = decision.verdict, rule = decision.rule, at = decision.at, reason = decision.reason })
 end
 

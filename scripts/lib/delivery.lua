@@ -46,7 +46,7 @@ local MARK_PAUSE_MS = 50 -- after the first attempt; doubled after each
 ---@class claim
 ---@field draft draft                as it was when it was claimed
 ---@field held paraph.claim
----@field step step                  since it was claimed
+---@field began number               of the claim (step.begin)
 ---@field pixel_id? string
 ---@field pixel_version? string      as this claim wrote it
 ---@field staged? paraph.mail.draft  waits in the mailbox
@@ -76,7 +76,7 @@ end
 
 local function tell_claim(claiming, draft, outcome)
   metrics.count("paraph_claims_total", { outcome = outcome })
-  claiming:ended("debug", "claimed", { draft_id = draft.id, outcome = outcome })
+  step.ended("debug", "claimed", claiming, { draft_id = draft.id, outcome = outcome })
 end
 
 --- The claim demands the version that was read, so what was reviewed is what is sent. `outcome` is
@@ -94,7 +94,7 @@ local function take_claim(draft, members, outcome)
   end
   tell_claim(claiming, draft, outcome)
   local pixel_id = members.pixel_id or draft.document.pixel_id
-  return { draft = draft, held = held, step = claiming, pixel_id = pixel_id,
+  return { draft = draft, held = held, began = claiming, pixel_id = pixel_id,
     staged = staged_by(draft) }
 end
 
@@ -162,7 +162,8 @@ local function mark_sent(claim, sent)
   for attempt = 1, MARK_ATTEMPTS do
     ok, err = write_sent(claim, sent)
     if ok or not err then
-      marking:ended("debug", "marked sent", { draft_id = claim.draft.id, message_id = sent.id })
+      step.ended("debug", "marked sent", marking,
+        { draft_id = claim.draft.id, message_id = sent.id })
       return true
     end
     if err.code == "conflict" then return lost(err) end
@@ -208,7 +209,7 @@ local function stage(claim, built)
   local staged, err = create(claim, built)
   if err then return nil, err end
   if not staged then return true end
-  staging:ended("debug", "draft made in the mailbox",
+  step.ended("debug", "draft made in the mailbox", staging,
     { draft_id = claim.draft.id, gmail_draft_id = staged.id })
   local ok
   ok, err = note(claim, whereabouts(staged))
@@ -237,7 +238,7 @@ local function send_staged(claim)
   for attempt = 1, SEND_ATTEMPTS do
     sent, err = mail.draft_send(claim.held, claim.staged)
     if sent then
-      sending:ended("debug", "mail given to the mailbox",
+      step.ended("debug", "mail given to the mailbox", sending,
         { draft_id = claim.draft.id, message_id = sent.id })
       return sent
     end
@@ -345,8 +346,9 @@ local function settle(claim, sent, err)
 end
 
 local function conclude(claim, sent, err)
-  local attempt = { document = claim.draft.document, draft_id = claim.draft.id, step = claim.step }
-  return sends.ended(attempt, settle(claim, sent, err))
+  return sends.ended(
+    { document = claim.draft.document, draft_id = claim.draft.id, began = claim.began },
+    settle(claim, sent, err))
 end
 
 --- Send a draft whose claim has outlived its holder.
@@ -464,7 +466,7 @@ end
 ---@return delivered?
 ---@return paraph.err? err
 function delivery.send_now(built, document, pixel_id)
-  local attempt = { document = document, step = step.begin() }
+  local attempt = { document = document, began = step.begin() }
   local results, err = task.all {
     function() return mail.send(built) end,
     function() return pixels.open(pixel_id, document) end,

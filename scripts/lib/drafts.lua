@@ -83,7 +83,7 @@ end
 local function tell_created(id, document, keeping)
   local waits = document.status == "pending"
   if waits then count(document.held and "held" or "created") end
-  keeping:ended(waits and "info" or "debug", "draft stored",
+  step.ended(waits and "info" or "debug", "draft stored", keeping,
     { draft_id = id, status = document.status, held = document.held })
 end
 

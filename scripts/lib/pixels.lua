@@ -36,7 +36,7 @@ function pixels.open(pixel_id, document, draft_id)
       template = document.template,
       trace_id = document.trace_id,
     })
-    if version then opening:ended("debug", "pixel stored", { pixel_id = pixel_id }) end
+    if version then step.ended("debug", "pixel stored", opening, { pixel_id = pixel_id }) end
     if version or err.code ~= "already_exists" then return version, err end
     version, err = store.update(config.pixel_collection, pixel_id,
       { to = document.to, subject = document.subject })

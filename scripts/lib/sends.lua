@@ -1,6 +1,7 @@
 --- What becomes of sends, for who watches the service: counted, and told.
 
 local metrics = require "paraph.metrics"
+local step = require "lib.step"
 
 local sends = {}
 
@@ -21,7 +22,7 @@ end
 ---@class attempt
 ---@field document paraph.document
 ---@field draft_id? string   nil: it is no draft
----@field step step          since it began
+---@field began number       as step.begin() gave it
 
 --- The end of an attempt; one that is unknown is counted again when it has been settled.
 ---@param attempt attempt
@@ -37,10 +38,10 @@ function sends.ended(attempt, sent, err)
   local told = { mode = mode, outcome = outcome, draft_id = attempt.draft_id }
   if sent then
     told.message_id, told.pixel_id = sent.id, sent.pixel_id
-    attempt.step:ended("info", "mail sent", told)
+    step.ended("info", "mail sent", attempt.began, told)
   else
     told.code = err.code
-    attempt.step:ended("warning", "mail not sent", told)
+    step.ended("warning", "mail not sent", attempt.began, told)
   end
   return sent, err
 end

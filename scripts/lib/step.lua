@@ -3,23 +3,22 @@
 local log = require "paraph.log"
 local time = require "paraph.time"
 
----@class step
----@field began number   in milliseconds
 local step = {}
-step.__index = step
 
 --- A step begins.
----@return step
+---@return number began
 function step.begin()
-  return setmetatable({ began = time.monotonic() }, step)
+  return time.monotonic()
 end
 
 --- It has ended: an event, with `ms` among its fields.
 ---@param level "debug"|"info"|"warning"
 ---@param message string
+---@param began number
 ---@param fields table<string, any>
-function step:ended(level, message, fields)
-  fields.ms = time.monotonic() - self.began
+function step.ended(level, message, began, fields)
+  if not log.on(level) then return end
+  fields.ms = time.monotonic() - began
   log[level](message, fields)
 end
 

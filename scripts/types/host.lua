@@ -120,6 +120,10 @@ function log.warning(message, fields) end
 ---@param message string
 ---@param fields? table<string, string|number|boolean>
 function log.error(message, fields) end
+--- Would an event of this level be written?
+---@param level "debug"|"info"|"warning"|"error"
+---@return boolean
+function log.on(level) end
 --- The trace that what runs belongs to, 32 hexadecimal digits: of a request what its `traceparent`
 --- or `X-Cloud-Trace-Context` says, or a new one. nil in a test or a rehearsal, and at the prompt.
 ---@return string?
