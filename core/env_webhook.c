@@ -132,7 +132,8 @@ void env_load_webhooks(void) {
     load_urls();
     load_secrets();
     load_events();
-    if (env_get("WEBHOOK_URL", NULL) != NULL && env_get("WEBHOOK_SECRET", NULL) == NULL)
+    if (env_get("WEBHOOK_URL", NULL) != NULL && env_get("WEBHOOK_SECRET", NULL) == NULL &&
+        env.role != ENV_TRACKER) /* the public half may leave the delivery to the other */
         env_fault("WEBHOOK_SECRET",
                   "is not set, and WEBHOOK_URL is: events are signed with it (echo " SECRET_PREFIX
                   "$(head -c 32 /dev/urandom | base64) makes one)");

@@ -60,6 +60,7 @@ int lua_config_open(lua_State *L) {
     set_auth(L);
     set_integer(L, "request_timeout", env.request_timeout);
     set_integer(L, "webhooks", gen_scratch(L) != NULL ? 0 : (lua_Integer)env.nwebhooks);
+    set_bool(L, "webhooks_delivered", env.nwebhook_secrets > 0);
     set_webhook_events(L);
     set_string(L, "version", PARAPH_VERSION);
     set_integer(L, "generation", gen_number(gen_of(L)));

@@ -19,7 +19,7 @@ local jobs = {
   { "expire sessions", every = 3600, run = sign_in.sweep },
 }
 
-for n = 1, config.webhooks do
+for n = 1, config.webhooks_delivered and config.webhooks or 0 do
   jobs[#jobs + 1] = { webhooks.job(n), every = 60, serve = "all",
     run = function() webhooks.deliver(n) end }
 end

@@ -11,6 +11,7 @@ local crypto = require "paraph.crypto"
 local jobs = require "paraph.jobs"
 local json = require "paraph.json"
 local log = require "paraph.log"
+local metrics = require "paraph.metrics"
 local store = require "paraph.store"
 local task = require "paraph.task"
 local time = require "paraph.time"
@@ -56,7 +57,8 @@ local function companions(event, id, data)
   local body = json.encode { type = event, timestamp = now, data = data }
   for n = 1, config.webhooks do
     list[n] = { collection = outbox(n), id = id,
-      document = { type = event, created_at = now, due_at = now, attempts = 0, body = body } }
+      document = { type = event, created_at = now, due_at = now, attempts = 0, body = body,
+        trace_id = data.trace_id } }
   end
   return list
 end
@@ -153,10 +155,14 @@ local OUTCOMES = {
   dropped = { log.error, "webhook event dropped" },
 }
 
---- Tell what has come of an event.
+--- Tell what has come of an event, among what is told of its mail.
 local function tell(outcome, n, row, fields)
-  fields.event, fields.webhook_id, fields.endpoint = row.document.type, row.id, webhook.origin(n)
+  local event = tostring(row.document.type)
+  metrics.count("paraph_webhooks_total", { event = event, outcome = outcome })
+  fields.event, fields.webhook_id, fields.endpoint = event, row.id, webhook.origin(n)
+  log.mail(row.document.trace_id)
   OUTCOMES[outcome][1](OUTCOMES[outcome][2], fields)
+  log.mail(nil)
 end
 
 local function delete(n, row)
@@ -259,6 +265,16 @@ local function drop_old(n)
   for _, row in ipairs(page and page.documents or {}) do drop(n, row, "nobody has answered") end
 end
 
+local WAITING_MAX = 10000
+local waiting = {} -- in each outbox, as far as it has been counted
+
+local function count_waiting(n)
+  local sum = 0
+  waiting[n] = store.count(outbox(n), { most = WAITING_MAX }) or waiting[n]
+  for _, events in pairs(waiting) do sum = sum + events end
+  metrics.set("paraph_webhooks_waiting", sum)
+end
+
 --- Deliver what is due to an endpoint, all of it, unless nobody answers there.
 ---@async
 ---@param n integer
@@ -275,6 +291,7 @@ function webhooks.deliver(n)
     query.page_token = answered and page.next_page_token or nil
     if not answered then drop_old(n) end
   until not query.page_token
+  count_waiting(n)
   if soonest < 60 then jobs.wake(webhooks.job(n), math.ceil(soonest * 1000)) end
 end
 

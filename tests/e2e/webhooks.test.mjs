@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Webhook } from "standardwebhooks";
 import { start, world } from "./lib/backends.mjs";
@@ -49,19 +50,22 @@ test("each thing that happens to a draft is told, whoever did it", async (t) => 
   const created = await receiver.event("draft.created", { draft_id: id });
   assert.match(created.id, UUID);
   assert.ok(Date.parse(created.timestamp) <= Date.now());
-  assert.deepEqual(created.data, { draft_id: id, to: LETTER.to, subject: LETTER.subject,
+  const { trace_id: trace, ...data } = created.data;
+  assert.match(trace, /^[0-9a-f]{32}$/);
+  assert.deepEqual(data, { draft_id: id, to: LETTER.to, subject: LETTER.subject,
     status: "pending", metadata });
 
   const sent = ok(await service.post("/send-draft", { draft_id: id }));
   const told = await receiver.event("sent", { draft_id: id });
   assert.deepEqual(told.data, { draft_id: id, to: LETTER.to, subject: LETTER.subject,
     status: "sent", metadata, message_id: sent.message_id, thread_id: sent.thread_id,
-    pixel_id: sent.pixel_id });
+    pixel_id: sent.pixel_id, trace_id: trace });
+  await service.event((e) => e.webhook_id === told.id && e.mail_trace_id === trace);
 
   await service.get(`/pixel?id=${sent.pixel_id}`, PERSON);
   const opened = await receiver.event("opened", { draft_id: id });
   assert.deepEqual(opened.data, { draft_id: id, pixel_id: sent.pixel_id, to: LETTER.to,
-    subject: LETTER.subject, kind: "proxy" });
+    subject: LETTER.subject, kind: "proxy", trace_id: trace });
 
   const { draft_id: held } = ok(await service.post("/", { ...LETTER, subject: "Hold", mode: "send" }));
   assert.equal((await receiver.event("draft.held", { draft_id: held })).data.held, "it says so");
@@ -89,7 +93,7 @@ test("a send at once is told, with a key or without", async (t) => {
   const sent = ok(await service.post("/", { ...LETTER, mode: "send" }));
   const { data } = await receiver.event("sent", { message_id: sent.id });
   assert.deepEqual(data, { to: LETTER.to, subject: LETTER.subject, message_id: sent.id,
-    thread_id: sent.thread_id, pixel_id: sent.pixel_id });
+    thread_id: sent.thread_id, pixel_id: sent.pixel_id, trace_id: data.trace_id });
 
   const headers = { "idempotency-key": "order-4711" };
   const keyed = ok(await service.post("/", { ...LETTER, mode: "send" }, { headers }));
@@ -167,8 +171,8 @@ test("what is large is left out", async (t) => {
   const many = Array.from({ length: 500 }, (_, i) => `"${'\\"'.repeat(40)}" <a${i}@example.com>`);
   const id = await service.draft({ metadata: { much: "x".repeat(33000) }, to: many });
   const { data } = await receiver.event("draft.created");
-  assert.deepEqual(data,
-    { draft_id: id, status: "pending", subject: "Hello", omitted: ["to", "metadata"] });
+  assert.deepEqual(data, { draft_id: id, status: "pending", subject: "Hello",
+    omitted: ["to", "metadata"], trace_id: data.trace_id });
 });
 
 test("a tracker tells of opens", async (t) => {
@@ -178,6 +182,30 @@ test("a tracker tells of opens", async (t) => {
   const tracker = await start(t, { ...receiver.env, ROLE: "tracker" }, { at: service.world });
   await tracker.get(`/pixel?id=${pixel}`, PERSON);
   await receiver.event("opened", { pixel_id: pixel });
+});
+
+test("a tracker without a secret leaves the delivery to the gateway", async (t) => {
+  const receiver = await receive(t);
+  const service = await start(t);
+  const { pixel_id: pixel } = ok(await service.post("/", { ...LETTER, mode: "send" }));
+  const { WEBHOOK_SECRET, ...unsigned } = receiver.env;
+  const tracker = await start(t, { ...unsigned, ROLE: "tracker" }, { at: service.world });
+  await tracker.get(`/pixel?id=${pixel}`, PERSON);
+  await start(t, { ...unsigned, WEBHOOK_SECRET, ROLE: "gateway" }, { at: service.world });
+  await receiver.event("opened", { pixel_id: pixel });
+});
+
+test("what is delivered is counted, and what waits", async (t) => {
+  const receiver = await receive(t, { answer: ({ type }) => (type === "sent" ? 500 : 200) });
+  const service = await start(t, receiver.env);
+  const id = await service.draft();
+  ok(await service.post("/send-draft", { draft_id: id }));
+  await service.event((e) => e.message === "webhook not delivered");
+  const value = async (line) => (await service.get("/metrics")).text.includes(`\n${line}\n`);
+  for (const line of ['paraph_webhooks_total{event="draft.created",outcome="delivered"} 1',
+    'paraph_webhooks_total{event="sent",outcome="retried"} 1', "paraph_webhooks_waiting 1"]) {
+    while (!await value(line)) await delay(20);
+  }
 });
 
 // --- signatures ----------------------------------------------------------------------------------

@@ -152,7 +152,7 @@ class Service {
   // The line that the log has about an answer.
   logged(reply) {
     const id = reply.headers.get("x-request-id");
-    return this.event((e) => e.request_id === id && e.status !== undefined, `the line of ${id}`);
+    return this.event((e) => e.request_id === id && e.message === "request", `the line of ${id}`);
   }
 
   async ready() {
