@@ -13,11 +13,11 @@ RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTESTS=OFF \
       -DCMAKE_INSTALL_PREFIX=/usr \
     && cmake --build build --target paraph
 COPY LICENSE ./
-COPY image image
+COPY deploy/assemble deploy/
 COPY scripts scripts
 COPY templates templates
 RUN DESTDIR=/image cmake --install build --strip --component service \
-    && image/assemble /image && mkdir /data
+    && deploy/assemble /image && mkdir /data
 
 FROM scratch
 LABEL org.opencontainers.image.title="paraph" \

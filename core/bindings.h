@@ -14,12 +14,14 @@ int lua_cjson_open(lua_State *L); /* the module is `cjson` */
 int lua_config_open(lua_State *L);
 int lua_crypto_open(lua_State *L);
 int lua_environ_open(lua_State *L);              /* the module is the function itself */
+int lua_errors_open(lua_State *L);
 int lua_fetch_open(lua_State *L);                /* the module is the function itself */
 #define LUA_FETCH_ANSWERS "paraph.fetch.answers" /* registry: a test's function in its place */
 int lua_jobs_open(lua_State *L);
 int lua_json_open(lua_State *L);
 int lua_log_open(lua_State *L);
 int lua_mail_open(lua_State *L);
+int lua_metrics_open(lua_State *L);
 int lua_policy_open(lua_State *L);
 int lua_prompt_open(lua_State *L);
 int lua_rehearsal_open(lua_State *L);

@@ -12,6 +12,8 @@
 local drafts = require "api.drafts"
 local health = require "api.health"
 local messages = require "api.messages"
+local metrics = require "api.metrics"
+local openapi = require "api.openapi"
 local pixel = require "api.pixel"
 local repl = require "api.repl"
 local assets = require "pages.assets"
@@ -55,6 +57,9 @@ return {
 
   { "POST", "/repl", handler = repl.post, access = "ops", deadline = 600, waits = true },
 
+  { "GET", "/openapi.json", handler = openapi.get, access = "public" },
+
+  { "GET", "/metrics", handler = metrics.get, access = "ops", serve = "all" },
   { "GET", "/pixel", handler = pixel.get, access = "public", serve = "tracker", deadline = 2 },
   { "GET", "/health", handler = health.alive, access = "public", serve = "all" },
   { "GET", "/ready", handler = health.ready, access = "public", serve = "all" },

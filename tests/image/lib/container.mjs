@@ -42,6 +42,7 @@ export async function enter(t, args, env = {}, options = {}) {
   const { dataDir, wrap } = await surroundings(t, options);
   const service = await begin(t, args, { ...imageEnv, ...env }, { wrap });
   service.dataDir = dataDir;
+  service.described = false; // there is no program outside of the image that could describe it
   service.signal = (name) => process.kill(inner(service), name);
   atEnd(t, async () => {
     if (!service.ended) await service.stop();
