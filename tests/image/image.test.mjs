@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { settings, standIn } from "../e2e/lib/google.mjs";
 import { temporary } from "../e2e/lib/service.mjs";
 import { CTRL_D } from "../e2e/lib/terminal.mjs";
-import { atTerminal, config, dockerRuns, enter, ROOT, run, start } from "./lib/container.mjs";
+import { atTerminal, config, dockerRuns, enter, inner, ROOT, run, start } from "./lib/container.mjs";
 import { filesOf, libraries, total, weigh } from "./lib/content.mjs";
 import { startDns } from "./lib/dns.mjs";
 
@@ -152,7 +152,7 @@ async function serveWhoHas(t, secret, env, args) {
   const service = await (await enter(t, args, env)).ready();
   assert.equal((await service.get("/ready")).status, 200);
   const ready = performance.now() - began;
-  const memory = await idle(service.inner);
+  const memory = await idle(inner(service));
 
   const headers = { Authorization: `Bearer ${secret}` };
   assert.equal((await service.post("/", { ...HELLO, mode: "draft" })).status, 401);

@@ -32,7 +32,7 @@ async function surroundings(t, { hosts = {}, nameserver = "127.0.0.1", authoriti
 }
 
 // The process in the container, as the machine numbers it: the only child of unshare.
-function inner({ pid }) {
+export function inner({ pid }) {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
   return Number(children || pid);
 }
@@ -44,7 +44,6 @@ export async function enter(t, args, env = {}, options = {}) {
   service.dataDir = dataDir;
   service.described = false; // there is no program outside of the image that could describe it
   service.signal = (name) => process.kill(inner(service), name);
-  Object.defineProperty(service, "inner", { get: () => inner(service) });
   atEnd(t, async () => {
     if (!service.ended) await service.stop();
     service.examine({ handsOut: args[0] === "key" });
