@@ -6,16 +6,17 @@ RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-ins
       lua-cjson-dev ninja-build pkg-config \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-COPY CMakeLists.txt LICENSE ./
+# What takes longest and changes least comes first.
+COPY CMakeLists.txt ./
 COPY core core
-COPY scripts scripts
-COPY templates templates
-COPY docs/paraph.1 docs/paraph.bash docs/
-COPY deploy/assemble deploy/
 RUN cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTESTS=OFF \
       -DCMAKE_INSTALL_PREFIX=/usr \
-    && cmake --build build --target paraph \
-    && DESTDIR=/image cmake --install build --strip --component service \
+    && cmake --build build --target paraph
+COPY LICENSE ./
+COPY deploy/assemble deploy/
+COPY scripts scripts
+COPY templates templates
+RUN DESTDIR=/image cmake --install build --strip --component service \
     && deploy/assemble /image && mkdir /data
 
 FROM scratch

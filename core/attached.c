@@ -104,7 +104,7 @@ static struct attached *session_new(const struct task_owner *owner, struct err *
     strncpy(a->caller, owner->caller, sizeof(a->caller) - 1);
     strncpy(a->method, owner->method, sizeof(a->method) - 1);
     host.arg = a;
-    host.owner = (struct task_owner){a->id, a->caller, a->method, NULL, owner->roles};
+    host.owner = (struct task_owner){a->id, a->caller, a->method, NULL, owner->roles, NULL};
     if ((a->prompt = prompt_new(&host, e)) == NULL) {
         free(a);
         return NULL;

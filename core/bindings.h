@@ -21,6 +21,7 @@ int lua_jobs_open(lua_State *L);
 int lua_json_open(lua_State *L);
 int lua_log_open(lua_State *L);
 int lua_mail_open(lua_State *L);
+int lua_metrics_open(lua_State *L);
 int lua_policy_open(lua_State *L);
 int lua_prompt_open(lua_State *L);
 int lua_rehearsal_open(lua_State *L);

@@ -9,14 +9,14 @@
 #include "clock.h"
 #include "env.h"
 #include "log.h"
+#include "metrics.h"
 #include "origin.h"
 #include "reply.h"
 #include "request.h"
 #include "role.h"
 #include "throttle.h"
 
-#define ADDRESS_SIZE 64
-#define NETWORK_LEN  8 /* bytes of an IPv6 address that are one customer's: 64 bits */
+#define NETWORK_LEN 8 /* bytes of an IPv6 address that are one customer's: 64 bits */
 
 /* Enough for a crowd behind one address whose keys have been replaced. */
 #define FAILURES ((struct throttle_rate){10, 1000})
@@ -53,24 +53,29 @@ void caller_fini(void) {
 
 /* --- where from ------------------------------------------------------------------------------ */
 
-/* What failures are counted for: of IPv6 the network.  Cloud Run's front end adds the address that
- * it was asked from to the end of the list. */
-static void read_address(char out[ADDRESS_SIZE], const struct http_request *http) {
+/* Cloud Run's front end adds the address that it was asked from to the end of the list. */
+void caller_address(const struct http_request *http, char out[CALLER_ADDRESS_SIZE]) {
     const char *list = env.cloud_run ? http_header(http, "X-Forwarded-For") : NULL, *last;
-    struct in6_addr v6;
 
     if (list != NULL) {
         last = strrchr(list, ',');
         last = last != NULL ? last + 1 : list;
         last += strspn(last, " \t");
-        snprintf(out, ADDRESS_SIZE, "%.*s", (int)strcspn(last, " \t"), last);
+        snprintf(out, CALLER_ADDRESS_SIZE, "%.*s", (int)strcspn(last, " \t"), last);
     } else {
-        http_remote(http, out, ADDRESS_SIZE);
+        http_remote(http, out, CALLER_ADDRESS_SIZE);
     }
+}
+
+/* What failures are counted for: of IPv6 the network. */
+static void read_network(char out[CALLER_ADDRESS_SIZE], const struct http_request *http) {
+    struct in6_addr v6;
+
+    caller_address(http, out);
     if (inet_pton(AF_INET6, out, &v6) != 1 || IN6_IS_ADDR_V4MAPPED(&v6))
         return;
     memset(&v6.s6_addr[NETWORK_LEN], 0, sizeof(v6.s6_addr) - NETWORK_LEN);
-    inet_ntop(AF_INET6, &v6, out, ADDRESS_SIZE);
+    inet_ntop(AF_INET6, &v6, out, CALLER_ADDRESS_SIZE);
 }
 
 static bool is_safe(const struct http_request *http) {
@@ -92,10 +97,10 @@ static int too_often(struct err *e, uint64_t wait_ms, const char *what) {
 }
 
 int caller_failed(const struct caller *c, struct err *e) {
-    char address[ADDRESS_SIZE];
+    char address[CALLER_ADDRESS_SIZE];
     uint64_t wait;
 
-    read_address(address, c->http);
+    read_network(address, c->http);
     wait = throttle_take(failures, FAILURES, address, strlen(address), clock_monotonic_ms());
     return wait == 0 ? 0 : too_often(e, wait, "too many requests without valid credentials");
 }
@@ -143,10 +148,15 @@ static int ask_policies(struct caller *c, struct err *e) {
                                .name = c->who.name,
                                .has_roles = c->who.has_roles,
                                .roles = c->who.roles};
+    uint64_t began = clock_monotonic_us();
     char trace[4096];
+    bool failed;
 
-    if (gen_access(gen_live(), &who, trace, sizeof(trace)) != 0) {
-        LOG(LOG_ERROR, c->request_id, "policy error", LOG_S("route", c->route->pattern),
+    failed = gen_access(gen_live(), &who, trace, sizeof(trace)) != 0;
+    metrics_observe(METRIC_POLICY_SECONDS, clock_monotonic_us() - began, METRICS_LABELS("access"));
+    if (failed) {
+        METRICS_COUNT(METRIC_POLICY_ERRORS, "access");
+        LOG(LOG_ERROR, c->scope, "policy error", LOG_S("route", c->route->pattern),
             LOG_S("error", trace));
         return err_set(e, ERR_POLICY_ERROR, REPLY_POLICY_ERROR);
     }
@@ -201,11 +211,10 @@ bool caller_shows_credentials(const struct http_request *http) {
 }
 
 void caller_start(struct caller *c, const struct http_request *http, const struct gen_route *route,
-                  const char *request_id, caller_done_fn *done, void *arg) {
+                  const struct log_scope *scope, caller_done_fn *done, void *arg) {
     struct auth_credentials given = credentials_of(http);
 
-    *c = (struct caller){
-        .http = http, .route = route, .request_id = request_id, .done = done, .arg = arg};
+    *c = (struct caller){.http = http, .route = route, .scope = scope, .done = done, .arg = arg};
     if (route->access == 0)
         start_public(c);
     else

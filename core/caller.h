@@ -13,6 +13,7 @@
 #include "err.h"
 #include "gen.h"
 #include "http.h"
+#include "log.h"
 
 /* e->code ERR_NONE: he may.  What else it says is for the caller to read. */
 typedef void caller_done_fn(const struct err *e, void *arg);
@@ -20,7 +21,7 @@ typedef void caller_done_fn(const struct err *e, void *arg);
 struct caller {
     const struct http_request *http;
     const struct gen_route *route;
-    const char *request_id; /* for the log */
+    const struct log_scope *scope;
     caller_done_fn *done;
     void *arg;
     struct auth_caller *asking; /* NULL: nothing under way */
@@ -36,8 +37,13 @@ bool caller_shows_credentials(const struct http_request *http);
 
 /* Who sent it, and may he take the route?  done() may be called before this returns. */
 void caller_start(struct caller *c, const struct http_request *http, const struct gen_route *route,
-                  const char *request_id, caller_done_fn *done, void *arg);
+                  const struct log_scope *scope, caller_done_fn *done, void *arg);
 void caller_cancel(struct caller *c);
+
+/* Where it came from: the peer, or on Cloud Run whom the front end there has seen.  Text that need
+ * not be an address. */
+#define CALLER_ADDRESS_SIZE 64
+void caller_address(const struct http_request *http, char out[CALLER_ADDRESS_SIZE]);
 
 /* Count an attempt at getting in that failed.  -1 and *e: ERR_RATE_LIMITED, it is one too many from
  * its address, and that is what it is told.  Who has valid credentials gets in all the same: others

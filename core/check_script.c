@@ -90,7 +90,7 @@ static int l_prepare(lua_State *L) {
 
 void check_script_run(struct gen *g, const char *step, const char *module, unsigned seconds,
                       lua_CFunction arguments, const void *given) {
-    static const struct task_owner owner = {"check", "paraph", "check", NULL, 0};
+    static const struct task_owner owner = {"check", "paraph", "check", NULL, 0, NULL};
     struct run run = {step, module, arguments, given, false};
     lua_State *L = gen_state(g);
     int before = lua_gettop(L);

@@ -112,7 +112,8 @@ static void on_terminate(void *arg) {
 
 /* Run what is at the top of the stack: the function, and what it is to do. */
 static void run_task(struct run *r) {
-    static const struct task_owner owner = {"command", "command line", "command", NULL, ROLE_ALL};
+    static const struct task_owner owner = {"command", "command line", "command",
+                                            NULL,      ROLE_ALL,       NULL};
     struct task *task;
 
     if (loop_on_signal(SIGINT, on_interrupt, r) != 0 ||

@@ -312,9 +312,10 @@ static const char *get_host(const char *name, const char *fallback, bool *loopba
 
 /* --- groups of variables --------------------------------------------------------------------- */
 
-/* The shipped scripts lie beside the program: in the checkout it was built in, or installed. */
+/* The shipped scripts lie beside the program: installed, or else in the checkout it was built in.
+ * In that order: /usr/local/scripts is somebody else's. */
 static const char *shipped_dir(const char *tree) {
-    static const char *const places[] = {"%s/../%s", "%s/../../%s", "%s/../share/paraph/%s"};
+    static const char *const places[] = {"%s/../share/paraph/%s", "%s/../%s", "%s/../../%s"};
     char exe[PATH_MAX], path[PATH_MAX + 64];
     struct stat st;
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);

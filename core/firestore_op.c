@@ -34,6 +34,7 @@ static char *PRINTF_LIKE(1, 2) format(const char *fmt, ...) {
 static void set_project(const char *project) {
     if (documents == NULL)
         documents = format("projects/%s/databases/%s/documents", project, env.firestore_database);
+    log_set_project(project);
 }
 
 static int out_of_memory(struct err *e) {
@@ -156,6 +157,8 @@ static void begin(struct firestore_op *op) {
 
 static void on_project(const struct err *e, const char *project, void *arg) {
     struct firestore_op *op = arg;
+    struct log_scope scope = op->scope;
+    const struct log_scope *before = log_enter(&scope);
 
     op->auth = NULL;
     op->inside++;
@@ -170,6 +173,7 @@ static void on_project(const struct err *e, const char *project, void *arg) {
         firestore_op_end(op);
     }
     leave(op);
+    log_enter(before);
 }
 
 struct store_call *firestore_op_start(struct firestore_op *op,
@@ -182,7 +186,7 @@ struct store_call *firestore_op_start(struct firestore_op *op,
         firestore_op_end(op);
     else if (documents != NULL)
         begin(op);
-    else if ((auth = auth_project(on_project, op)) != NULL)
+    else if ((op->scope = log_here(), auth = auth_project(on_project, op)) != NULL)
         op->auth = auth;
     return leave(op) ? NULL : &op->call;
 }

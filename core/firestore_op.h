@@ -13,6 +13,7 @@
 #include "crypto.h"
 #include "firestore_parts.h"
 #include "google.h"
+#include "log.h"
 #include "store.h"
 
 struct firestore_op;
@@ -23,6 +24,7 @@ struct firestore_op {
     struct firestore_op *next, **link;
     struct google_call *google;
     struct auth_call *auth;
+    struct log_scope scope; /* with auth: of who asked */
     void (*begin)(struct firestore_op *op);
     firestore_step_fn *step;
     unsigned inside; /* steps on the stack */

@@ -21,6 +21,7 @@
 #define GC_PAUSE 150 /* per cent of what was live: then the next collection begins */
 
 struct gen {
+    struct gen *next, **link; /* of all there are */
     lua_State *L;
     struct tree *tree;
     struct scratch *scratch; /* NULL: the real world */
@@ -33,7 +34,7 @@ struct gen {
     int roles, per_minute; /* registry references: functions of access.lua */
 };
 
-static struct gen *live;
+static struct gen *all, *live;
 static struct gen_refusal refusal;
 static unsigned numbers;
 
@@ -86,6 +87,14 @@ size_t gen_limit(const struct gen *g) {
 
 size_t gen_bytes(const struct gen *g) {
     return g->bytes;
+}
+
+size_t gen_bytes_of_all(void) {
+    size_t bytes = 0;
+
+    for (const struct gen *g = all; g != NULL; g = g->next)
+        bytes += g->bytes;
+    return bytes;
 }
 
 size_t gen_growth(const struct gen *g) {
@@ -191,7 +200,18 @@ int gen_access(struct gen *g, struct gen_identity *who, char *why, size_t size) 
 
 /* --- birth and death ------------------------------------------------------------------------- */
 
+static void link_in(struct gen *g) {
+    g->next = all;
+    g->link = &all;
+    if (all != NULL)
+        all->link = &g->next;
+    all = g;
+}
+
 static void gen_close(struct gen *g) {
+    *g->link = g->next;
+    if (g->next != NULL)
+        g->next->link = g->link;
     lua_close(g->L);
     slabs_fini(&g->slabs);
     scratch_unref(g->scratch);
@@ -252,6 +272,7 @@ static struct gen *load(struct tree *tree, const lua_CFunction *steps, size_t n,
         err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts");
         return NULL;
     }
+    link_in(g);
     g->tree = tree_ref(tree);
     g->scratch = scratch_ref(world);
     g->number = number;

@@ -69,6 +69,7 @@ lua_State *gen_state(struct gen *g);
 struct gen *gen_of(lua_State *L);
 struct tree *gen_tree(const struct gen *g); /* the generation's own reference */
 size_t gen_bytes(const struct gen *g);      /* memory of its state */
+size_t gen_bytes_of_all(void);              /* the same of all there are */
 unsigned gen_number(const struct gen *g);   /* 1, 2, 3 …; what has none of its own: the last */
 unsigned gen_tasks(const struct gen *g);    /* alive */
 

@@ -10,6 +10,7 @@
 #include "gmail_call.h"
 #include "gmail_reply.h"
 #include "gmail_text.h"
+#include "google_exchange.h"
 #include "log.h"
 
 static bool warned; /* that there are no drafts */
@@ -45,8 +46,11 @@ static void take_err(struct gmail_call *c, const struct google_reply *reply) {
 /* Refused for the mailbox's rate, so surely not processed: true if the call waits for another turn,
  * when that is over. */
 static bool wait_out(struct gmail_call *c, const struct google_reply *reply) {
-    return reply->err.code == ERR_RATE_LIMITED && !reply->unknown &&
-           gmail_line_block(&c->place, reply->err.retry_after) == 0;
+    if (reply->err.code != ERR_RATE_LIMITED || reply->unknown ||
+        gmail_line_block(&c->place, reply->err.retry_after) != 0)
+        return false;
+    google_exchange_count_retry(GOOGLE_PEER_GMAIL);
+    return true;
 }
 
 /* messages.send, drafts.send */
@@ -169,10 +173,7 @@ static void on_profile(struct google_reply *reply, void *arg) {
 
 /* --- requests -------------------------------------------------------------------------------- */
 
-/* It is c's turn to send. */
-static void transmit(void *arg) {
-    struct gmail_call *c = arg;
-
+static void transmit(struct gmail_call *c) {
     if (c->verb == MAIL_SEND)
         gmail_call_wait(c, gmail_api_send(c->mailbox, c->message, c->thread_id, on_sent, c));
     else if (c->verb == MAIL_DRAFT_CREATE)
@@ -182,10 +183,20 @@ static void transmit(void *arg) {
         gmail_call_wait(c, gmail_api_draft_send(c->mailbox, c->draft_id, on_sent, c));
 }
 
+/* It is c's turn to send. */
+static void on_turn(void *arg) {
+    struct gmail_call *c = arg;
+    struct log_scope scope = c->scope;
+    const struct log_scope *before = log_enter(&scope);
+
+    transmit(c);
+    log_enter(before);
+}
+
 static void get_in_line(struct gmail_call *c) {
     int now;
 
-    c->place.turn = transmit;
+    c->place.turn = on_turn;
     c->place.arg = c;
     now = gmail_line_enter(&c->place, c->mailbox, &c->reply.err);
     if (now < 0)
@@ -260,8 +271,10 @@ static void take_signature(struct gmail_call *c, const struct gmail_identity *id
         err_set(&c->reply.err, ERR_INTERNAL_ERROR, "out of memory");
 }
 
-static void on_identities(const struct gmail_identities *ids, const struct err *e, void *arg) {
-    struct gmail_call *c = arg;
+static void on_identities(const struct gmail_identities *ids, const struct err *e, void *arg);
+
+static void take_identities(struct gmail_call *c, const struct gmail_identities *ids,
+                            const struct err *e) {
     const struct gmail_identity *id = gmail_sendas_find(ids, c->sender);
 
     if (e->code != ERR_NONE) {
@@ -277,6 +290,16 @@ static void on_identities(const struct gmail_identities *ids, const struct err *
         memcpy(c->mailbox, c->sender, strlen(c->sender) + 1);
         gmail_sendas_read(c->mailbox, &c->wait, on_identities, c);
     }
+}
+
+/* Others may wait for them, too. */
+static void on_identities(const struct gmail_identities *ids, const struct err *e, void *arg) {
+    struct gmail_call *c = arg;
+    struct log_scope scope = c->scope;
+    const struct log_scope *before = log_enter(&scope);
+
+    take_identities(c, ids, e);
+    log_enter(before);
 }
 
 /* --- the backend ----------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@ struct gmail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *d
     if (c == NULL)
         return NULL;
     c->call = (struct mail_call){.done = done, .arg = arg};
+    c->scope = log_here();
     c->verb = rq->verb;
     c->place.deadline_ms = rq->deadline_ms;
     if (rq->message != NULL)

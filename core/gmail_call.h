@@ -9,6 +9,7 @@
 #include "gmail_line.h"
 #include "gmail_sendas.h"
 #include "google.h"
+#include "log.h"
 #include "mail.h"
 
 struct gmail_call {
@@ -18,6 +19,7 @@ struct gmail_call {
     struct gmail_sendas_wait wait;
     struct gmail_place place;
     struct google_call *google; /* or NULL */
+    struct log_scope scope;     /* of who asked for it: others call it up */
     struct blob *message;       /* of the request, or NULL */
     char *sender, *key, *message_id, *draft_id, *thread_id, *in_reply_to; /* NULL: none */
     char mailbox[MAIL_ADDRESS_SIZE];

@@ -6,6 +6,7 @@
 
 #include "env.h"
 #include "loop.h"
+#include "metrics.h"
 
 struct gmail_line {
     struct gmail_line *next;
@@ -65,6 +66,7 @@ static void put_in(struct gmail_place *p, struct gmail_place **at) {
         l->last = &p->next;
     *at = p;
     l->waiting++;
+    metrics_add(METRIC_MAILBOX_WAITING, 1, METRICS_LABELS());
 }
 
 static void take_out(struct gmail_place *p) {
@@ -77,6 +79,7 @@ static void take_out(struct gmail_place *p) {
         l->last = p->link;
     p->waits = false;
     l->waiting--;
+    metrics_add(METRIC_MAILBOX_WAITING, -1, METRICS_LABELS());
 }
 
 static void go(struct gmail_place *p) {

@@ -9,6 +9,7 @@
 #include "crypto.h"
 #include "env.h"
 #include "google_exchange.h"
+#include "log.h"
 #include "loop.h"
 
 #define BEARER_MAX          (64 * KIB)
@@ -24,6 +25,7 @@ struct google_call {
     struct auth_call *auth; /* one of the two is under way */
     struct google_exchange *exchange;
     struct loop_timer *timer; /* of the wait for a token; an exchange has its own deadline */
+    struct log_scope scope;   /* of who asked for it: tokens are waited for together */
     bool refused;             /* one token was, by a 401 */
     bool unknown;             /* an earlier attempt may have been processed */
     struct err no_token;      /* why there is none; code ERR_NONE: there is one */
@@ -89,6 +91,7 @@ static void on_answer(struct google_answer *a, void *arg) {
     if (a->status == 401 && !c->refused && !is_emulated(c)) {
         c->refused = true;
         c->unknown = a->unknown;
+        google_exchange_count_retry(c->rq.peer);
         auth_refused(c->mailbox, env.gmail_scopes, c->bearer);
         if (start_token(c, &e) != 0)
             fail(c, &e);
@@ -140,6 +143,8 @@ static void keep_token(struct google_call *c, const struct auth_token *token) {
 
 static void on_token(const struct err *e, const struct auth_token *token, void *arg) {
     struct google_call *c = arg;
+    struct log_scope scope = c->scope;
+    const struct log_scope *before;
     struct err failure;
 
     if (token != NULL)
@@ -149,8 +154,10 @@ static void on_token(const struct err *e, const struct auth_token *token, void *
     if (c->auth == NULL)
         return; /* start_token() is on the stack, and goes on */
     c->auth = NULL;
+    before = log_enter(&scope);
     if (start_exchange(c, &failure) != 0)
         fail(c, &failure);
+    log_enter(before);
 }
 
 static void on_too_late(void *arg) {
@@ -189,6 +196,7 @@ static struct google_call *make_call(const struct google_request *rq) {
     if (c == NULL)
         return NULL;
     c->api = rq->api;
+    c->scope = log_here();
     c->step = copy(rq->step);
     c->mailbox = gmail ? copy(rq->mailbox) : NULL;
     c->method = copy(rq->method);

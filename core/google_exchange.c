@@ -9,6 +9,7 @@
 #include "json_text.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
 
 #define ATTEMPTS_MAX     5
 #define BACKOFF_FIRST_MS 100        /* doubled each time */
@@ -22,6 +23,7 @@ struct google_exchange {
     void *arg;
     struct fetch *fetch;      /* an attempt, or */
     struct loop_timer *timer; /* the time between two */
+    struct log_scope scope;   /* of who asked for it */
     unsigned attempts;
     uint64_t attempt_us; /* when the last one began */
     bool unknown;        /* an earlier one may have been processed */
@@ -81,6 +83,43 @@ static void log_attempt(const struct google_exchange *x, const struct google_ans
         LOG_S("error", a->err.code != ERR_NONE ? a->err.message : NULL));
     buf_free(&request);
     buf_free(&answer);
+}
+
+/* --- counting -------------------------------------------------------------------------------- */
+
+static const char *api_of(enum google_peer peer) {
+    switch (peer) {
+    case GOOGLE_PEER_METADATA:
+        return "metadata";
+    case GOOGLE_PEER_IAM:
+        return "iam";
+    case GOOGLE_PEER_REFRESH:
+    case GOOGLE_PEER_EXCHANGE:
+        return "oauth";
+    case GOOGLE_PEER_GMAIL:
+        return "gmail";
+    case GOOGLE_PEER_FIRESTORE:
+        return "firestore";
+    case GOOGLE_PEER_KEYS:
+        break;
+    }
+    return "jwks";
+}
+
+static void count_attempt(const struct google_exchange *x, const struct google_answer *a) {
+    const char *api = api_of(x->rq->peer);
+    const char *code = a->err.code == ERR_TIMEOUT ? "timeout" : "error";
+    char number[METRICS_NUMBER_SIZE];
+
+    if (a->status != 0)
+        code = metrics_number(number, a->status);
+    METRICS_COUNT(METRIC_GOOGLE_REQUESTS, api, code);
+    metrics_observe(METRIC_GOOGLE_SECONDS, clock_monotonic_us() - x->attempt_us,
+                    METRICS_LABELS(api));
+}
+
+void google_exchange_count_retry(enum google_peer peer) {
+    METRICS_COUNT(METRIC_GOOGLE_RETRIES, api_of(peer));
 }
 
 /* --- judging an answer ----------------------------------------------------------------------- */
@@ -172,10 +211,14 @@ static void finish(struct google_exchange *x, struct google_answer *a) {
 static void on_timer(void *arg) {
     struct google_exchange *x = arg;
     struct google_answer a = {.transient = true};
+    struct log_scope scope = x->scope;
+    const struct log_scope *before = log_enter(&scope);
 
     loop_timer_stop(&x->timer);
+    google_exchange_count_retry(x->rq->peer);
     if (attempt(x, &a.err) != 0)
         finish(x, &a);
+    log_enter(before);
 }
 
 /* Full jitter: anything from 0 to the step's whole length. */
@@ -206,15 +249,19 @@ static bool start_again(struct google_exchange *x, const struct google_answer *a
 static void on_reply(const struct fetch_reply *reply, void *arg) {
     struct google_exchange *x = arg;
     struct google_answer a = {0};
+    struct log_scope scope = x->scope; /* x may be gone before it is left */
+    const struct log_scope *before = log_enter(&scope);
 
     x->fetch = NULL;
     x->http1 = x->http1 || reply->http2;
     judge(x->rq, reply, &a);
     log_attempt(x, &a);
+    count_attempt(x, &a);
     if (start_again(x, &a))
         google_exchange_wipe(a.json);
     else
         finish(x, &a);
+    log_enter(before);
 }
 
 static int attempt(struct google_exchange *x, struct err *e) {
@@ -252,6 +299,7 @@ struct google_exchange *google_exchange_start(const struct google_exchange_reque
     x->rq = rq;
     x->done = done;
     x->arg = arg;
+    x->scope = log_here();
     if (attempt(x, e) != 0) {
         free(x);
         return NULL;

@@ -63,6 +63,9 @@ struct google_exchange *google_exchange_start(const struct google_exchange_reque
                                               struct err *e);
 void google_exchange_cancel(struct google_exchange **xp); /* NULL-safe, sets *xp to NULL */
 
+/* A request is repeated by whoever made it, and not in here. */
+void google_exchange_count_retry(enum google_peer peer);
+
 /* Overwrite a tree's strings and let go of it; NULL-safe. */
 void google_exchange_wipe(json_t *tree);
 

@@ -39,7 +39,7 @@ static const char *const harmless[] = {
     "_paraph", "attempt", "counted_at", "created_at", "draft_id", "first_opened_at", "format",
     "gmail_draft_id", "gmail_mailbox", "gmail_thread_id", "last_opened_at", "message_id", "mode",
     "open_count", "parts", "pixel_id", "reviewed_at", "sending_since", "sent_at", "template",
-    "thread_id", "tracking", "unsettled", "waiting", "write"};
+    "thread_id", "trace_id", "tracking", "unsettled", "waiting", "write"};
 
 static bool is_harmless(const char *name) {
     for (size_t i = 0; i < COUNT_OF(harmless); i++)

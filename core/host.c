@@ -16,14 +16,16 @@
 #include "log.h"
 #include "loop.h"
 #include "lua_blob.h"
+#include "metrics.h"
 #include "reply.h"
 #include "request.h"
 #include "route.h"
+#include "served.h"
 #include "task.h"
+#include "trace.h"
 
 #define INFLIGHT_MAX 20000 /* requests waiting; more are 503 */
-#define ID_MAX       128
-#define STATUS_GONE  499 /* in the log: the client left before the answer */
+#define ROUTE_MAX    64    /* of its pattern, in the metrics */
 
 struct request {
     struct request *next, **link; /* of all under way */
@@ -31,9 +33,10 @@ struct request {
     struct task *task; /* NULL: not started, or ended */
     struct caller caller;
     struct task_owner owner; /* once the caller is known */
-    char id[ID_MAX + 1];
+    struct log_scope scope;
     char *path; /* decoded, without the query */
     struct route_match match;
+    char route[ROUTE_MAX]; /* its pattern, which outlives the generation; "": none */
     uint64_t started_us;
     int status;
     bool gone, replied;
@@ -49,7 +52,7 @@ static struct loop_timer *drain_timer;
 static void send_reply(struct request *q, struct reply *r) {
     if (r->status == 401)
         reply_header(r, "WWW-Authenticate", "Bearer"); /* RFC 9110 §11.6.1 */
-    reply_finish(r, q->id, q->http);
+    reply_finish(r, q->scope.request_id, q->http);
     q->status = r->status;
     q->replied = true;
     http_reply(q->http, r->status, r->headers, r->nheaders, r->body);
@@ -60,7 +63,7 @@ static void send_error(struct request *q, const struct err *e) {
     struct reply r;
 
     reply_init(&r);
-    reply_error(&r, e, q->id, NULL);
+    reply_error(&r, e, q->scope.request_id, NULL);
     if (e->code == ERR_METHOD_NOT_ALLOWED)
         reply_header(&r, "Allow", q->match.allow);
     send_reply(q, &r);
@@ -89,29 +92,32 @@ static bool send_to_sign_in(struct request *q, const struct err *e) {
 }
 
 static void log_policy_error(const struct request *q, const char *trace) {
-    LOG(LOG_ERROR, q->id, "policy error", LOG_S("route", q->match.route->pattern),
+    LOG(LOG_ERROR, &q->scope, "policy error", LOG_S("route", q->match.route->pattern),
         LOG_S("error", trace));
 }
 
 static void on_task_done(lua_State *co, int status, int nres, const char *trace, void *arg) {
     struct request *q = arg;
+    struct log_scope here; /* by now it may be known which mail it is about */
     struct reply r;
     struct err e;
     char why[256];
 
     q->task = NULL;
+    here = log_here();
+    memcpy(q->scope.mail_trace_id, here.mail_trace_id, sizeof(here.mail_trace_id));
     reply_init(&r);
     if (status == LUA_OK) {
-        reply_from_lua(&r, co, nres, q->id, why, sizeof(why));
+        reply_from_lua(&r, co, nres, q->scope.request_id, why, sizeof(why));
         if (why[0] != '\0')
             log_policy_error(q, why);
-    } else if (!reply_from_raised(&r, co, q->id)) {
+    } else if (!reply_from_raised(&r, co, q->scope.request_id)) {
         log_policy_error(q, trace);
     }
     if (r.status == 401 && caller_failed(&q->caller, &e) != 0)
-        reply_error(&r, &e, q->id, NULL);
+        reply_error(&r, &e, q->scope.request_id, NULL);
     if (r.err.code != ERR_NONE && r.status >= 500 && r.err.code != ERR_POLICY_ERROR)
-        LOG(LOG_WARNING, q->id, "request failed", LOG_E(&r.err));
+        LOG(LOG_WARNING, &q->scope, "request failed", LOG_E(&r.err));
     send_reply(q, &r);
 }
 
@@ -167,7 +173,7 @@ static int l_push_request(lua_State *L) {
 
     lua_settop(L, 0);
     lua_rawgeti(L, LUA_REGISTRYINDEX, q->match.route->handler);
-    lua_createtable(L, 0, 10);
+    lua_createtable(L, 0, 11);
     lua_pushstring(L, head ? "GET" : q->http->method);
     lua_setfield(L, 2, "method");
     lua_pushboolean(L, head);
@@ -183,8 +189,10 @@ static int l_push_request(lua_State *L) {
     lua_setfield(L, 2, "params");
     lua_blob_push(L, q->http->body);
     lua_setfield(L, 2, "body");
-    lua_pushstring(L, q->id);
+    lua_pushstring(L, q->scope.request_id);
     lua_setfield(L, 2, "id");
+    lua_pushstring(L, q->scope.trace.id);
+    lua_setfield(L, 2, "trace_id");
     http_remote(q->http, remote, sizeof(remote));
     lua_pushstring(L, remote);
     lua_setfield(L, 2, "remote");
@@ -217,17 +225,23 @@ static void start_task(struct request *q) {
 
 /* --- admission ------------------------------------------------------------------------------- */
 
-/* The caller's id if it is one that can be logged and sent back, else a fresh one. */
-static void take_id(struct request *q) {
+/* The caller's id if it is one that can be logged and sent back, else a fresh one; and his trace.
+ */
+static void take_ids(struct request *q) {
     static const char sane[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                "-_.:+/=@";
     const char *given = http_header(q->http, "X-Request-Id");
     size_t n = given != NULL ? strlen(given) : 0;
+    bool sound = n > 0 && n <= LOG_REQUEST_ID_MAX && strspn(given, sane) == n;
+    bool traced = trace_read(&q->scope.trace, http_header(q->http, "traceparent"),
+                             http_header(q->http, "X-Cloud-Trace-Context"));
+    char uuid[CRYPTO_UUID_SIZE];
 
-    if (n > 0 && n <= ID_MAX && strspn(given, sane) == n)
-        memcpy(q->id, given, n + 1);
-    else
-        crypto_uuid4(q->id);
+    if (!sound || !traced)
+        crypto_uuid4(uuid);
+    if (!traced)
+        trace_make(&q->scope.trace, uuid);
+    strcpy(q->scope.request_id, sound ? given : uuid);
 }
 
 /* As far as it can be said without knowing who it comes from. */
@@ -235,6 +249,7 @@ static int admit(struct request *q, struct err *e) {
     if ((q->path = request_path(q->http->target, e)) == NULL ||
         request_route(gen_live(), env.role, q->http->method, q->path, &q->match, e) != 0)
         return -1;
+    snprintf(q->route, sizeof(q->route), "%s", q->match.route->pattern);
     if (q->match.route->access == 0)
         return 0;
     if (stopping)
@@ -247,7 +262,8 @@ static int admit(struct request *q, struct err *e) {
 static void on_caller(const struct err *e, void *arg) {
     struct request *q = arg;
 
-    q->owner = (struct task_owner){.request_id = q->id,
+    q->owner = (struct task_owner){.trace = &q->scope.trace,
+                                   .request_id = q->scope.request_id,
                                    .caller = q->caller.who.name,
                                    .method = env_auth_name(q->caller.who.method),
                                    .session = q->caller.who.session,
@@ -265,7 +281,7 @@ static struct request *request_new(struct http_request *http) {
         return NULL;
     q->http = http;
     http->user = q;
-    take_id(q);
+    take_ids(q);
     q->started_us = clock_monotonic_us();
     q->next = requests;
     q->link = &requests;
@@ -273,6 +289,7 @@ static struct request *request_new(struct http_request *http) {
         requests->link = &q->next;
     requests = q;
     inflight++;
+    metrics_set(METRIC_HTTP_IN_FLIGHT, inflight, METRICS_LABELS());
     return q;
 }
 
@@ -295,14 +312,19 @@ static bool keeps_body(const struct http_request *http) {
 
 static void on_request(struct http_request *http) {
     struct request *q = request_new(http);
+    const struct log_scope *before;
     struct err e;
 
-    if (q == NULL)
+    if (q == NULL) {
         reply_without_memory(http);
-    else if (admit(q, &e) != 0)
+        return;
+    }
+    before = log_enter(&q->scope);
+    if (admit(q, &e) != 0)
         send_error(q, &e);
     else
-        caller_start(&q->caller, http, q->match.route, q->id, on_caller, q);
+        caller_start(&q->caller, http, q->match.route, &q->scope, on_caller, q);
+    log_enter(before);
 }
 
 static void on_refused(struct http_request *http, const struct err *e) {
@@ -329,33 +351,28 @@ static void on_gone(struct http_request *http) {
     task_abort(q->task, &e);
 }
 
-static void log_request(const struct request *q) {
-    uint64_t us = clock_monotonic_us() - q->started_us;
-    char remote[64];
-
-    if (!log_on(LOG_INFO))
-        return;
-    http_remote(q->http, remote, sizeof(remote));
-    LOG(LOG_INFO, q->id, "request", LOG_S("method", q->http->method), LOG_S("path", q->path),
-        LOG_I("status", q->gone ? STATUS_GONE : q->status), LOG_N("ms", (double)us / 1000),
-        LOG_S("caller", q->owner.roles != 0 ? q->owner.caller : NULL),
-        LOG_S("auth", q->owner.roles != 0 ? q->owner.method : NULL),
-        LOG_S("refused", q->caller.why[0] != '\0' ? q->caller.why : NULL),
-        LOG_I("bytes_in", q->http->body_length), LOG_I("bytes_out", q->http->reply_length),
-        LOG_S("remote", remote));
-}
-
 static void on_end(struct http_request *http) {
     struct request *q = http->user;
+    struct served served;
 
     if (q == NULL)
         return;
-    log_request(q);
+    served = (struct served){.http = http,
+                             .scope = &q->scope,
+                             .owner = &q->owner,
+                             .path = q->path,
+                             .route = q->route,
+                             .why = q->caller.why,
+                             .status = q->gone ? SERVED_GONE : q->status,
+                             .us = clock_monotonic_us() - q->started_us};
+    served_tell(&served);
+    served_count(&served);
     caller_cancel(&q->caller);
     *q->link = q->next;
     if (q->next != NULL)
         q->next->link = q->link;
     inflight--;
+    metrics_set(METRIC_HTTP_IN_FLIGHT, inflight, METRICS_LABELS());
     free(q->path);
     free(q);
     if (stopping && inflight == 0)

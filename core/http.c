@@ -204,6 +204,7 @@ static void on_head(struct request *r, struct http_head *h) {
     r->begun = true;
     take_out(r);
     r->pub.method = h->method;
+    r->pub.version = h->version;
     http_conn_wait(r->conn, HTTP_WAIT_BODY, 0);
     h->target = r->target;
     h->size = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;

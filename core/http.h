@@ -19,6 +19,7 @@
 
 struct http_request {
     const char *method;  /* as sent; "": refused without a look at it */
+    const char *version; /* "HTTP/1.1"; NULL: as with the method */
     const char *target;  /* path and query as sent, not decoded */
     struct blob *body;   /* NULL: empty, or taken: the handler may, and leaves NULL */
     size_t body_length;  /* bytes of it, also of one that was taken */

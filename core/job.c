@@ -6,12 +6,15 @@
 
 #include <lauxlib.h>
 
+#include "clock.h"
+#include "crypto.h"
 #include "env.h"
 #include "gen.h"
 #include "log.h"
 #include "loop.h"
 #include "role.h"
 #include "task.h"
+#include "trace.h"
 
 #define NEVER UINT64_MAX
 
@@ -22,7 +25,9 @@ struct job {
     uint64_t due_ms;          /* in loop_now_ms(); while it runs: as somebody wants it, or NEVER */
     unsigned every_ms;
     struct task_owner owner;
-    char id[64]; /* for the log, as the id of a request */
+    uint64_t began_us;      /* its last run */
+    struct log_trace trace; /* of each run its own */
+    char id[64];            /* for the log, as the id of a request */
     char name[];
 };
 
@@ -70,17 +75,24 @@ static void on_ended(lua_State *co, int status, int nres, const char *trace, voi
     (void)nres;
     job->task = NULL;
     if (status != LUA_OK)
-        LOG(LOG_ERROR, job->id, "policy error", LOG_S("job", job->name), LOG_S("error", trace));
+        LOG(LOG_ERROR, NULL, "policy error", LOG_S("job", job->name), LOG_S("error", trace));
+    else
+        LOG(LOG_DEBUG, NULL, "job done", LOG_S("job", job->name),
+            LOG_N("ms", (double)(clock_monotonic_us() - job->began_us) / 1000));
     if (!stopping)
         wait_until(job, job->due_ms < due_ms ? job->due_ms : due_ms);
 }
 
 static void run(struct job *job, const struct gen_job *of) {
     struct gen *g = gen_live();
+    char uuid[CRYPTO_UUID_SIZE];
     struct task *task;
 
     job->every_ms = of->every_ms;
     job->due_ms = NEVER;
+    job->began_us = clock_monotonic_us();
+    crypto_uuid4(uuid);
+    trace_make(&job->trace, uuid);
     lua_rawgeti(gen_state(g), LUA_REGISTRYINDEX, of->run);
     task = task_start(g, gen_state(g), 0, 0, &job->owner, on_ended, job);
     if (job->timer == NULL) /* else it has ended already */
@@ -108,7 +120,7 @@ static struct job *job_new(const char *name) {
         return NULL;
     memcpy(job->name, name, n);
     snprintf(job->id, sizeof(job->id), "job:%s", name);
-    job->owner = (struct task_owner){job->id, "paraph", "job", NULL, ROLE_ALL};
+    job->owner = (struct task_owner){job->id, "paraph", "job", NULL, ROLE_ALL, &job->trace};
     job->next = jobs;
     jobs = job;
     return job;

@@ -17,6 +17,8 @@
 
 static enum log_level threshold = LOG_INFO;
 static bool as_json;
+static const struct log_scope nobody, *current = &nobody;
+static char project[128]; /* "": not known */
 
 static const struct {
     const char *severity, *text;
@@ -35,6 +37,29 @@ void log_init(enum log_level level, bool json) {
 bool log_on(enum log_level level) {
     return level >= threshold;
 }
+
+bool log_is_json(void) {
+    return as_json;
+}
+
+void log_set_project(const char *name) {
+    snprintf(project, sizeof(project), "%s", name);
+}
+
+/* --- on whose behalf ------------------------------------------------------------------------- */
+
+const struct log_scope *log_enter(const struct log_scope *scope) {
+    const struct log_scope *before = current;
+
+    current = scope != NULL ? scope : &nobody;
+    return before;
+}
+
+struct log_scope log_here(void) {
+    return *current;
+}
+
+/* --- values ---------------------------------------------------------------------------------- */
 
 /*
  * Text whose secrets are masked; add_escaped(): without the quotes of a JSON string.  Bytes that
@@ -122,19 +147,39 @@ static void add_time(struct buf *b) {
 }
 
 static bool is_left_out(const struct log_field *f) {
-    return (f->kind == LOG_STR || f->kind == LOG_LINES) && f->s == NULL;
+    return (f->kind == LOG_STR || f->kind == LOG_LINES || f->kind == LOG_RAW_JSON) && f->s == NULL;
 }
 
-static void add_json(struct buf *b, enum log_level level, const char *request_id,
+static void add_id(struct buf *b, const char *name, const char *id) {
+    if (*id == '\0')
+        return;
+    buf_join(b, ",\"", name, "\":");
+    add_quoted(b, id);
+}
+
+/* With the names that Cloud Logging has for it. */
+static void add_scope(struct buf *b, const struct log_scope *of) {
+    add_id(b, "request_id", of->request_id);
+    add_id(b, "trace_id", of->trace.id);
+    add_id(b, "mail_trace_id", of->mail_trace_id);
+    if (project[0] != '\0' && of->trace.id[0] != '\0') {
+        buf_adds(b, ",\"logging.googleapis.com/trace\":\"projects/");
+        add_escaped(b, project);
+        buf_join(b, "/traces/", of->trace.id, "\"");
+    }
+    add_id(b, "logging.googleapis.com/spanId", of->trace.span);
+    if (of->trace.span[0] != '\0')
+        buf_join(
+            b, ",\"logging.googleapis.com/trace_sampled\":", of->trace.sampled ? "true" : "false");
+}
+
+static void add_json(struct buf *b, enum log_level level, const struct log_scope *of,
                      const char *message, const struct log_field *f) {
     buf_addf(b, "{\"severity\":\"%s\",\"time\":\"", levels[level].severity);
     add_time(b);
     buf_adds(b, "\",\"message\":");
     add_quoted(b, message);
-    if (request_id != NULL) {
-        buf_adds(b, ",\"request_id\":");
-        add_quoted(b, request_id);
-    }
+    add_scope(b, of);
     for (; f != NULL && f->name != NULL; f++) {
         if (is_left_out(f))
             continue;
@@ -162,7 +207,7 @@ static void add_lines(struct buf *b, const char *s) {
     buf_addc(b, '\n');
 }
 
-static void add_text(struct buf *b, enum log_level level, const char *request_id,
+static void add_text(struct buf *b, enum log_level level, const struct log_scope *of,
                      const char *message, const struct log_field *fields) {
     add_time(b);
     buf_addf(b, " %s ", levels[level].text);
@@ -178,27 +223,29 @@ static void add_text(struct buf *b, enum log_level level, const char *request_id
         else
             add_value(b, f);
     }
-    if (request_id != NULL)
-        buf_addf(b, " request_id=%s", request_id);
+    if (of->request_id[0] != '\0')
+        buf_join(b, " request_id=", of->request_id);
     buf_addc(b, '\n');
     for (const struct log_field *f = fields; f != NULL && f->name != NULL; f++)
         if (f->kind == LOG_LINES && !is_left_out(f))
             add_lines(b, f->s);
 }
 
-void log_event(enum log_level level, const char *request_id, const char *message,
+void log_event(enum log_level level, const struct log_scope *of, const char *message,
                const struct log_field *fields) {
     struct buf b;
     ssize_t done;
 
     if (!log_on(level))
         return;
+    if (of == NULL)
+        of = current;
     buf_init(&b, EVENT_MAX);
-    (as_json ? add_json : add_text)(&b, level, request_id, message, fields);
+    (as_json ? add_json : add_text)(&b, level, of, message, fields);
     if (buf_failed(&b)) {
         /* Too long or no memory: the event without its fields still says that it happened. */
         buf_reset(&b);
-        (as_json ? add_json : add_text)(&b, level, request_id, message, NULL);
+        (as_json ? add_json : add_text)(&b, level, of, message, NULL);
     }
     terminal_clear();
     /* One write, so that lines of several processes do not mix. */

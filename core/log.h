@@ -19,7 +19,7 @@ enum log_kind { LOG_STR, LOG_LINES, LOG_INT, LOG_NUM, LOG_BOOL, LOG_RAW_JSON };
 struct log_field {
     const char *name; /* NULL ends a list */
     enum log_kind kind;
-    const char *s; /* LOG_STR, LOG_LINES (NULL: left out) and LOG_RAW_JSON */
+    const char *s; /* LOG_STR, LOG_LINES and LOG_RAW_JSON; NULL: left out */
     int64_t i;
     double n;
 };
@@ -32,17 +32,46 @@ struct log_field {
 #define LOG_J(name, value) ((struct log_field){(name), LOG_RAW_JSON, (value), 0, 0})
 #define LOG_END            ((struct log_field){NULL, LOG_STR, NULL, 0, 0})
 
+#define LOG_REQUEST_ID_MAX 128
+#define LOG_TRACE_ID_SIZE  33 /* 32 hexadecimal digits in lower case */
+#define LOG_SPAN_ID_SIZE   17
+
+/* A trace as Trace Context has it (trace.h). */
+struct log_trace {
+    char id[LOG_TRACE_ID_SIZE];  /* "": none */
+    char span[LOG_SPAN_ID_SIZE]; /* of who asks; "": not known */
+    bool sampled;                /* his trace is kept; told with a span */
+};
+
+/* On whose behalf something happens: what ties its events together.  Each part may be "". */
+struct log_scope {
+    char request_id[LOG_REQUEST_ID_MAX + 1];
+    struct log_trace trace;
+    char mail_trace_id[LOG_TRACE_ID_SIZE]; /* of the request that the mail came with */
+};
+
 void log_init(enum log_level level, bool json);
 
-/* Would an event of this level be written? */
-bool log_on(enum log_level level);
+/* The project that traces belong to; copied. */
+void log_set_project(const char *project);
 
-/* fields: an array ended by LOG_END; NULL for none.  request_id: NULL for none. */
-void log_event(enum log_level level, const char *request_id, const char *message,
+/* What happens from now on happens on behalf of this; NULL: of nobody.  It is borrowed until the
+ * next log_enter(), which is given back what this one returned. */
+const struct log_scope *log_enter(const struct log_scope *scope);
+
+/* A copy of the scope there is now, for what goes on later. */
+struct log_scope log_here(void);
+
+/* Would an event of this level be written?  And is it for programs? */
+bool log_on(enum log_level level);
+bool log_is_json(void);
+
+/* fields: an array ended by LOG_END; NULL for none.  of: NULL for the scope there is now. */
+void log_event(enum log_level level, const struct log_scope *of, const char *message,
                const struct log_field *fields);
 
-#define LOG(level, request_id, message, ...)                                                       \
-    log_event((level), (request_id), (message),                                                    \
+#define LOG(level, of, message, ...)                                                               \
+    log_event((level), (of), (message),                                                            \
               (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END})
 
 /* The fields of an err. */

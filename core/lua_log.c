@@ -11,7 +11,9 @@
 #include "frozen.h"
 #include "gen.h"
 #include "task.h"
+#include "trace.h"
 
+#define CLOUD          "logging.googleapis.com/"
 #define FIELDS_MAX     16
 #define FIELD_NAME_MAX 64
 #define TEXT_MAX       ((size_t)8 * KIB)
@@ -33,16 +35,12 @@ const char *lua_log_text(lua_State *L, int idx) {
 }
 
 void lua_log_event(enum log_level level, const char *message, const struct log_field *fields) {
-    const struct task *t = task_running();
-    const struct task_owner *owner = t != NULL ? task_owner(t) : NULL;
-    const char *id = owner != NULL ? owner->request_id : NULL;
-
     switch (task_count_event()) {
     case TASK_EVENT_FINE:
-        log_event(level, id, message, fields);
+        log_event(level, NULL, message, fields);
         break;
     case TASK_EVENT_LAST:
-        LOG(LOG_WARNING, id, "the script logs too much: what it logs from here on is left out");
+        LOG(LOG_WARNING, NULL, "the script logs too much: what it logs from here on is left out");
         break;
     case TASK_EVENT_NONE:
         break;
@@ -51,13 +49,16 @@ void lua_log_event(enum log_level level, const char *message, const struct log_f
 
 /* The name of a field, below its value at the top. */
 static void check_name(lua_State *L) {
-    static const char *const own[] = {"message", "request_id", "severity", "time"};
+    static const char *const own[] = {"httpRequest", "mail_trace_id", "message", "request_id",
+                                      "severity",    "time",          "trace_id"};
+    const char *name;
 
     luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING && lua_rawlen(L, -2) <= FIELD_NAME_MAX, 2,
                   "names of fields are short strings");
+    name = lua_tostring(L, -2);
     for (size_t i = 0; i < COUNT_OF(own); i++)
-        if (strcmp(lua_tostring(L, -2), own[i]) == 0)
-            luaL_error(L, "field '%s' is set by the log itself", own[i]);
+        if (strcmp(name, own[i]) == 0 || strncmp(name, CLOUD, strlen(CLOUD)) == 0)
+            luaL_error(L, "field '%s' is set by the log itself", name);
 }
 
 static int write_event(lua_State *L, enum log_level level) {
@@ -112,12 +113,48 @@ static int l_error(lua_State *L) {
     return write_event(L, LOG_ERROR);
 }
 
+/* on(level): would an event be written? */
+static int l_on(lua_State *L) {
+    static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+
+    lua_pushboolean(L, log_on((enum log_level)luaL_checkoption(L, 1, NULL, levels)));
+    return 1;
+}
+
+/* In another world nothing belongs to a trace of this one. */
+static struct log_scope *scope_of(lua_State *L) {
+    return gen_scratch(L) == NULL ? task_scope() : NULL;
+}
+
+/* trace_id() -> that of the request, or nil */
+static int l_trace_id(lua_State *L) {
+    const struct log_scope *scope = scope_of(L);
+
+    if (scope != NULL && scope->trace.id[0] != '\0')
+        lua_pushstring(L, scope->trace.id);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+/* mail(trace_id or anything): what follows is about that mail, or about none. */
+static int l_mail(lua_State *L) {
+    struct log_scope *scope = scope_of(L);
+    size_t n = 0;
+    const char *id = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &n) : NULL;
+
+    if (scope == NULL)
+        return 0;
+    scope->mail_trace_id[0] = '\0';
+    if (id != NULL && trace_is_id(id, n))
+        memcpy(scope->mail_trace_id, id, n + 1);
+    return 0;
+}
+
 int lua_log_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"debug", l_debug},
-                                         {"info", l_info},
-                                         {"warning", l_warning},
-                                         {"error", l_error},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"debug", l_debug}, {"info", l_info}, {"warning", l_warning},   {"error", l_error},
+        {"mail", l_mail},   {"on", l_on},     {"trace_id", l_trace_id}, {NULL, NULL}};
 
     luaL_newlib(L, functions);
     return 1;

@@ -4,27 +4,33 @@
 #include <lauxlib.h>
 
 #include "bindings.h"
+#include "clock.h"
 #include "gen.h"
 #include "log.h"
 #include "lua_log.h"
+#include "metrics.h"
 #include "task.h"
 
-/* call(f, ...) -> true, results... | false, message, trace */
+/* call(hook, f, ...) -> true, results... | false, message, trace */
 static int l_call(lua_State *L) {
+    const char *hook = luaL_checkstring(L, 1);
+    uint64_t began = clock_monotonic_us();
     int status;
 
-    luaL_checktype(L, 1, LUA_TFUNCTION);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
     luaL_checkstack(L, LUA_MINSTACK, NULL);
-    status = task_pcall_hook(gen_of(L), L, lua_gettop(L) - 1, LUA_MULTRET);
+    status = task_pcall_hook(gen_of(L), L, lua_gettop(L) - 2, LUA_MULTRET);
+    if (gen_scratch(L) == NULL)
+        metrics_observe(METRIC_POLICY_SECONDS, clock_monotonic_us() - began, METRICS_LABELS(hook));
     if (status == LUA_ERRMEM) {
-        lua_settop(L, 0);
+        lua_settop(L, 1);
         lua_pushfstring(L, "the policy hook needs more than %d MiB of memory",
                         (int)(TASK_HOOK_MEM / MIB));
         lua_pushvalue(L, -1);
     }
     luaL_checkstack(L, 1, NULL);
     lua_pushboolean(L, status == LUA_OK);
-    lua_insert(L, 1);
+    lua_replace(L, 1);
     return lua_gettop(L);
 }
 
@@ -45,17 +51,16 @@ static int l_where(lua_State *L) {
 /* failed(hook, error): what is told of a hook that failed, however much its scripts have logged. */
 static int l_failed(lua_State *L) {
     const char *hook = luaL_checkstring(L, 1), *why;
-    const struct task *t = task_running();
-    const struct task_owner *owner = t != NULL ? task_owner(t) : NULL;
 
     luaL_checkstring(L, 2);
     if (task_in_hook())
         return luaL_error(L, "a hook does not tell of others that failed");
     if (gen_is_test(L))
         return 0;
+    if (gen_scratch(L) == NULL)
+        METRICS_COUNT(METRIC_POLICY_ERRORS, hook);
     why = lua_log_text(L, 2);
-    LOG(LOG_ERROR, owner != NULL ? owner->request_id : NULL, "policy error", LOG_S("hook", hook),
-        LOG_S("error", why));
+    LOG(LOG_ERROR, NULL, "policy error", LOG_S("hook", hook), LOG_S("error", why));
     return 0;
 }
 

@@ -211,7 +211,7 @@ static int l_serve(lua_State *L) {
     v->id = copy_member(L, 1, "id");
     v->caller = copy_member(L, 2, "name");
     v->method = copy_member(L, 2, "method");
-    v->owner = (struct task_owner){v->id, v->caller, v->method, NULL, 0};
+    v->owner = (struct task_owner){v->id, v->caller, v->method, NULL, 0, NULL};
     lua_getfield(L, 1, "method");
     lua_getfield(L, 1, "target");
     method = luaL_checkstring(L, -2);

@@ -30,6 +30,8 @@ static int load_env(bool quiet) {
     buf_free(&faults);
     log_init(quiet && getenv("LOG_LEVEL") == NULL ? LOG_WARNING : (enum log_level)env.log_level,
              env.log_format == ENV_JSON);
+    if (env.project != NULL)
+        log_set_project(env.project);
     if (status == 0)
         env_log();
     return status;

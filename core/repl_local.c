@@ -66,7 +66,7 @@ static const struct repl_peer *open_session(void) {
     static const struct prompt_host host = {
         .read_tree = tree_read,
         .print = on_print,
-        .owner = {"prompt", "prompt", "prompt", NULL, ROLE_ALL},
+        .owner = {"prompt", "prompt", "prompt", NULL, ROLE_ALL, NULL},
     };
     struct err e;
 

@@ -26,6 +26,7 @@ static const luaL_Reg modules[] = {
     {"paraph.json", lua_json_open},
     {"paraph.log", lua_log_open},
     {"paraph.mail", lua_mail_open},
+    {"paraph.metrics", lua_metrics_open},
     {"paraph.policy", lua_policy_open},
     {"paraph.prompt", lua_prompt_open},
     {"paraph.rehearsal", lua_rehearsal_open},

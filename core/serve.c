@@ -19,6 +19,8 @@
 #include "job.h"
 #include "log.h"
 #include "loop.h"
+#include "measure.h"
+#include "metrics.h"
 #include "services.h"
 #include "sqlite.h"
 #include "task.h"
@@ -91,6 +93,7 @@ static int serve_requests(void) {
         loop_on_signal(SIGINT, on_terminate, NULL) != 0 ||
         loop_on_signal(SIGHUP, watch_reload, NULL) != 0)
         LOG(LOG_WARNING, NULL, "signals are not watched");
+    measure_now();
     log_ready();
     job_sync();
     watch_init();
@@ -181,7 +184,7 @@ static int serve_tree(struct tree **tree) {
     return status;
 }
 
-static int serve_here(void) {
+static int serve_here(unsigned worker) {
     struct err e;
     uint16_t port = env.port;
     struct tree *tree;
@@ -192,6 +195,8 @@ static int serve_here(void) {
         return 1;
     }
     env_bound(port);
+    metrics_join(worker);
+    measure_init();
     if ((tree = confine()) == NULL)
         return 1;
     status = serve_tree(&tree);
@@ -220,14 +225,14 @@ static void watch_signals(void) {
     sigprocmask(SIG_BLOCK, &watched, NULL);
 }
 
-static pid_t spawn(void) {
+static pid_t spawn(unsigned worker) {
     pid_t pid = fork();
 
     if (pid != 0)
         return pid;
     sigprocmask(SIG_UNBLOCK, &watched, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    _exit(serve_here());
+    _exit(serve_here(worker));
 }
 
 static void pass_on(const struct crew *c, int signum) {
@@ -244,7 +249,7 @@ static void give_up(struct crew *c, int status) {
 }
 
 static void start_worker(struct crew *c, unsigned i) {
-    pid_t pid = spawn();
+    pid_t pid = spawn(i);
 
     if (pid > 0) {
         c->workers[i] = pid;
@@ -265,12 +270,14 @@ static void on_worker_end(struct crew *c, pid_t pid, int status) {
         return;
     c->workers[i] = 0;
     c->left--;
+    metrics_left(i);
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
         give_up(c, WEXITSTATUS(status));
     if (c->stopping)
         return;
     LOG(LOG_ERROR, NULL, "a worker has died and is replaced", LOG_I("pid", pid),
         LOG_I("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+    METRICS_COUNT(METRIC_WORKER_RESTARTS);
     sleep(RESPAWN_PAUSE_S);
     start_worker(c, i);
 }
@@ -310,8 +317,14 @@ static int serve_workers(void) {
 }
 
 int serve(void) {
+    struct err e;
+
     signal(SIGPIPE, SIG_IGN);
     raise_descriptor_limit();
     confine_process();
-    return env.workers > 1 ? serve_workers() : serve_here();
+    if (metrics_init(env.workers, &e) != 0) {
+        report("metrics", &e);
+        return 1;
+    }
+    return env.workers > 1 ? serve_workers() : serve_here(0);
 }

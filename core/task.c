@@ -29,6 +29,7 @@ struct task {
     task_done_fn *done;
     void *arg;
     const struct task_owner *owner;
+    struct log_scope scope;
     struct task_account *account; /* shared with the task that started it */
     char *trace;                  /* of the error that nothing caught, or NULL */
     struct task *next;            /* in the ready queue */
@@ -264,7 +265,7 @@ static void task_end(struct task *t, int status, int nres) {
 }
 
 /* The one place that runs Lua code of a task.  False if the task has ended. */
-static bool task_step(struct task *t) {
+static bool resume(struct task *t) {
     struct task *outer = running;
     struct task_slice slice;
     int nres = 0, status;
@@ -282,6 +283,14 @@ static bool task_step(struct task *t) {
         status = LUA_OK; /* cannot happen: scripts have no coroutine.yield */
     task_end(t, status, nres);
     return false;
+}
+
+static bool task_step(struct task *t) {
+    const struct log_scope *before = log_enter(&t->scope);
+    bool alive = resume(t);
+
+    log_enter(before);
+    return alive;
 }
 
 static void on_deadline(void *arg) {
@@ -340,6 +349,18 @@ static struct task *task_new(struct gen *g, bool job) {
     return t;
 }
 
+/* Of a task of this owner; NULL: of a branch. */
+static struct log_scope scope_of(const struct task_owner *owner) {
+    struct log_scope scope = {0};
+
+    if (owner == NULL)
+        return log_here();
+    snprintf(scope.request_id, sizeof(scope.request_id), "%s", owner->request_id);
+    if (owner->trace != NULL)
+        scope.trace = *owner->trace;
+    return scope;
+}
+
 struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t deadline_ms,
                         const struct task_owner *owner, task_done_fn *done, void *arg) {
     static const char why[] = "not enough memory, or too many branches at once";
@@ -356,6 +377,7 @@ struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t dead
     t->done = done;
     t->arg = arg;
     t->owner = owner == NULL && running != NULL ? running->owner : owner;
+    t->scope = scope_of(owner);
     t->until_ms = running != NULL ? running->until_ms : 0;
     if (deadline_ms > 0)
         t->until_ms = loop_now_ms() + deadline_ms;
@@ -491,6 +513,10 @@ uint64_t task_deadline_ms(const struct task *t) {
 
 const struct task_owner *task_owner(const struct task *t) {
     return t->owner;
+}
+
+struct log_scope *task_scope(void) {
+    return running != NULL ? &running->scope : NULL;
 }
 
 void task_disown(struct task *t) {

@@ -34,6 +34,7 @@
 
 #include "base.h"
 #include "err.h"
+#include "log.h"
 #include "task_budget.h" /* part of this interface */
 
 struct gen;
@@ -101,12 +102,17 @@ struct task_owner {
     const char *method;  /* of AUTH, by which it is known; "job", "test" ... where nobody called */
     const char *session; /* id of the one he is signed in by; NULL or "": none */
     unsigned roles;      /* a set of enum role */
+    const struct log_trace *trace; /* NULL: none */
 };
 
 /* The owner given to task_start(), inherited by tasks that a task starts; NULL if there is none,
  * or after task_disown(). */
 const struct task_owner *task_owner(const struct task *t);
 void task_disown(struct task *t);
+
+/* The log's scope of the task that runs, or NULL: from its owner, or as the task that started it
+ * had it then. */
+struct log_scope *task_scope(void);
 
 /*
  * Run the function and its nargs arguments at the top of `from` (the generation's main state) as

@@ -262,7 +262,7 @@ static void push_test(struct test_run *r, lua_State *L) {
 }
 
 static void begin_test(struct test_run *r) {
-    static const struct task_owner owner = {"test", "test", "test", NULL, ROLE_ALL};
+    static const struct task_owner owner = {"test", "test", "test", NULL, ROLE_ALL, NULL};
     lua_State *L = gen_state(r->gen);
     struct task *task;
 

@@ -13,6 +13,7 @@
 #include "job.h"
 #include "log.h"
 #include "loop.h"
+#include "metrics.h"
 #include "test_run.h"
 #include "tree.h"
 #include "tree_stamp.h"
@@ -150,6 +151,7 @@ static void refuse(const struct tree *t, const struct err *e) {
     excerpt_add_sentence(&sentence, e->message);
     LOG(LOG_ERROR, NULL, "reload refused, the scripts loaded before go on serving",
         LOG_S("code", err_word(e->code)), LOG_L("error", text.data));
+    METRICS_COUNT(METRIC_RELOADS, "refused");
     err_set(&refused, e->code, "%s", sentence.data);
     gen_refuse(&refused);
     buf_free(&text);
@@ -168,6 +170,7 @@ static void accept_candidate(void) {
     if (changed.n > NAMES_MAX)
         buf_addf(&changed.text, " and %u more", changed.n - NAMES_MAX);
     gen_swap(g);
+    METRICS_COUNT(METRIC_RELOADS, "loaded");
     job_sync();
     LOG(LOG_INFO, NULL, "scripts reloaded", LOG_I("generation", gen_number(g)),
         LOG_S("changed", changed.n > 0 ? changed.text.data : "nothing"),

@@ -12,6 +12,7 @@
 local drafts = require "api.drafts"
 local health = require "api.health"
 local messages = require "api.messages"
+local metrics = require "api.metrics"
 local openapi = require "api.openapi"
 local pixel = require "api.pixel"
 local repl = require "api.repl"
@@ -58,6 +59,7 @@ return {
 
   { "GET", "/openapi.json", handler = openapi.get, access = "public" },
 
+  { "GET", "/metrics", handler = metrics.get, access = "ops", serve = "all" },
   { "GET", "/pixel", handler = pixel.get, access = "public", serve = "tracker", deadline = 2 },
   { "GET", "/health", handler = health.alive, access = "public", serve = "all" },
   { "GET", "/ready", handler = health.ready, access = "public", serve = "all" },

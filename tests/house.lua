@@ -7,20 +7,20 @@
 -- Layers, from the bottom up. Includes point down, or to the side. A file is named without its
 -- ending; `a*` is every file that begins with a.
 local layers = {
-  { "base", "blob", "buf", "clock", "err", "log", "mask", "role", "slab",
+  { "base", "blob", "buf", "clock", "err", "log", "mask", "metrics*", "role", "slab",
     "terminal" },
   -- The configuration is read with the codecs that will read it again.
   { "address", "crypto", "encode*", "env*", "excerpt", "html", "json_line", "json_text*", "jwt",
-    "mime*", "origin", "text*", "throttle", "tree*" },
+    "mime*", "origin", "text*", "throttle", "trace", "tree*" },
   { "fetch*", "http*", "loop" },
   { "auth*", "firestore*", "gmail*", "google*", "mail", "outbox", "scratch*",
     "sqlite*", "store" },
   -- bindings.h is what the machine asks of the layer above: the names of the modules to open.
-  { "bindings", "frozen", "gen*", "job", "sandbox", "task*" },
+  { "bindings", "frozen", "gen*", "job", "measure", "sandbox", "task*" },
   { "lua_*" },
   { "attached", "caller", "check*", "command*", "confine*", "host", "key", "lua_prompt",
     "lua_serve", "lua_testing", "main", "prompt", "repl*", "reply", "request", "route", "serve",
-    "services", "test*", "usage", "watch" },
+    "served", "services", "test*", "usage", "watch" },
 }
 
 -- One library, one file (or one family of files with one name): a pattern of the header, and who

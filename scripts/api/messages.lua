@@ -9,8 +9,10 @@ local drafts = require "lib.drafts"
 local fail = require "lib.fail"
 local idempotency = require "lib.idempotency"
 local json = require "paraph.json"
+local log = require "paraph.log"
 local message = require "lib.message"
 local quota = require "lib.quota"
+local sends = require "lib.sends"
 
 local messages = {}
 
@@ -135,10 +137,13 @@ end
 
 local function carry_out(mode, document, contents, caller, operation)
   document.created_by = caller.name -- the policies see it from the start
+  document.trace_id = log.trace_id()
+  log.mail(document.trace_id)
   local id = operation and operation.id or crypto.uuid4()
   local act = mode == "send" and send or draft
   local reply, err = act(id, document, contents, caller, operation ~= nil)
   if reply or err.code ~= "policy_error" then return reply, err end
+  if mode == "send" then sends.decided("direct", "hold") end
   return hold_failed(id, document, contents, caller, err)
 end
 

@@ -6,6 +6,8 @@ local crypto = require "paraph.crypto"
 local hooks = require "lib.hooks"
 local json = require "paraph.json"
 local log = require "paraph.log"
+local metrics = require "paraph.metrics"
+local step = require "lib.step"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
@@ -55,8 +57,10 @@ end
 
 --- Count before answering, since Cloud Run stops the CPU after the answer.
 local function count(id, req)
+  local counting = step.begin()
   local document, version = store.get(config.pixel_collection, id, { without = "opens" })
   if not document then return nil, version end
+  log.mail(document.trace_id)
   local options = { counter = "open_count", last = "last_opened_at" }
   if (document.first_opened_at or json.null) == json.null then
     options.first, options.version = "first_opened_at", version
@@ -67,7 +71,11 @@ local function count(id, req)
     options.append = { member = "opens", value = { at = time.now(), kind = kind, reason = reason } }
   end
   local found, err = store.increment(config.pixel_collection, id, options)
-  if found then log.info("open", { pixel_id = id, kind = kind, reason = reason }) end
+  if found then
+    metrics.count("paraph_opens_total", { kind = kind })
+    step.ended("info", "open", counting,
+      { pixel_id = id, draft_id = document.draft_id, kind = kind, reason = reason })
+  end
   return found, err
 end
 
@@ -79,6 +87,7 @@ function pixel.get(req)
   id = id:lower()
   local found, err = count(id, req)
   if err then
+    metrics.count("paraph_opens_total", { kind = "lost" })
     log.warning("open lost", { pixel_id = id, error = err.message })
   elseif not found then
     log.debug("open of an unknown pixel", { pixel_id = id })

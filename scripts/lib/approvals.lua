@@ -107,6 +107,7 @@ local function write_down(draft, etag, reviewer)
     if err and err.code ~= "conflict" then return nil, err end
     return fail("changed_since_review", "somebody else has changed this draft just now")
   end
+  log.info("draft approved", { draft_id = draft.id, leaves_at = members.leaves_at })
   wake(seconds)
   return { id = draft.id, version = version,
     document = drafts.merged(draft.document, members, {}) }

@@ -5,19 +5,20 @@ local config = require "paraph.config"
 local fail = require "lib.fail"
 local hooks = require "lib.hooks"
 local letter = require "lib.letter"
-local log = require "paraph.log"
 local quota = require "lib.quota"
+local sends = require "lib.sends"
 local settings = require "lib.settings"
+local step = require "lib.step"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
 local decisions = {}
 
 --- A send that nobody had anything against is told only to who looks closely.
-local function tell(decision, what)
-  local level = decision.verdict == "send" and log.debug or log.info
-  level(what, { verdict = decision.verdict, rule = decision.rule, at = decision.at,
-    reason = decision.reason })
+local function tell(decision, what, mode, deciding)
+  sends.decided(mode, decision.verdict)
+  step.ended(decision.verdict == "send" and "debug" or "info", what, deciding, {
+    verdict = decision.verdict, rule = decision.rule, at = decision.at, reason = decision.reason })
 end
 
 local function held(rule, at, reason)
@@ -54,6 +55,7 @@ end
 ---@return decision?
 ---@return counter[]|paraph.err counters_or_err  `policy_error`: a hook has failed
 function decisions.on_send(document, caller)
+  local deciding = step.begin()
   local facts = letter.of(document, caller)
   local limits, counters, decision, err
   limits, err = hooks.limits(facts)
@@ -62,7 +64,7 @@ function decisions.on_send(document, caller)
   if not counters then return nil, err end
   decision, err = decided(facts, counters)
   if not decision then return nil, err end
-  tell(decision, "decided")
+  tell(decision, "decided", "direct", deciding)
   return decision, counters
 end
 
@@ -125,6 +127,7 @@ end
 ---@return paraph.err? err         `refused_by_policy` (err.counted: his approval is kept, another
 ---                                 one needed); `forbidden`: he wrote it
 function decisions.on_approval(draft, etag, reviewer)
+  local deciding = step.begin()
   if settings.four_eyes and is_author(draft.document, reviewer) then
     return fail("forbidden",
       "you wrote this message, or a part of it: somebody else has to approve it (four_eyes)")
@@ -134,7 +137,7 @@ function decisions.on_approval(draft, etag, reviewer)
   facts.reviewer, facts.approvals = reviewer, names
   local decision, err = hooks.approve(facts)
   if not decision then return nil, err end
-  tell(decision, "approval decided")
+  tell(decision, "approval decided", "draft", deciding)
   if decision.verdict == "send" then return decision end
   if decision.verdict == "hold" then
     local ok

@@ -18,7 +18,10 @@ local lease = require "lib.lease"
 local log = require "paraph.log"
 local mail = require "paraph.mail"
 local message = require "lib.message"
+local metrics = require "paraph.metrics"
 local pixels = require "lib.pixels"
+local sends = require "lib.sends"
+local step = require "lib.step"
 local store = require "paraph.store"
 local strays = require "lib.strays"
 local sweep = require "lib.sweep"
@@ -43,6 +46,7 @@ local MARK_PAUSE_MS = 50 -- after the first attempt; doubled after each
 ---@class claim
 ---@field draft draft                as it was when it was claimed
 ---@field held paraph.claim
+---@field began number               of the claim (step.begin)
 ---@field pixel_id? string
 ---@field pixel_version? string      as this claim wrote it
 ---@field staged? paraph.mail.draft  waits in the mailbox
@@ -70,16 +74,28 @@ local function lost(err)
   return fail("in_progress", "somebody else is sending or changing this draft just now")
 end
 
---- The claim demands the version that was read, so what was reviewed is what is sent.
+local function tell_claim(claiming, draft, outcome)
+  metrics.count("paraph_claims_total", { outcome = outcome })
+  step.ended("debug", "claimed", claiming, { draft_id = draft.id, outcome = outcome })
+end
+
+--- The claim demands the version that was read, so what was reviewed is what is sent. `outcome` is
+--- what it is counted as.
 ---@return claim? claim
 ---@return paraph.err? err
-local function take_claim(draft, members)
+local function take_claim(draft, members, outcome)
+  local claiming = step.begin()
   members.attempt = (math.tointeger(draft.document.attempt) or 0) + 1
   local held, err = store.claim(config.draft_collection, draft.id, draft.version, members,
     { remove = drafts.waiting })
-  if not held then return lost(err) end
+  if not held then
+    if not err or err.code == "conflict" then tell_claim(claiming, draft, "lost") end
+    return lost(err)
+  end
+  tell_claim(claiming, draft, outcome)
   local pixel_id = members.pixel_id or draft.document.pixel_id
-  return { draft = draft, held = held, pixel_id = pixel_id, staged = staged_by(draft) }
+  return { draft = draft, held = held, began = claiming, pixel_id = pixel_id,
+    staged = staged_by(draft) }
 end
 
 --- Write a step down.
@@ -141,10 +157,15 @@ end
 --- out only once. But what is only gone was sent only if the claim is still held: whoever took it
 --- over may have deleted it. If it fails for good, taking over the claim will find the mail sent.
 local function mark_sent(claim, sent)
+  local marking = step.begin()
   local ok, err
   for attempt = 1, MARK_ATTEMPTS do
     ok, err = write_sent(claim, sent)
-    if ok or not err then return true end
+    if ok or not err then
+      step.ended("debug", "marked sent", marking,
+        { draft_id = claim.draft.id, message_id = sent.id })
+      return true
+    end
     if err.code == "conflict" then return lost(err) end
     if attempt < MARK_ATTEMPTS then task.sleep(MARK_PAUSE_MS << (attempt - 1)) end
   end
@@ -184,9 +205,12 @@ end
 --- Write down where the message waits before anything may send it. Without drafts, claim.staged
 --- stays nil.
 local function stage(claim, built)
+  local staging = step.begin()
   local staged, err = create(claim, built)
   if err then return nil, err end
   if not staged then return true end
+  step.ended("debug", "draft made in the mailbox", staging,
+    { draft_id = claim.draft.id, gmail_draft_id = staged.id })
   local ok
   ok, err = note(claim, whereabouts(staged))
   if ok or err.code ~= "in_progress" then
@@ -209,10 +233,15 @@ end
 --- tells: gone is sent, there is not sent, and sending it again is safe. Nothing else is, from then
 --- on: the attempt without an answer may still be under way.
 local function send_staged(claim)
+  local sending = step.begin()
   local sent, err, there
   for attempt = 1, SEND_ATTEMPTS do
     sent, err = mail.draft_send(claim.held, claim.staged)
-    if sent then return sent end
+    if sent then
+      step.ended("debug", "mail given to the mailbox", sending,
+        { draft_id = claim.draft.id, message_id = sent.id })
+      return sent
+    end
     local refused = not err.unknown and err.code ~= "not_found"
     if refused and attempt == 1 then return nil, err end
     there, sent = mail.draft_exists(claim.staged)
@@ -300,7 +329,7 @@ local function continue(claim)
 end
 
 --- The end of a claim, by what has come of it.
-local function conclude(claim, sent, err)
+local function settle(claim, sent, err)
   if not sent and claim.staged and not err.unknown then sent, err = withdraw(claim, err) end
   if sent then
     local ok, failure = mark_sent(claim, sent)
@@ -316,9 +345,15 @@ local function conclude(claim, sent, err)
   return nil, err
 end
 
+local function conclude(claim, sent, err)
+  return sends.ended(
+    { document = claim.draft.document, draft_id = claim.draft.id, began = claim.began },
+    settle(claim, sent, err))
+end
+
 --- Send a draft whose claim has outlived its holder.
 local function take_over(draft)
-  local claim, err = take_claim(draft, {})
+  local claim, err = take_claim(draft, {}, "taken_over")
   if not claim then return nil, err end
   return conclude(claim, continue(claim))
 end
@@ -364,7 +399,7 @@ function delivery.send_draft(draft, etag, reviewer, operation_id)
     reviewed_at = reviewer and time.now(),
     reviewed_etag = reviewer and built:etag(),
     operation_id = operation_id,
-  })
+  }, "won")
   if not claim then return nil, err end
   return conclude(claim, let_out(claim, built))
 end
@@ -386,7 +421,7 @@ function delivery.send_once(id, document, contents, built, pixel_id, caller)
   local version, err = drafts.create(id, document, contents, caller)
   if not version then return nil, err end
   local claim
-  claim, err = take_claim({ id = id, version = version, document = document }, {})
+  claim, err = take_claim({ id = id, version = version, document = document }, {}, "won")
   if not claim then return nil, err end
   return conclude(claim, let_out(claim, built))
 end
@@ -400,6 +435,7 @@ local function finish_abandoned(row)
   local sent, err = take_over(draft)
   log.info(sent and "abandoned send finished" or "abandoned send not finished",
     { draft_id = draft.id, message_id = sent and sent.id, error = err and err.message })
+  log.mail(nil)
 end
 
 --- Finish, or give back to review, what was being sent when its sender came to his end: crashed,
@@ -430,20 +466,22 @@ end
 ---@return delivered?
 ---@return paraph.err? err
 function delivery.send_now(built, document, pixel_id)
+  local attempt = { document = document, began = step.begin() }
   local results, err = task.all {
     function() return mail.send(built) end,
     function() return pixels.open(pixel_id, document) end,
   }
-  if not results then return unknown(err) end
+  if not results then return sends.ended(attempt, unknown(err)) end
   local sent, kept = results[1][1], results[2][1]
   err = results[1][2]
   if not sent then
     if not err.unknown then pixels.close(pixel_id, kept) end
-    return nil, err
+    return sends.ended(attempt, nil, err)
   end
   if not kept then pixel_id = reopen_pixel(pixel_id, document) end
   correspondents.remember(document)
-  return { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id }
+  return sends.ended(attempt,
+    { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id })
 end
 
 --- The document of a test copy: to nobody but the tester, marked, in no thread of the mailbox.

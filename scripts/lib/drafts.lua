@@ -4,7 +4,10 @@ local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local fail = require "lib.fail"
 local json = require "paraph.json"
+local log = require "paraph.log"
+local metrics = require "paraph.metrics"
 local schema = require "lib.schema"
+local step = require "lib.step"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
@@ -60,15 +63,28 @@ end
 ---@param id string
 ---@return draft?
 ---@return paraph.err? err   `draft_not_found`, also for what is no UUID
+--- What is told from then on is told about its mail.
 function drafts.load(id)
   if not crypto.is_uuid(id) then return not_found() end
   id = id:lower()
   local document, version = store.get(config.draft_collection, id)
   if document then
+    log.mail(document.trace_id)
     return { id = id, version = version, document = without_nulls(document) }
   end
   if version then return nil, version end
   return not_found()
+end
+
+local function count(outcome)
+  metrics.count("paraph_drafts_total", { outcome = outcome })
+end
+
+local function tell_created(id, document, keeping)
+  local waits = document.status == "pending"
+  if waits then count(document.held and "held" or "created") end
+  step.ended(waits and "info" or "debug", "draft stored", keeping,
+    { draft_id = id, status = document.status, held = document.held })
 end
 
 --- Keep a message as a draft.
@@ -81,6 +97,7 @@ end
 ---@return string? version
 ---@return paraph.err? err           `in_progress`: there is one of this id
 function drafts.create(id, document, contents, caller)
+  local keeping = step.begin()
   document.status = document.status or "pending"
   document.created_at = time.now()
   document.created_by = caller.name
@@ -91,6 +108,7 @@ function drafts.create(id, document, contents, caller)
   if err and err.code == "already_exists" then
     return fail("in_progress", "another attempt of this request is under way; ask again later")
   end
+  if version then tell_created(id, document, keeping) end
   return version, err
 end
 
@@ -232,8 +250,10 @@ end
 ---@return draft?
 ---@return paraph.err? err
 function drafts.reject(id, reason, reviewer)
-  return drafts.change(id, function(draft)
-    if draft.document.status == "rejected" then return {} end
+  local again
+  local draft, err = drafts.change(id, function(draft)
+    again = draft.document.status == "rejected"
+    if again then return {} end
     local refusal = drafts.refusal(draft)
     if refusal then return nil, refusal end
     return {
@@ -246,6 +266,11 @@ function drafts.reject(id, reason, reviewer)
       removed = drafts.waiting,
     }
   end)
+  if draft and not again then
+    count("rejected")
+    log.info("draft rejected", { draft_id = draft.id })
+  end
+  return draft, err
 end
 
 --- A draft as answers give it.

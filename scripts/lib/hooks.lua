@@ -69,8 +69,18 @@ function hooks.check()
   for _, entry in ipairs(hooks.modules) do check(entry) end
 end
 
+--- "review.decide": what the log and the metrics call a hook.
+local labels = {}
+for _, entry in ipairs(hooks.modules) do
+  local names = {}
+  for _, hook in ipairs(entry.hooks) do
+    names[hook[1]] = entry.module:match("[^.]+$") .. "." .. hook[1]
+  end
+  labels[entry.module] = names
+end
+
 local function failed(module_name, name, why, trace)
-  local hook = module_name:match("[^.]+$") .. "." .. name
+  local hook = labels[module_name][name]
   policy.failed(hook, trace)
   local _, err = fail("policy_error",
     "a policy script failed; the log says where, under this request's id")
@@ -83,7 +93,8 @@ end
 --- True and what a hook answered; or false and an error, which is in the log, and has for reviewers
 --- a `rule`, `why` and `at`.
 local function ask(module_name, name, ...)
-  local results = table.pack(policy.call(hooks.find(module_name, name), ...))
+  local results = table.pack(policy.call(labels[module_name][name],
+    hooks.find(module_name, name), ...))
   if results[1] then return table.unpack(results, 1, results.n) end
   return false, failed(module_name, name, results[2], results[3])
 end

@@ -4,6 +4,7 @@ local config = require "paraph.config"
 local fail = require "lib.fail"
 local json = require "paraph.json"
 local log = require "paraph.log"
+local step = require "lib.step"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
@@ -21,6 +22,7 @@ local ATTEMPTS = 2
 ---@return paraph.err? err
 function pixels.open(pixel_id, document, draft_id)
   if not pixel_id then return "" end
+  local opening = step.begin()
   local version, err
   for _ = 1, ATTEMPTS do
     version, err = store.create(config.pixel_collection, pixel_id, {
@@ -32,7 +34,9 @@ function pixels.open(pixel_id, document, draft_id)
       last_opened_at = json.null,
       draft_id = draft_id,
       template = document.template,
+      trace_id = document.trace_id,
     })
+    if version then step.ended("debug", "pixel stored", opening, { pixel_id = pixel_id }) end
     if version or err.code ~= "already_exists" then return version, err end
     version, err = store.update(config.pixel_collection, pixel_id,
       { to = document.to, subject = document.subject })

@@ -126,6 +126,18 @@ function log.warning(message, fields) end
 ---@param message string
 ---@param fields? table<string, string|number|boolean>
 function log.error(message, fields) end
+--- Would an event of this level be written?
+---@param level "debug"|"info"|"warning"|"error"
+---@return boolean
+function log.on(level) end
+--- The trace that what runs belongs to, 32 hexadecimal digits: of a request what its `traceparent`
+--- or `X-Cloud-Trace-Context` says, or a new one. nil in a test or a rehearsal, and at the prompt.
+---@return string?
+function log.trace_id() end
+--- What this task and the branches it starts tell from here on is about the mail that came with
+--- this trace: their events have it as `mail_trace_id`. What is no trace ends that.
+---@param trace_id any
+function log.mail(trace_id) end
 
 ---@class paraph.task
 local task = {}
@@ -158,18 +170,35 @@ local jobs = {}
 ---@param ms integer           0 to 86400000
 function jobs.wake(name, ms) end
 
+---@class paraph.metrics
+--- Counters and gauges, all of which stand in core/metrics_table.c, and their page for Prometheus.
+--- In a test and in a rehearsal nothing is counted.
+local metrics = {}
+--- Add one to a counter. Raises if there is none of this name, or with other labels than these.
+---@param name string                     "paraph_opens_total"
+---@param labels? table<string, string>   { kind = "person" }
+function metrics.count(name, labels) end
+--- Set a gauge without labels, for this process.
+---@param name string
+---@param value integer
+function metrics.set(name, value) end
+--- The page of all workers: Prometheus' text format, version 0.0.4.
+---@return string
+function metrics.text() end
+
 ---@class paraph.policy
 --- Functions of operators, called so that their faults stay theirs.
 local policy = {}
 --- Call a hook: a function that judges what it is given and has no other effect. It has 100 ms of
 --- CPU time and 32 MiB of memory, cannot wait (no store, mail, fetch, task), and whatever it
 --- raises or uses up, the caller goes on with what it had left itself.
+---@param hook string          "review.decide": under which its time is counted
 ---@param f function
 ---@param ... any
 ---@return boolean ok
 ---@return any ...             its results; after false the error in one line that begins with file
 ---                            and line ("policy/review.lua:3: ..."), and the same with the calls
-function policy.call(f, ...) end
+function policy.call(hook, f, ...) end
 --- Where a function stands: "policy/review.lua:12"; "[C]" for one of the host.
 ---@param f function
 ---@return string

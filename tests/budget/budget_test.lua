@@ -11,7 +11,7 @@ local tests = {}
 
 --- A hook with this body is stopped.
 local function stopped(body, part)
-  local ok, message = policy.call(body)
+  local ok, message = policy.call("test", body)
   assert(not ok and message:find(part or "ran for more than", 1, true), message)
 end
 

@@ -6,7 +6,7 @@ local task = require "paraph.task"
 local tests = {}
 
 local function refused(part, f, ...)
-  local ok, message, trace = policy.call(f, ...)
+  local ok, message, trace = policy.call("test", f, ...)
   assert(ok == false, "it did not fail")
   assert(message:find(part, 1, true), message)
   assert(not message:find("\n"), message)
@@ -18,10 +18,10 @@ local function endless() while true do end end
 
 tests["results come back, nils among them"] = function()
   local function hook(...) return select("#", ...), nil, ... end
-  local results = table.pack(policy.call(hook, 1, nil))
+  local results = table.pack(policy.call("test", hook, 1, nil))
   assert(results.n == 5 and results[1] == true and results[2] == 2)
   assert(results[3] == nil and results[4] == 1 and results[5] == nil)
-  assert(select("#", policy.call(function() end)) == 1)
+  assert(select("#", policy.call("test", function() end)) == 1)
 end
 
 tests["an error has a place and a chain of calls"] = function()
@@ -52,7 +52,7 @@ end
 tests["an error that raises itself while it is told"] = function()
   local m = {}
   m.__tostring = function(self) error(self) end
-  local ok, message = policy.call(function() error(setmetatable({}, m)) end)
+  local ok, message = policy.call("test", function() error(setmetatable({}, m)) end)
   assert(not ok and type(message) == "string")
 end
 
@@ -65,12 +65,12 @@ tests["an endless hook is stopped, and its caller goes on"] = function()
   for i = 1, 1000000 do n = n + i end
   assert(n == 500000500000)
   assert(task.sleep(1))
-  assert(policy.call(function() return 1 end))
+  assert(policy.call("test", function() return 1 end))
 end
 
 tests["who calls hooks without end is stopped like who loops without end"] = function()
   local ok, err = pcall(task.all, { function()
-    while true do policy.call(endless) end
+    while true do policy.call("test", endless) end
   end })
   assert(not ok and tostring(err):find("the script ran for more than", 1, true), tostring(err))
 end
@@ -87,22 +87,22 @@ tests["a hook in a hook has what is left of it"] = function()
     for _ = 1, steps do end
   end
   refused("ran for more than", function()
-    for _ = 1, 1000 do policy.call(burn, 10000000) end
+    for _ = 1, 1000 do policy.call("test", burn, 10000000) end
   end)
-  assert(policy.call(function()
-    assert(policy.call(burn, 1000))
-    return policy.call(burn, 1000)
+  assert(policy.call("test", function()
+    assert(policy.call("test", burn, 1000))
+    return policy.call("test", burn, 1000)
   end))
 end
 
 tests["memory is bounded, and its caller has its own"] = function()
-  local ok, message = policy.call(function()
+  local ok, message = policy.call("test", function()
     local hog = {}
     for i = 1, math.huge do hog[#hog + 1] = ("x"):rep(1000000 + i) end
   end)
   assert(not ok and message:find("MiB of memory", 1, true), message)
   assert(#("y"):rep(10000000) == 10000000)
-  assert(policy.call(function() return ("z"):rep(1000000) end))
+  assert(policy.call("test", function() return ("z"):rep(1000000) end))
 end
 
 tests["nothing in a hook waits"] = function()
@@ -110,7 +110,10 @@ tests["nothing in a hook waits"] = function()
   refused("a policy hook cannot wait", function() return task.all { function() end } end)
   refused("a policy hook cannot wait", function() return store.get("notes", "x") end)
   refused("a policy hook cannot wait", function() return require "paraph.fetch" { url = "x" } end)
-  refused("a policy hook cannot wait", function() policy.call(function() end) task.sleep(1) end)
+  refused("a policy hook cannot wait", function()
+    policy.call("test", function() end)
+    task.sleep(1)
+  end)
   assert(task.sleep(1))
 end
 
@@ -121,7 +124,9 @@ tests["what is to be closed is closed"] = function()
     local _ <close> = setmetatable({}, { __close = close })
     error("the bug")
   end)
-  assert(policy.call(function() local _ <close> = setmetatable({}, { __close = close }) end))
+  assert(policy.call("test", function()
+    local _ <close> = setmetatable({}, { __close = close })
+  end))
   assert(closed == 2)
   refused("in close", function()
     local _ <close> = setmetatable({}, { __close = function() error("in close") end })
@@ -130,12 +135,12 @@ end
 
 tests["it works in branches, callbacks and metamethods"] = function()
   local results = task.all {
-    function() return policy.call(endless) end,
-    function() task.sleep(1) return policy.call(function() return "b" end) end,
+    function() return policy.call("test", endless) end,
+    function() task.sleep(1) return policy.call("test", function() return "b" end) end,
   }
   assert(results[1][1] == false and results[2][2] == "b")
   local replaced = ("x"):gsub("x", function()
-    return (select(2, policy.call(function() return "y" end)))
+    return (select(2, policy.call("test", function() return "y" end)))
   end)
   assert(replaced == "y")
 end

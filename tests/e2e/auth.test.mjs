@@ -40,6 +40,7 @@ const routes = [
   { method: "POST", path: "/review/{id}/reject", access: ["review"], form: { reason: "No." } },
   { method: "POST", path: "/review/bulk", access: ["review"],
     form: { action: "reject", draft: "{id}:0" } },
+  { method: "GET", path: "/metrics", access: ["ops"] },
   // Two roles are needed, ops and review: nobody gets in with one (repl_attach.test.mjs).
   { method: "POST", path: "/repl", access: [], json: { line: ":quit" } },
   { method: "GET", path: "/assets/{name}", access: ROLES, open: [200] },

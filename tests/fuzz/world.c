@@ -160,7 +160,7 @@ static void look_for_leaks(lua_State *L) {
 }
 
 void world_run(const char *module, const uint8_t *data, size_t size) {
-    static const struct task_owner owner = {"fuzz", "fuzz", "test", NULL, ROLE_ALL};
+    static const struct task_owner owner = {"fuzz", "fuzz", "test", NULL, ROLE_ALL, NULL};
     lua_State *L;
 
     if (world.gen == NULL) {

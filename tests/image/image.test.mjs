@@ -12,7 +12,8 @@ import tls from "node:tls";
 import { promisify } from "node:util";
 import { settings, standIn } from "../e2e/lib/google.mjs";
 import { temporary } from "../e2e/lib/service.mjs";
-import { config, ROOT, run, start } from "./lib/container.mjs";
+import { CTRL_D } from "../e2e/lib/terminal.mjs";
+import { atTerminal, config, dockerRuns, enter, ROOT, run, start } from "./lib/container.mjs";
 import { filesOf, libraries, total, weigh } from "./lib/content.mjs";
 import { startDns } from "./lib/dns.mjs";
 
@@ -49,20 +50,28 @@ test("nothing gives rights away", () => {
   assert.deepEqual(foreign, [["data", Number(config.User.split(":")[0])]]);
 });
 
+// What the dynamic sections of all of them name: { "libc.so.6": ["ld-linux-x86-64.so.2"], … }.
+async function neededBy(paths) {
+  const { stdout } = await promisify(execFile)("readelf",
+    ["--wide", "--dynamic", ...paths.map((path) => join(ROOT, path))], { maxBuffer: 2 ** 24 });
+  return Object.fromEntries(stdout.split("\nFile: ").slice(1).map((section) =>
+    [basename(section.split("\n", 1)[0]),
+      [...section.matchAll(/\(NEEDED\) .*\[(.*)\]/g)].map(([, name]) => name)]));
+}
+
 test("the libraries are those that are loaded, and no others", async () => {
-  const there = new Map(libraries(files).map(({ path }) => [basename(path), path]));
-  const needed = new Set([LATE]);
-  const open = ["usr/bin/paraph", there.get(LATE)];
-  for (let path = open.pop(); path; path = open.pop()) {
-    const { stdout } = await promisify(execFile)("readelf", ["--wide", "--dynamic", join(ROOT, path)]);
-    for (const [, name] of stdout.matchAll(/\(NEEDED\) .*\[(.*)\]/g)) {
-      if (!needed.has(name)) open.push(there.get(name));
-      needed.add(name);
-    }
-  }
-  const loader = [...there.keys()].filter((name) => name.startsWith("ld-linux"));
-  assert.equal(loader.length, 1);
-  assert.deepEqual([...there.keys()].sort(), [...new Set([...needed, ...loader])].sort());
+  const there = libraries(files).map(({ path }) => path);
+  const needed = await neededBy(["usr/bin/paraph", ...there]);
+  const loader = there.map((path) => basename(path)).find((name) => name.startsWith("ld-linux"));
+  const loaded = new Set([loader]);
+  const load = (name) => {
+    if (loaded.has(name)) return;
+    loaded.add(name);
+    assert.ok(needed[name], `${name} is missing`);
+    needed[name].forEach(load);
+  };
+  [...needed.paraph, LATE].forEach(load);
+  assert.deepEqual(there.map((path) => basename(path)).sort(), [...loaded].sort());
 });
 
 test("every package that is in it says its version and its licence", async () => {
@@ -93,12 +102,6 @@ test("what a runtime is told of it", async (t) => {
 
 // --- that it works ----------------------------------------------------------------------------------
 
-// What a name or a number was: `Uid: 10001 10001 10001 10001`.
-async function statusOf(pid) {
-  const text = await readFile(`/proc/${pid}/status`, "utf8");
-  return Object.fromEntries(text.trim().split("\n").map((line) => line.split(/:\s*/)));
-}
-
 test("check passes", async (t) => {
   const { code, stdout, stderr } = await run(t, ["check", "--live"]);
   assert.equal(code, 0, stdout + stderr);
@@ -109,30 +112,49 @@ test("the tests of policies pass", async (t) => {
   assert.equal(code, 0, stdout + stderr);
 });
 
+test("at a terminal lines can be edited, in any characters", async (t) => {
+  const terminal = await atTerminal(t, ["repl"]);
+  assert.doesNotMatch(await terminal.until(/dry> $/), /dumb/);
+  assert.match(await terminal.line('return "Grüße, 猫"'), /"Grüße, 猫"/);
+  terminal.type(CTRL_D);
+  assert.equal(await terminal.exited, 0);
+});
+
 test("without saying who may call, it does not listen to all", async (t) => {
   const { code, stderr } = await run(t, config.Cmd, { HOST: "0.0.0.0" });
   assert.equal(code, 2);
   assert.match(stderr, /\bAUTH\b/);
 });
 
-test("it serves who has a key, alone and without rights, and ends when it is told to", async (t) => {
-  const made = JSON.parse((await run(t, ["key", "--json", "crm", "draft", "send", "review"])).stdout);
+// docs/image.md, with what `docker run` does done by hand: on this machine only, on any port.
+test("the page about it: a key, a service that wants it, a check", async (t) => {
+  const [key, serve, check, ...more] = dockerRuns(await source("docs/image.md"));
+  assert.deepEqual(more, []);
+  const made = await run(t, key.args, key.env);
+  assert.equal(made.code, 0, made.stderr);
+  const [secret, line] = made.stdout.split("\n");
+
+  assert.deepEqual(serve.options, ["--rm", "--read-only", "--cap-drop=ALL"]);
+  assert.deepEqual(serve.volumes.map((volume) => volume.split(":")[1]), Object.keys(config.Volumes));
+  assert.deepEqual(serve.ports.map((port) => `${port.split(":")[1]}/tcp`), Object.keys(config.ExposedPorts));
+  const env = { ...serve.env, API_KEYS: serve.env.API_KEYS.replace('"$line"', line) };
+  const checked = await run(t, ["check"], env);
+  assert.equal(checked.code, 0, checked.stdout + checked.stderr);
+  await serveWhoHas(t, secret, { ...env, HOST: "127.0.0.1" }, serve.args);
+
+  const live = await run(t, check.args, check.env);
+  assert.equal(live.code, 0, live.stdout + live.stderr);
+});
+
+// It serves, alone and without rights, and ends when it is told to; measured.
+async function serveWhoHas(t, secret, env, args) {
   const began = performance.now();
-  const service = await start(t, { AUTH: "key", API_KEYS: made.line });
+  const service = await (await enter(t, args, env)).ready();
   assert.equal((await service.get("/ready")).status, 200);
   const ready = performance.now() - began;
+  const memory = await idle(service.inner);
 
-  const status = await statusOf(service.inner);
-  const [uid, gid] = config.User.split(":");
-  assert.deepEqual([...new Set(status.Uid.split(/\s/))], [uid]);
-  assert.deepEqual([...new Set(status.Gid.split(/\s/))], [gid]);
-  assert.equal(Number(`0x${status.CapEff}`), 0);
-  assert.equal(status.NSpid.split(/\s/).at(-1), "1");
-  assert.equal(await readFile(`/proc/${service.inner}/task/${service.inner}/children`, "utf8"), "");
-  const rollup = await readFile(`/proc/${service.inner}/smaps_rollup`, "utf8");
-  const memory = Number(rollup.match(/^Pss: +(\d+) kB/m)[1]) / 1e3;
-
-  const headers = { Authorization: `Bearer ${made.secret}` };
+  const headers = { Authorization: `Bearer ${secret}` };
   assert.equal((await service.post("/", { ...HELLO, mode: "draft" })).status, 401);
   const draft = await service.post("/", { ...HELLO, mode: "draft" }, { headers });
   assert.equal(draft.status, 200, draft.text);
@@ -149,7 +171,21 @@ test("it serves who has a key, alone and without rights, and ends when it is tol
   figures.push(["from nothing to the first answer of /ready", `${ready.toFixed(0)} ms`],
     ["memory, idle", `${memory.toFixed(1)} MB`],
     ["from SIGTERM to the end, exit 0", `${(performance.now() - stopping).toFixed(0)} ms`]);
-});
+}
+
+// What the process is allowed, and its memory in MB.
+async function idle(pid) {
+  const text = await readFile(`/proc/${pid}/status`, "utf8");
+  const status = Object.fromEntries(text.trim().split("\n").map((line) => line.split(/:\s*/)));
+  const [uid, gid] = config.User.split(":");
+  assert.deepEqual([...new Set(status.Uid.split(/\s/))], [uid]);
+  assert.deepEqual([...new Set(status.Gid.split(/\s/))], [gid]);
+  assert.equal(Number(`0x${status.CapEff}`), 0);
+  assert.equal(status.NSpid.split(/\s/).at(-1), "1");
+  assert.equal(await readFile(`/proc/${pid}/task/${pid}/children`, "utf8"), "");
+  const rollup = await readFile(`/proc/${pid}/smaps_rollup`, "utf8");
+  return Number(rollup.match(/^Rss: +(\d+) kB/m)[1]) / 1e3;
+}
 
 test("on Google: names come from /etc/hosts and from a name server", async (t) => {
   const dns = await startDns(t, "apis.test");

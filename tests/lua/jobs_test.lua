@@ -24,7 +24,7 @@ return {
   end,
 
   ["a hook wakes no job"] = function()
-    local ok, message = policy.call(jobs.wake, "sweep", 0)
+    local ok, message = policy.call("test", jobs.wake, "sweep", 0)
     assert(not ok and message:find("a hook wakes no job", 1, true), message)
   end,
 }

@@ -14,8 +14,11 @@
 
 #define LINE_MAX_BYTES (16 * KIB)
 
+static const struct log_scope r1 = {.request_id = "r1"};
+
 /* What an event looks like on standard error, without its time. */
-static const char *written(bool json, const char *message, const struct log_field *fields) {
+static const char *written_for(bool json, const struct log_scope *of, const char *message,
+                               const struct log_field *fields) {
     static char line[LINE_MAX_BYTES + 1];
     int memory = memfd_create("log", MFD_CLOEXEC), before = dup(STDERR_FILENO);
     ssize_t n;
@@ -23,7 +26,7 @@ static const char *written(bool json, const char *message, const struct log_fiel
     log_init(LOG_INFO, json);
     dup2(memory, STDERR_FILENO);
     log_event(LOG_DEBUG, NULL, "is not written", NULL);
-    log_event(LOG_INFO, json ? "r1" : NULL, message, fields);
+    log_event(LOG_INFO, of, message, fields);
     dup2(before, STDERR_FILENO);
     n = pread(memory, line, LINE_MAX_BYTES, 0);
     close(memory);
@@ -33,6 +36,25 @@ static const char *written(bool json, const char *message, const struct log_fiel
     assert_ptr_equal(strrchr(line, '\n'), line + n - 1);
     return json ? strstr(line, "\"message\"") : strchr(line, ' ') + 1;
 }
+
+static const char *written(bool json, const char *message, const struct log_field *fields) {
+    return written_for(json, json ? &r1 : NULL, message, fields);
+}
+
+static const char *written_here(bool json) {
+    return written_for(json, NULL, "m", NULL);
+}
+
+#define EVENT_OF_SCOPE                                                                             \
+    "\"message\":\"m\",\"request_id\":\"r2\",\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\","   \
+    "\"mail_trace_id\":\"0af7651916cd43dd8448eb211c80319c\"," OF_SPAN
+#define EVENT_OF_SCOPE_IN_PROJECT                                                                  \
+    "\"message\":\"m\",\"request_id\":\"r2\",\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\","   \
+    "\"mail_trace_id\":\"0af7651916cd43dd8448eb211c80319c\","                                      \
+    "\"logging.googleapis.com/trace\":\"projects/p-1/traces/4bf92f3577b34da6a3ce929d0e0e4736\"," OF_SPAN
+#define OF_SPAN                                                                                    \
+    "\"logging.googleapis.com/spanId\":\"00f067aa0ba902b7\","                                      \
+    "\"logging.googleapis.com/trace_sampled\":true"
 
 #define WRITTEN(json, message, ...)                                                                \
     written(json, message, (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END})
@@ -58,6 +80,30 @@ static void lines_follow_the_event(void **state) {
     assert_string_equal(WRITTEN(true, "m", LOG_L("t", "one\n\ttwo"), LOG_L("u", NULL)),
                         "\"message\":\"m\",\"request_id\":\"r1\",\"t\":\"one\\n\\ttwo\"}\n");
     assert_string_equal(WRITTEN(false, "m", LOG_L("t", "x ya29.b")), "info  m\n    x (masked)\n");
+}
+
+/* Behind the request's id; as text there is only that. */
+static void events_are_tied_together(void **state) {
+    static const struct log_scope scope = {.request_id = "r2",
+                                           .trace = {.id = "4bf92f3577b34da6a3ce929d0e0e4736",
+                                                     .span = "00f067aa0ba902b7",
+                                                     .sampled = true},
+                                           .mail_trace_id = "0af7651916cd43dd8448eb211c80319c"};
+    const struct log_scope *before;
+    struct log_scope here;
+
+    (void)state;
+    before = log_enter(&scope);
+    here = log_here();
+    assert_memory_equal(&here, &scope, sizeof(scope));
+    assert_string_equal(written_here(true), EVENT_OF_SCOPE "}\n");
+    log_set_project("p-1");
+    assert_string_equal(written_here(true), EVENT_OF_SCOPE_IN_PROJECT "}\n");
+    log_set_project("");
+    assert_string_equal(written_here(false), "info  m request_id=r2\n");
+    assert_ptr_equal(log_enter(before), &scope);
+    here = log_here();
+    assert_string_equal(here.request_id, "");
 }
 
 /* One event is one line, whatever a script puts into its message. */
@@ -90,6 +136,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_of_every_kind),
         cmocka_unit_test(lines_follow_the_event),
+        cmocka_unit_test(events_are_tied_together),
         cmocka_unit_test(messages_stay_on_their_line),
         cmocka_unit_test(secrets_are_masked_wherever_they_are),
     };

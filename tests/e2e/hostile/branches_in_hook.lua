@@ -7,7 +7,7 @@ local task = require "paraph.task"
 local review = {}
 
 function review.decide(letter)
-  local ok, message = policy.call(task.all, { function() task.sleep(1000) end })
+  local ok, message = policy.call("test", task.all, { function() task.sleep(1000) end })
   if not ok then error(message) end
   return "send"
 end

@@ -6,7 +6,7 @@ local policy = require "paraph.policy"
 local review = {}
 
 function review.decide(letter)
-  while true do policy.call(function() for i = 1, 1e6 do local _ = i end end) end
+  while true do policy.call("test", function() for i = 1, 1e6 do local _ = i end end) end
 end
 
 return review

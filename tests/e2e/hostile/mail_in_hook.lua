@@ -7,7 +7,7 @@ local mail = require "paraph.mail"
 local review = {}
 
 function review.decide(letter)
-  local ok, message = policy.call(mail.send, {})
+  local ok, message = policy.call("test", mail.send, {})
   if not ok then error(message) end
   return "send"
 end

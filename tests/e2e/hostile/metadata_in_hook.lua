@@ -7,7 +7,7 @@ local fetch = require "paraph.fetch"
 local review = {}
 
 function review.decide(letter)
-  local ok, message = policy.call(fetch, { url = "http://169.254.169.254/computeMetadata/v1/" })
+  local ok, message = policy.call("test", fetch, { url = "http://169.254.169.254/computeMetadata/v1/" })
   if not ok then error(message) end
   return "send"
 end

@@ -7,7 +7,7 @@ local store = require "paraph.store"
 local review = {}
 
 function review.decide(letter)
-  local ok, message = policy.call(store.query, "email_drafts")
+  local ok, message = policy.call("test", store.query, "email_drafts")
   if not ok then error(message) end
   return "send"
 end

@@ -7,7 +7,7 @@ local task = require "paraph.task"
 local review = {}
 
 function review.decide(letter)
-  local ok, message = policy.call(task.sleep, 1)
+  local ok, message = policy.call("test", task.sleep, 1)
   if not ok then error(message) end
   return "send"
 end

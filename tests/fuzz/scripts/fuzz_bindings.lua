@@ -12,6 +12,7 @@ local CALLS_MAX, RESULTS_MAX, DEPTH_MAX = 64, 16, 4
 local MODULES = {
   "cjson", "paraph.address", "paraph.blob", "paraph.config", "paraph.crypto", "paraph.environ",
   "paraph.errors", "paraph.fetch", "paraph.jobs", "paraph.json", "paraph.log", "paraph.mail",
+  "paraph.metrics",
   "paraph.policy", "paraph.prompt", "paraph.rehearsal", "paraph.scripts", "paraph.serve",
   "paraph.store", "paraph.task", "paraph.templates", "paraph.text", "paraph.time",
 }

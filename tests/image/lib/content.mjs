@@ -24,7 +24,7 @@ const PARTS = [
   ["terminals and characters, for repl", /^lib\/terminfo\/|^usr\/lib\/locale\//],
   ["licences", /^usr\/share\/(doc|common-licenses)\//],
   ["versions of packages", /^var\/lib\/dpkg\//],
-  ["user, name services, system's name", /^etc\//],
+  ["user, system's name", /^etc\//],
 ];
 
 export const total = (files) => files.reduce((sum, { size }) => sum + size, 0);
