@@ -156,6 +156,7 @@ export class Project {
     "builds": { submit: ({ flags }) => { this.kind("images")[flags["--tag"]] = {}; } },
     "run services": {
       ...this.thingsOf("services", first),
+      list: () => Object.keys(this.kind("services")),
       replace: (call) => this.replace(call),
       describe: (call) => this.thing("services", first(call)) &&
         [`https://${first(call)}-${this.number}.example.run.app\t${first(call)}-00001-abc`],
