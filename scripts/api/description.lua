@@ -24,6 +24,7 @@ local health = require "api.health"
 local idempotency = require "lib.idempotency"
 local message = require "lib.message"
 local messages = require "api.messages"
+local metrics = require "api.metrics"
 local openapi = require "api.openapi"
 local pixel = require "api.pixel"
 local rejection = require "lib.drafts".rejection
@@ -259,6 +260,12 @@ describe(health.ready, {
     },
   }),
   errors = {},
+})
+
+describe(metrics.get, {
+  id = "getMetrics", summary = "What is counted and measured, of all workers",
+  about = "Prometheus' text format, version 0.0.4.",
+  type = "text/plain", errors = {},
 })
 
 describe(openapi.get, {

@@ -24,6 +24,8 @@ local properties = {
   created_at = time "When it was posted.",
   created_by = about "Who posted it: the name of a key, or an address.",
   mode = { type = "string", enum = { "send" }, description = "It was to leave at once." },
+  trace_id = about("The trace of the request that it came with, 32 hexadecimal digits; the log "
+    .. "has it as `mail_trace_id`."),
 
   waiting = { type = "string", enum = { "held", "failed", "approved" },
     description = "Why a pending draft waits, if not for its first review." },

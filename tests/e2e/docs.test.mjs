@@ -162,9 +162,9 @@ const LOADED = {
     review('return { decide = require "recipes.known_domains" { "@example.com" } }'),
   "settings.lua: POLICY_CONTACT_TO": { "settings.lua": 'return { contact_to = { type = "text" } }' },
   "settings.lua: POLICY_MOST": { "settings.lua": 'return { most = { type = "number" } }' },
-  "routes.lua: route 33 (POST /hello): handler": route('"POST", "/hello", access = "public"'),
-  "routes.lua: route 33 (POST /hello): access": route('"POST", "/hello", handler = function() end'),
-  "routes.lua: route 33 (POST /): is there twice":
+  "routes.lua: route … (POST /hello): handler": route('"POST", "/hello", access = "public"'),
+  "routes.lua: route … (POST /hello): access": route('"POST", "/hello", handler = function() end'),
+  "routes.lua: route … (POST /): is there twice":
     route('"POST", "/", handler = function() end, access = "public"'),
   "jobs.lua: job 'hello'": { "jobs.lua": 'return { { "hello", run = print } }' },
   "mail/hello.mustache:1": { "mail/hello.mustache": "{{#name}}" },
