@@ -45,8 +45,8 @@ settle() {
 
 # bindings WORDS...: a role and a member a line.
 bindings() {
-  ask "${@/VERB/get-iam-policy}" --flatten='bindings[].members' \
-    --format='value(bindings.role,bindings.members)'
+  gcloud "${@/VERB/get-iam-policy}" --flatten='bindings[].members' \
+    --format='value(bindings.role,bindings.members)' --project="$PROJECT" </dev/null
 }
 
 has_line() { [[ $'\n'$1$'\n' == *$'\n'$2$'\n'* ]]; }
@@ -55,8 +55,18 @@ has_line() { [[ $'\n'$1$'\n' == *$'\n'$2$'\n'* ]]; }
 grant() {
   local role=$1 member=$2
   shift 2
-  has_line "$(bindings "$@")" "$role"$'\t'"$member" ||
+  has_line "$(bindings "$@" 2>/dev/null || true)" "$role"$'\t'"$member" ||
     settle "${@/VERB/add-iam-policy-binding}" --member="$member" --role="$role" --condition=None
+}
+
+# withdraw ROLE MEMBERS BINDINGS WORDS...: from everybody who is not among the members, a line each.
+withdraw() {
+  local role=$1 members=$2 bindings=$3 has member
+  shift 3
+  while IFS=$'\t' read -r has member; do
+    [ "$has" != "$role" ] || has_line "$members" "$member" ||
+      change "${@/VERB/remove-iam-policy-binding}" --member="$member" --role="$role" --condition=None
+  done <<<"$bindings"
 }
 
 # --- what it takes ----------------------------------------------------------------------------------
@@ -274,25 +284,46 @@ members() {
   done
 }
 
-# Who reaches the gateway at all: everybody, unless Google asks first. It asks for itself in any case.
-open_gateway() {
-  local member agent=service-$number@gcp-sa-iap.iam.gserviceaccount.com
-  local reaches=(run services VERB "$gateway" --region="$REGION")
+# Who reaches the gateway at all: everybody, unless Google asks first.
+invokers() {
   if uses iap; then
-    has_line "$(bindings "${reaches[@]}")" roles/run.invoker$'\t'"serviceAccount:$agent" ||
-      change beta services identity create --service=iap.googleapis.com
-    grant roles/run.invoker "serviceAccount:$agent" "${reaches[@]}"
-    while IFS= read -r member; do
-      grant roles/iap.httpsResourceAccessor "$member" beta iap web VERB --resource-type=cloud-run \
-        --service="$gateway" --region="$REGION"
-    done < <(members)
+    printf 'serviceAccount:service-%s@gcp-sa-iap.iam.gserviceaccount.com\n' "$number"
   elif uses iam; then
-    while IFS= read -r member; do
-      grant roles/run.invoker "$member" "${reaches[@]}"
-    done < <(members)
+    members
   else
-    grant roles/run.invoker allUsers "${reaches[@]}"
+    echo allUsers
   fi
+}
+
+readonly reaches=(run services VERB "$gateway") passes=(beta iap web VERB --resource-type=cloud-run
+  --service="$gateway")
+
+# Before AUTH changes: with iam and iap, the program trusts that Google has asked. So what cannot be
+# read here ends it.
+close_gateway() {
+  local there open
+  there=$(gcloud run services list --region="$REGION" --format='value(metadata.name)' \
+    --project="$PROJECT" </dev/null) || [ -n "$dry" ]
+  has_line "$there" "$gateway" || return 0
+  open=$(bindings "${reaches[@]}" --region="$REGION")
+  withdraw roles/run.invoker "$(invokers)" "$open" "${reaches[@]}" --region="$REGION"
+  uses iap || return 0
+  # Where IAP was never asked, it has none.
+  open=$(bindings "${passes[@]}" --region="$REGION" 2>/dev/null || true)
+  withdraw roles/iap.httpsResourceAccessor "$(members)" "$open" "${passes[@]}" --region="$REGION"
+}
+
+open_gateway() {
+  local member
+  # Making it again makes nothing.
+  ! uses iap || change beta services identity create --service=iap.googleapis.com
+  while IFS= read -r member; do
+    grant roles/run.invoker "$member" "${reaches[@]}" --region="$REGION"
+  done < <(invokers)
+  uses iap || return 0
+  while IFS= read -r member; do
+    grant roles/iap.httpsResourceAccessor "$member" "${passes[@]}" --region="$REGION"
+  done < <(members)
 }
 
 deploy_services() {
@@ -302,6 +333,7 @@ deploy_services() {
   # The tracker first: what the gateway sends points to it.
   settle run services replace build/cloudrun/tracker.yaml --region="$REGION"
   grant roles/run.invoker allUsers run services VERB "$tracker" --region="$REGION"
+  close_gateway
   settle run services replace build/cloudrun/gateway.yaml --region="$REGION"
   open_gateway
 }

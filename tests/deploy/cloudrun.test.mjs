@@ -16,6 +16,9 @@ const ENTRY = `crm=draft+send:${"a".repeat(64)}`;
 
 const commandsOf = (asked) => changesOf(asked).map(({ command }) => command);
 
+// What is done each time, and makes nothing that is there.
+const AGAIN = ["run services replace", "run services replace", "beta services identity create"];
+
 async function up(cloud, env, input) {
   const result = await cloud.run(["up"], env, input);
   assert.equal(result.code, 0, result.stderr);
@@ -70,12 +73,39 @@ test("who reaches the services: everybody the tracker, the gateway whom AUTH say
   }
 });
 
+test("who may call no more is shut out before the service trusts Google to have asked", async (t) => {
+  const cloud = await Cloud.open(t);
+  await up(cloud, { AUTH: "google", AUTH_ALLOWED: "ann@example.com" });
+  const { asked } = await up(cloud, { AUTH: "iam", AUTH_ALLOWED: "ann@example.com,bob@example.com" });
+  const order = changesOf(asked).map(({ command, words, flags }) => `${command} ${flags["--member"] ?? words[0]}`);
+  const shut = order.indexOf("run services remove-iam-policy-binding allUsers");
+  assert.ok(shut >= 0 && shut < order.indexOf("run services replace build/cloudrun/gateway.yaml"), order.join("\n"));
+  const invokers = () => cloud.things.policies["services paraph-gateway"].map((entry) => entry.split("\t")[1]);
+  assert.deepEqual(invokers(), ["user:ann@example.com", "user:bob@example.com"]);
+
+  // What cannot be read is not taken for closed.
+  for (const command of ["run services list", "run services get-iam-policy"]) {
+    cloud.faults = [{ command, times: 1, message: "UNAVAILABLE" }];
+    const services = structuredClone(cloud.things.services["paraph-gateway"]);
+    // The tracker's policy is asked for first.
+    if (command.endsWith("policy")) cloud.faults[0].times = 2;
+    assert.equal((await cloud.run(["up"], { AUTH: "iam", LOG_LEVEL: "debug" })).code, 1, command);
+    assert.deepEqual(cloud.things.services["paraph-gateway"], services);
+  }
+  cloud.faults = [];
+
+  await up(cloud, { AUTH: "iap", AUTH_ALLOWED: "ann@example.com,bob@example.com" });
+  assert.equal(invokers().length, 1);
+  await up(cloud, { AUTH: "iap", AUTH_ALLOWED: "bob@example.com" });
+  assert.deepEqual(cloud.things.policies["iap paraph-gateway"], ["roles/iap.httpsResourceAccessor\tuser:bob@example.com"]);
+});
+
 test("a second run makes nothing, and describes the services as they are", async (t) => {
   const cloud = await Cloud.open(t);
   await up(cloud);
   const before = structuredClone(cloud.things);
   const { asked } = await up(cloud);
-  assert.deepEqual(commandsOf(asked), ["run services replace", "run services replace"]);
+  assert.deepEqual(commandsOf(asked), AGAIN);
   assert.deepEqual(cloud.things, before);
   for (const { revision } of Object.values(before.services)) assert.equal(revision, 1);
 });
@@ -96,12 +126,12 @@ test("what fails halfway is gone on with where it was", async (t) => {
   // descriptions alone are applied by every run that comes so far.
   const times = (list, name) => list.filter((command) => command === name).length;
   for (const command of new Set(whole)) {
-    if (command === "run services replace") continue;
+    if (AGAIN.includes(command)) continue;
     const failed = ["services enable", "iam service-accounts create", "firestore databases create",
       "secrets versions add", "monitoring dashboards create"].includes(command) ? 1 : 0;
     assert.equal(times(made, command), times(whole, command) + failed, command);
   }
-  assert.deepEqual(commandsOf((await up(cloud)).asked), ["run services replace", "run services replace"]);
+  assert.deepEqual(commandsOf((await up(cloud)).asked), AGAIN);
 });
 
 test("it waits while Google does not know yet what was just made, but not forever", async (t) => {

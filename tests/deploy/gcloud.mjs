@@ -156,6 +156,7 @@ export class Project {
     "builds": { submit: ({ flags }) => { this.kind("images")[flags["--tag"]] = {}; } },
     "run services": {
       ...this.thingsOf("services", first),
+      list: () => Object.keys(this.kind("services")),
       replace: (call) => this.replace(call),
       describe: (call) => this.thing("services", first(call)) &&
         [`https://${first(call)}-${this.number}.example.run.app\t${first(call)}-00001-abc`],
@@ -163,6 +164,15 @@ export class Project {
       ...this.policiesOf("services"),
     },
     "run revisions": { list: ({ flags }) => this.thing("services", flags["--service"]) && ["a-00001-abc"] },
+    // What only the documentation asks for: that it is asked rightly is all there is to see.
+    "auth": { login: () => [] },
+    "auth application-default": { "login": () => [], "set-quota-project": () => [] },
+    "alpha monitoring policies": { migrate: ({ flags, directory }) =>
+      void readFileSync(resolve(directory, flags["--policies-from-prometheus-alert-rules-yaml"])) },
+    "beta run domain-mappings": { create: ({ flags }) => void this.thing("services", flags["--service"]) },
+    "logging": { read: () => [] },
+    "storage": { rsync: () => [] },
+    "storage buckets": { ...this.policiesOf("buckets", first), create: () => [] },
     "beta iap web": this.policiesOf("iap",
       ({ flags }) => this.thing("services", flags["--service"]) && flags["--service"]),
     "monitoring dashboards": {
