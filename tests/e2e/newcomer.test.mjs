@@ -9,6 +9,7 @@ import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { simpleParser } from "mailparser";
+import { changesOf, Cloud } from "../deploy/cloudrun.mjs";
 import { ADDRESS, blocksOf, follow, Reader } from "./lib/document.mjs";
 import { atEnd, inherited, temporary } from "./lib/service.mjs";
 
@@ -19,10 +20,10 @@ const page = (name) => readFile(join(root, name), "utf8");
 const made = new Set([".git", "build", "data", "node_modules"]);
 const isCloned = (path) => !made.has(basename(path));
 
+// He has gcloud; the program is the one that he has built.
 class Newcomer extends Reader {
-  // The program is the one that he has built.
   script(body) {
-    return `set -eo pipefail\n${this.kept}${body}`.replaceAll(ADDRESS, this.service.url);
+    return `${this.gcloud}set -eo pipefail\n${this.kept}${body}`.replaceAll(ADDRESS, this.service.url);
   }
 }
 
@@ -60,12 +61,16 @@ test("README.md in a fresh clone", async (t) => {
   await cp(root, dir, { recursive: true, filter: isCloned });
   const [, first] = (await page("README.md")).match(/^ {4}(\S+ \S+) +# set up .*build, serve on/m);
   const reader = new Newcomer(t, dir);
+  const cloud = await Cloud.open(t);
+  reader.gcloud = Object.entries(cloud.env).map(([name, value]) => `export ${name}='${value}'\n`).join("");
   reader.service = await serve(t, dir, first);
   await follow("README.md", reader);
 
   assert.deepEqual(await subjects(dir), ["Lunch!", "Lunch?", "Welcome", "[TEST] Lunch!"]);
   const { drafts } = await (await fetch(`${reader.service.url}/drafts?status=sent`)).json();
   assert.deepEqual(drafts.map(({ subject }) => subject), ["Lunch!"]);
+  assert.ok(cloud.asked.length > 0);
+  assert.deepEqual(changesOf(cloud.asked), []);
 });
 
 const pages = ["README.md", "README.fr.md", "SECURITY.md",
