@@ -156,7 +156,7 @@ local OUTCOMES = {
 }
 
 --- Tell what has come of an event, among what is told of its mail.
-local function tell(outcome, n, row, fields)
+local function report(outcome, n, row, fields)
   local event = tostring(row.document.type)
   metrics.count("paraph_webhooks_total", { event = event, outcome = outcome })
   fields.event, fields.webhook_id, fields.endpoint = event, row.id, webhook.origin(n)
@@ -174,7 +174,7 @@ local function delete(n, row)
 end
 
 local function drop(n, row, why)
-  tell("dropped", n, row, { error = why })
+  report("dropped", n, row, { error = why })
   delete(n, row)
 end
 
@@ -199,12 +199,12 @@ end
 
 --- It was not taken. When it is tried again, in seconds; nil: it is not.
 local function put_off(n, row, version, attempt, reply, why)
-  local delay = delay_after(attempt, reply)
   if reply and reply.status == 410 then return drop(n, row, "the endpoint is gone (410)") end
+  local delay = delay_after(attempt, reply)
   if age_of(row) + delay > KEPT_S then
     return drop(n, row, ("%s; that was attempt %d, and the last"):format(why, attempt))
   end
-  tell("retried", n, row, { error = why, attempt = attempt, again_in = math.ceil(delay) })
+  report("retried", n, row, { error = why, attempt = attempt, again_in = math.ceil(delay) })
   local ok = store.update(outbox(n), row.id, { due_at = time.format(now_s() + delay) },
     { version = version })
   return ok and delay or LEASE_S
@@ -222,7 +222,7 @@ local function attempt_one(n, row)
   if not reply then return false, put_off(n, row, version, attempt, nil, err.message) end
   if reply.status >= 200 and reply.status < 300 then
     delete(n, row)
-    tell("delivered", n, row, { attempt = attempt })
+    report("delivered", n, row, { attempt = attempt })
     return true
   end
   return true, put_off(n, row, version, attempt, reply, ("status %d"):format(reply.status))
