@@ -17,7 +17,7 @@ static int l_environ(lua_State *L) {
     luaL_argcheck(L, strncmp(name, PREFIX, strlen(PREFIX)) == 0, 1,
                   "scripts may read the variables whose names begin with " PREFIX);
     value = getenv(name);
-    if (value == NULL || encode_utf8_error(value, strlen(value)) != strlen(value))
+    if (value == NULL || *value == '\0' || encode_utf8_error(value, strlen(value)) != strlen(value))
         return 0;
     lua_pushstring(L, value);
     return 1;

@@ -155,7 +155,8 @@ function task.sleep(ms) end
 function task.all(functions) end
 
 --- require "paraph.environ" is this function: an environment variable whose name begins with
---- POLICY_; nil if it is not set. `lib/settings.lua` reads those that `settings.lua` declares.
+--- POLICY_; nil if it is not set, or empty. `lib/settings.lua` reads those that `settings.lua`
+--- declares.
 ---@param name string
 ---@return string?
 function environ(name) end

@@ -58,7 +58,7 @@ test("an overlay is told file by file, and settings without their values", async
     "lib/friends.lua": 'return function() return "send" end',
     "settings.lua": `return { key = { type = "text", default = "none" },
       most = { type = "number", default = 3 } }`,
-  }, { TEMPLATES_DIR, POLICY_KEY: "the-value-itself" });
+  }, { TEMPLATES_DIR, POLICY_KEY: "the-value-itself", POLICY_MOST: "" }); // empty: not set
   assert.match(ok["review.decide"], /^overlay +policy\/review\.lua:2 /);
   assert.match(ok["review.approve"],
     /^shipped +shipped\/policy\/review\.lua:\d+ .* \| policy\/review\.lua of the overlay leaves it/);
