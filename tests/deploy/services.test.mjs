@@ -134,11 +134,14 @@ test("a bucket with policies is mounted where SCRIPTS_DIR says", async (t) => {
   assert.equal(podOf((await described(t)).gateway).volumes, undefined);
 });
 
-test("webhooks: an address, and a secret to sign with", async (t) => {
-  const { cloud, gateway } = await described(t, { WEBHOOK_URL: "https://crm.example/hook", WEBHOOK_SECRET_FILE: "-" });
+test("webhooks: an address, and for the gateway a secret to sign with", async (t) => {
+  const { cloud, gateway, tracker } = await described(t, { WEBHOOK_URL: "https://crm.example/hook", WEBHOOK_SECRET_FILE: "-" });
   const env = environmentOf(containerOf(gateway), cloud);
   assert.equal(env.WEBHOOK_URL, "https://crm.example/hook");
   assert.equal(env.WEBHOOK_SECRET, KEY); // what came by standard input
+  const opens = environmentOf(containerOf(tracker), cloud);
+  assert.equal(opens.WEBHOOK_URL, env.WEBHOOK_URL);
+  assert.ok(!("WEBHOOK_SECRET" in opens));
 });
 
 test("the collector asks for /metrics with its key, and every part of its pipeline is there", async (t) => {
