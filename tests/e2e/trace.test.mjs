@@ -125,6 +125,18 @@ test("what is no trace is not taken for one", async (t) => {
   for (const event of service.log) assert.equal(event.line, undefined, "a line that is no JSON");
 });
 
+test("whatever calls itself a browser, its event is one line of JSON", async (t) => {
+  const service = await start(t);
+  for (const agent of ["\xff\xfe", '"}', "\\", "a\tb", "\xc3", "paraph_test", "%0a", "x".repeat(8000)]) {
+    const id = `agent-${Buffer.from(agent.slice(0, 9), "latin1").toString("hex")}`;
+    await service.raw(Buffer.from(`GET /health HTTP/1.1\r\nHost: x\r\nUser-Agent: ${agent}\r\n` +
+      `X-Request-Id: ${id}\r\nConnection: close\r\n\r\n`, "latin1"));
+    const event = await service.event((e) => e.request_id === id);
+    assert.ok(event.httpRequest.userAgent.length <= 500, agent);
+  }
+  for (const event of service.log) assert.equal(event.line, undefined, "a line that is no JSON");
+});
+
 test("a request is an event that Cloud Logging shows as one", async (t) => {
   const service = await start(t, PROJECT);
   const body = { ...MESSAGE, mode: "draft" };
