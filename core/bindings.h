@@ -14,6 +14,7 @@ int lua_cjson_open(lua_State *L); /* the module is `cjson` */
 int lua_config_open(lua_State *L);
 int lua_crypto_open(lua_State *L);
 int lua_environ_open(lua_State *L);              /* the module is the function itself */
+int lua_errors_open(lua_State *L);
 int lua_fetch_open(lua_State *L);                /* the module is the function itself */
 #define LUA_FETCH_ANSWERS "paraph.fetch.answers" /* registry: a test's function in its place */
 int lua_jobs_open(lua_State *L);
@@ -32,6 +33,7 @@ int lua_task_open(lua_State *L);
 int lua_templates_open(lua_State *L);
 int lua_text_open(lua_State *L);
 int lua_time_open(lua_State *L);
+int lua_webhook_open(lua_State *L);
 
 /* Not modules: functions of the globals, and find, match, gmatch, gsub and rep in the global
  * `string`, replaced by versions with bounds. */

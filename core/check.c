@@ -32,11 +32,14 @@ static bool rehearsed; /* nothing is written */
 
 static void check_settings(void) {
     bool google = env.backend == ENV_GOOGLE;
+    char told[48] = "";
 
-    check_step_ok("settings", "BACKEND=%s%s%s%s", google ? "google" : "local",
+    if (env.nwebhooks > 0)
+        snprintf(told, sizeof(told), ", events are told to %zu", env.nwebhooks);
+    check_step_ok("settings", "BACKEND=%s%s%s%s%s", google ? "google" : "local",
                   google && env.gmail_user != NULL ? ", GMAIL_USER=" : "",
                   google && env.gmail_user != NULL ? env.gmail_user : "",
-                  env.no_send ? ", NO_SEND: nothing leaves" : "");
+                  env.no_send ? ", NO_SEND: nothing leaves" : "", told);
 }
 
 /* The error, and below it the line that it is about. */

@@ -107,13 +107,18 @@ void crypto_sha256_hex(char out[CRYPTO_SHA256_HEX], const void *p, size_t n) {
     *put_hex(out, hash, sizeof(hash)) = '\0';
 }
 
+void crypto_hmac_sha256(unsigned char out[CRYPTO_SHA256_LEN], const void *key, size_t nkey,
+                        const void *p, size_t n) {
+    require(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, nkey, p, n, out, CRYPTO_SHA256_LEN,
+                      NULL) != NULL,
+            "EVP_Q_mac");
+}
+
 void crypto_hmac_sha256_hex(char out[CRYPTO_SHA256_HEX], const void *key, size_t nkey,
                             const void *p, size_t n) {
     unsigned char mac[CRYPTO_SHA256_LEN];
 
-    require(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, nkey, p, n, mac, sizeof(mac),
-                      NULL) != NULL,
-            "EVP_Q_mac");
+    crypto_hmac_sha256(mac, key, nkey, p, n);
     *put_hex(out, mac, sizeof(mac)) = '\0';
 }
 

@@ -18,6 +18,8 @@ void crypto_sha256(unsigned char out[CRYPTO_SHA256_LEN], const void *p, size_t n
 void crypto_sha256_hex(char out[CRYPTO_SHA256_HEX], const void *p, size_t n);
 
 /* RFC 2104 with SHA-256. */
+void crypto_hmac_sha256(unsigned char out[CRYPTO_SHA256_LEN], const void *key, size_t nkey,
+                        const void *p, size_t n);
 void crypto_hmac_sha256_hex(char out[CRYPTO_SHA256_HEX], const void *key, size_t nkey,
                             const void *p, size_t n);
 

@@ -77,7 +77,7 @@ static uint64_t get_number(const char *name, uint64_t fallback, uint64_t min, ui
     return n;
 }
 
-static bool get_bool(const char *name, bool fallback) {
+bool env_get_bool(const char *name, bool fallback) {
     const char *value = env_get(name, NULL);
 
     if (value == NULL)
@@ -135,7 +135,7 @@ static bool is_authority(const char *s, size_t n) {
     return s[0] == '[' ? s[host - 1] == ']' : memchr(s, ':', host) == NULL;
 }
 
-static bool is_url(const char *s) {
+bool env_is_url(const char *s) {
     const char *host = strstr(s, "://");
 
     if (strncmp(s, "https://", 8) != 0 && strncmp(s, "http://", 7) != 0)
@@ -146,8 +146,7 @@ static bool is_url(const char *s) {
     return strlen(s) <= 1024 && is_authority(host + 3, strcspn(host + 3, "/?#"));
 }
 
-/* "https://user:password@host" */
-static bool holds_user(const char *url) {
+bool env_holds_user(const char *url) {
     const char *host = strstr(url, "://");
 
     return host != NULL && strcspn(host + 3, "@") < strcspn(host + 3, "/?#");
@@ -160,11 +159,11 @@ static const char *get_url(const char *name, const char *fallback) {
 
     if (value == NULL)
         return fallback;
-    if (holds_user(value)) {
+    if (env_holds_user(value)) {
         env_fault(name, "holds a user or a password, which is of no use here: leave it out");
         return fallback;
     }
-    if (!is_url(value)) {
+    if (!env_is_url(value)) {
         env_fault(name, "'%.80s' is not an address such as https://mail.example.org", value);
         return fallback;
     }
@@ -312,9 +311,10 @@ static const char *get_host(const char *name, const char *fallback, bool *loopba
 
 /* --- groups of variables --------------------------------------------------------------------- */
 
-/* The shipped scripts lie beside the program: in the checkout it was built in, or installed. */
+/* The shipped scripts lie beside the program: installed, or else in the checkout it was built in.
+ * In that order: /usr/local/scripts is somebody else's. */
 static const char *shipped_dir(const char *tree) {
-    static const char *const places[] = {"%s/../%s", "%s/../../%s", "%s/../share/paraph/%s"};
+    static const char *const places[] = {"%s/../share/paraph/%s", "%s/../%s", "%s/../../%s"};
     char exe[PATH_MAX], path[PATH_MAX + 64];
     struct stat st;
     ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -392,7 +392,7 @@ void env_bound(uint16_t port) {
 static void load_tracking(void) {
     env.pixel_base_url =
         get_base_url("PIXEL_TRACKER_BASE_URL", env.backend == ENV_LOCAL ? own_url() : NULL);
-    env.tracking = get_bool("ENABLE_TRACKING", env.pixel_base_url != NULL);
+    env.tracking = env_get_bool("ENABLE_TRACKING", env.pixel_base_url != NULL);
     if (env.tracking && env.pixel_base_url == NULL)
         env_fault("ENABLE_TRACKING",
                   "is true, but PIXEL_TRACKER_BASE_URL is not set: give the address "
@@ -420,7 +420,7 @@ int env_load(struct buf *out) {
     if (strcmp(env.pixel_collection, env.draft_collection) == 0)
         env_fault("PIXEL_COLLECTION", "is the same as DRAFT_COLLECTION ('%.80s')",
                   env.draft_collection);
-    env.no_send = get_bool("NO_SEND", false);
+    env.no_send = env_get_bool("NO_SEND", false);
     env.allowed_senders = env_get_addresses("ALLOWED_SENDERS");
     env.log_level = get_choice("LOG_LEVEL", LOG_INFO,
                                (const char *const[]){"debug", "info", "warning", "error", NULL});
@@ -431,6 +431,7 @@ int env_load(struct buf *out) {
     load_google();
     load_tracking();
     env_load_auth();
+    env_load_webhooks();
     faults = NULL;
     return out->len > before ? -1 : 0;
 }
@@ -443,6 +444,10 @@ void env_log(void) {
         LOG_B("cloud_run", env.cloud_run), LOG_S("ROLE", roles[env.role]), LOG_S("HOST", env.host),
         LOG_I("PORT", env.port), LOG_I("WORKERS", env.workers), LOG_S("AUTH", env.auth),
         LOG_S("API_KEYS", env_get("API_KEYS", NULL) != NULL ? MASK_WORD : NULL),
+        LOG_S("WEBHOOK_URL", env.nwebhooks > 0 ? MASK_WORD : NULL),
+        LOG_S("WEBHOOK_SECRET", env.nwebhook_secrets > 0 ? MASK_WORD : NULL),
+        LOG_S("WEBHOOK_EVENTS", env_get("WEBHOOK_EVENTS", NULL)),
+        LOG_B("WEBHOOK_ALLOW_PRIVATE", env.webhook_allow_private),
         LOG_S("AUTH_AUDIENCE", env.auth_audience), LOG_S("AUTH_ALLOWED", env.auth_allowed),
         LOG_S("IAP_AUDIENCE", env.iap_audience), LOG_S("GMAIL_USER", env.gmail_user),
         LOG_S("GMAIL_SCOPES", env.gmail_scopes), LOG_I("GMAIL_CONCURRENCY", env.gmail_concurrency),

@@ -27,6 +27,15 @@ struct env_key {
     char sha256[CRYPTO_SHA256_HEX]; /* in lower case */
 };
 
+#define ENV_WEBHOOKS_MAX        4
+#define ENV_WEBHOOK_SECRETS_MAX 4
+
+/* One of WEBHOOK_SECRET, without "whsec_" and base64. */
+struct env_webhook_secret {
+    unsigned char key[64];
+    size_t n;
+};
+
 struct env {
     enum env_backend backend;
     bool cloud_run; /* K_SERVICE is set */
@@ -51,6 +60,11 @@ struct env {
     const struct env_key *keys;
     size_t nkeys;
     const char *auth_audience, *auth_allowed, *iap_audience; /* lists with commas */
+    const char *webhooks[ENV_WEBHOOKS_MAX]; /* WEBHOOK_URL: they may hold secrets */
+    size_t nwebhooks;
+    struct env_webhook_secret webhook_secrets[ENV_WEBHOOK_SECRETS_MAX];
+    size_t nwebhook_secrets;
+    bool webhook_allow_private;
     enum env_role role;
     const char *host;
     bool loopback; /* nobody but this machine reaches it */
@@ -94,6 +108,10 @@ bool env_lists(const char *list, const char *word);
 
 /* Is the address on a list of addresses and "@domains" such as AUTH_ALLOWED?  Whatever the case. */
 bool env_lists_address(const char *list, const char *address);
+
+/* The events there are for webhooks, by number; NULL: no more.  And does anybody want this one? */
+const char *env_webhook_event(size_t i);
+bool env_webhook_wants(size_t i);
 
 /* The default sender: GMAIL_USER, or the sample address of the local backend. */
 const char *env_sender(void);

@@ -27,8 +27,7 @@ const char *env_auth_name(enum env_auth auth) {
 
 /* --- lists ----------------------------------------------------------------------------------- */
 
-/* The next item of a list, between commas or white space; NULL behind the last. */
-static const char *next_item(const char **list, size_t *n) {
+const char *env_next_item(const char **list, size_t *n) {
     const char *s = *list + strspn(*list, BETWEEN);
 
     *n = strcspn(s, BETWEEN);
@@ -40,7 +39,7 @@ bool env_lists(const char *list, const char *word) {
     const char *item;
     size_t n;
 
-    while ((item = next_item(&list, &n)) != NULL)
+    while ((item = env_next_item(&list, &n)) != NULL)
         if (strlen(word) == n && memcmp(item, word, n) == 0)
             return true;
     return false;
@@ -50,7 +49,7 @@ bool env_lists_address(const char *list, const char *address) {
     const char *at = strrchr(address, '@'), *item, *wanted;
     size_t n;
 
-    while (at != NULL && (item = next_item(&list, &n)) != NULL) {
+    while (at != NULL && (item = env_next_item(&list, &n)) != NULL) {
         wanted = *item == '@' ? at : address;
         if (strlen(wanted) == n && strncasecmp(item, wanted, n) == 0)
             return true;
@@ -136,7 +135,7 @@ static void load_keys(void) {
     if ((keys = calloc(KEYS_MAX, sizeof(*keys))) == NULL)
         abort();
     env.keys = keys;
-    for (size_t i = 0; (item = next_item(&list, &n)) != NULL; i++) {
+    for (size_t i = 0; (item = env_next_item(&list, &n)) != NULL; i++) {
         if (i == KEYS_MAX) {
             env_fault("API_KEYS", "holds more than %d keys", KEYS_MAX);
             return;
@@ -203,7 +202,7 @@ void env_load_auth(void) {
     size_t n;
 
     list = env.auth = list != NULL ? list : default_auth();
-    while ((item = next_item(&list, &n)) != NULL)
+    while ((item = env_next_item(&list, &n)) != NULL)
         add_method(item, n);
     env.auth_audience = env_get("AUTH_AUDIENCE", NULL);
     env.auth_allowed = env_uses_auth(ENV_GOOGLE_TOKEN) ? env_get_addresses("AUTH_ALLOWED") : "";

@@ -17,11 +17,24 @@ const char *env_get(const char *name, const char *fallback);
 /* Addresses and "@domains", between commas; "" when it is not set. */
 const char *env_get_addresses(const char *name);
 
+/* true, 1, yes; false, 0, no. */
+bool env_get_bool(const char *name, bool fallback);
+
+/* Is it an http or https address; and "https://user:password@host"? */
+bool env_is_url(const char *s);
+bool env_holds_user(const char *url);
+
+/* The next item of a list, between commas or white space; NULL behind the last. */
+const char *env_next_item(const char **list, size_t *n);
+
 /* Keep a malloc'd string until env_load() is called again. */
 char *env_own(char *s);
 
 /* AUTH and what belongs to it, once HOST and ROLE are known; env_free_auth() before the next. */
 void env_load_auth(void);
 void env_free_auth(void);
+
+/* WEBHOOK_*. */
+void env_load_webhooks(void);
 
 #endif

@@ -42,7 +42,7 @@ struct fetch {
     bool tls;
     enum fetch_lane lane;
     bool repeatable; /* RFC 9110 §9.2.2: the method is idempotent */
-    bool no_metadata;
+    bool no_metadata, public_only;
     struct fetch_head head;
     struct buf body;
     char origin[FETCH_ORIGIN_SIZE]; /* scheme://host[:port]: all of the URL that may be told */
@@ -232,19 +232,25 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     return 0;
 }
 
-static int refuse_metadata(struct fetch *f) {
-    refuse(f, "this address is link-local, where metadata servers give tokens: not for scripts");
-    return CURL_PREREQFUNC_ABORT;
+/* The very address that a connection leads to: what a name stood for before is of no use. */
+static bool may_reach(struct fetch *f, bool is_metadata, bool is_public) {
+    if (f->no_metadata && is_metadata)
+        refuse(f,
+               "this address is link-local, where metadata servers give tokens: not for scripts");
+    else if (f->public_only && !is_public)
+        refuse(f, "this address is private, or not of the public Internet");
+    else
+        return true;
+    return false;
 }
 
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to) {
     struct fetch *f = arg;
 
     (void)purpose; /* always a connection */
-    if (!fetch_peer_is_metadata_addr(&to->addr))
-        return socket(to->family, to->socktype, to->protocol);
-    (void)refuse_metadata(f);
-    return CURL_SOCKET_BAD;
+    if (!may_reach(f, fetch_peer_is_metadata_addr(&to->addr), fetch_peer_is_public_addr(&to->addr)))
+        return CURL_SOCKET_BAD;
+    return socket(to->family, to->socktype, to->protocol);
 }
 
 /* A connection is there and the request about to leave.  When a reused connection breaks before
@@ -257,8 +263,9 @@ static int on_request(void *arg, char *peer, char *local, int peer_port, int loc
     (void)local;
     (void)peer_port;
     (void)local_port;
-    if (f->no_metadata && fetch_peer_is_metadata(peer)) /* one that others have opened */
-        return refuse_metadata(f);
+    if ((f->no_metadata || f->public_only) &&
+        !may_reach(f, fetch_peer_is_metadata(peer), fetch_peer_is_public(peer)))
+        return CURL_PREREQFUNC_ABORT; /* a connection that others have opened */
     curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &bytes);
     if (f->repeatable || bytes == 0)
         return CURL_PREREQFUNC_OK;
@@ -388,7 +395,7 @@ static int set_options(struct fetch *f, uint64_t timeout_ms, struct err *e) {
     bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
     bad |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
     bad |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, f);
-    if (f->no_metadata) {
+    if (f->no_metadata || f->public_only) {
         bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
         bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, f);
     }
@@ -463,6 +470,7 @@ struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, v
     f->arg = arg;
     f->lane = lane_of(f, rq);
     f->no_metadata = rq->no_metadata;
+    f->public_only = rq->public_only;
     if (set_options(f, rq->timeout_ms, e) != 0 ||
         (f->multi = fetch_multi_add(f->lane, f->easy, on_end, e)) == NULL) {
         destroy(f);

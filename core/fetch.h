@@ -34,6 +34,7 @@ struct fetch_request {
     size_t max_bytes;    /* of the reply's body; 0: 8 MiB */
     bool http1;          /* no HTTP/2 */
     bool no_metadata;    /* not to a metadata server, whatever name leads there (fetch_peer.h) */
+    bool public_only;    /* to addresses of the public Internet alone, the same */
 };
 
 struct fetch_reply {

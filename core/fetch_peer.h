@@ -13,4 +13,10 @@
 bool fetch_peer_is_metadata(const char *ip);
 bool fetch_peer_is_metadata_addr(const struct sockaddr *addr);
 
+/* Is it one of the public Internet: global unicast, and nothing that IANA's registries of
+ * special-purpose addresses (RFC 6890) keep for another purpose?  An IPv6 address that stands for
+ * one of IPv4 (mapped, NAT64, 6to4) is what that is. */
+bool fetch_peer_is_public(const char *ip);
+bool fetch_peer_is_public_addr(const struct sockaddr *addr);
+
 #endif

@@ -232,8 +232,10 @@ static void on_counted(struct firestore_op *op, struct google_reply *r) {
 }
 
 static void commit_count(struct firestore_op *op, const char *version) {
+    json_t *writes = json_pack("[o,o]", event_write(op), count_write(op, version));
+
     firestore_op_ask(op, FIRESTORE_COMMIT,
-                     json_pack("{s:[o,o]}", "writes", event_write(op), count_write(op, version)),
+                     json_pack("{s:o}", "writes", firestore_write_add_with(op, writes)),
                      on_counted);
 }
 
@@ -378,6 +380,8 @@ static int prepare(struct firestore_op *op, const struct store_request *rq, stru
     if (rq->verb != STORE_QUERY && rq->verb != STORE_COUNT && !firestore_value_is_id(rq->id))
         return err_set_field(e, ERR_INVALID_FIELD, "id",
                              "id: Firestore has no ids like ., .. and __x__");
+    if (rq->nwith > 0 && firestore_write_prepare_with(op, rq, e) < 0)
+        return -1;
     if (rq->verb == STORE_CREATE || rq->verb == STORE_UPDATE)
         return firestore_write_prepare(op, rq, e);
     op->fields = json_incref(rq->fields);

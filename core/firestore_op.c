@@ -64,6 +64,7 @@ static void release(struct firestore_op *op) {
     json_decref(op->fields);
     json_decref(op->append);
     json_decref(op->mask);
+    json_decref(op->with);
     json_decref(op->below);
     json_decref(op->cursor);
     store_reply_fini(&op->reply);
@@ -143,10 +144,12 @@ struct firestore_op *firestore_op_new(const struct store_request *rq, store_done
     return op;
 }
 
-static void begin(struct firestore_op *op) {
-    const char *id = op->rq.id == NULL ? "" : op->rq.id;
+char *firestore_op_name(const char *collection, const char *id) {
+    return format("%s/%s/%s", documents, collection, id);
+}
 
-    op->name = format("%s/%s/%s", documents, op->rq.collection, id);
+static void begin(struct firestore_op *op) {
+    op->name = firestore_op_name(op->rq.collection, op->rq.id == NULL ? "" : op->rq.id);
     if (op->name != NULL) {
         op->begin(op);
         return;

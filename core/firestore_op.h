@@ -40,6 +40,7 @@ struct firestore_op {
     json_t *fields; /* CREATE, UPDATE: typed */
     json_t *append; /* INCREMENT */
     json_t *mask;   /* UPDATE */
+    json_t *with;   /* members of what is written with it, typed */
     json_t *below;  /* names of documents below it that are to go */
     json_t *cursor; /* QUERY: the last document taken */
     size_t bytes;   /* QUERY: of the documents taken */
@@ -64,6 +65,9 @@ void firestore_op_fini(void); /* fails those under way */
 /* A copy of rq; NULL when out of memory. */
 struct firestore_op *firestore_op_new(const struct store_request *rq, store_done_fn *done,
                                       void *arg);
+
+/* The whole name of a document, from begin() on; malloc'd, NULL when out of memory. */
+char *firestore_op_name(const char *collection, const char *id);
 
 /* Run begin(op) when the project is known, with op->name filled; unless op->reply.err says that
  * it has failed already.  NULL if it has ended. */

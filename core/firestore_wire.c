@@ -25,6 +25,10 @@ json_t *firestore_wire_create(const char *name, json_t *fields) {
                      "currentDocument", "exists", 0);
 }
 
+json_t *firestore_wire_put(const char *name, json_t *fields) {
+    return json_pack("{s:{s:s,s:O}}", "update", "name", name, "fields", fields);
+}
+
 json_t *firestore_wire_update(const char *name, json_t *fields, json_t *mask, const char *version) {
     json_t *precondition = version == NULL ? json_pack("{s:b}", "exists", 1)
                                            : json_pack("{s:s}", "updateTime", version);

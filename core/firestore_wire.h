@@ -25,6 +25,7 @@
 
 /* Writes of a commit.  `exists` and `version` are the precondition. */
 json_t *firestore_wire_create(const char *name, json_t *fields);
+json_t *firestore_wire_put(const char *name, json_t *fields); /* whatever is there */
 json_t *firestore_wire_update(const char *name, json_t *fields, json_t *mask, const char *version);
 json_t *firestore_wire_delete(const char *name, const char *version); /* version may be NULL */
 

@@ -1,5 +1,6 @@
 #include "firestore_write.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -12,14 +13,15 @@ static int out_of_memory(struct err *e) {
     return err_set(e, ERR_STORE_ERROR, "out of memory");
 }
 
-/* Our own member: the tag, and where the parts are. */
-static int add_own(struct firestore_op *op, struct err *e) {
-    json_t *own = json_pack("{s:{s:s}}", FIRESTORE_WIRE_OWN, "write", op->tag);
+/* Our own member: the tag, and where the parts are (or NULL). */
+static int add_own(json_t *fields, const char *tag, const struct firestore_parts *parts,
+                   struct err *e) {
+    json_t *own = json_pack("{s:{s:s}}", FIRESTORE_WIRE_OWN, "write", tag);
     json_t *inside = json_object_get(own, FIRESTORE_WIRE_OWN), *typed;
     int rc = 0;
 
-    if (op->parts.n > 0)
-        rc = json_object_set_new(inside, "parts", firestore_parts_encode(&op->parts));
+    if (parts != NULL && parts->n > 0)
+        rc = json_object_set_new(inside, "parts", firestore_parts_encode(parts));
     if (own == NULL || rc < 0) {
         json_decref(own);
         return out_of_memory(e);
@@ -28,7 +30,7 @@ static int add_own(struct firestore_op *op, struct err *e) {
     json_decref(own);
     if (typed == NULL)
         return -1;
-    rc = json_object_update(op->fields, typed);
+    rc = json_object_update(fields, typed);
     json_decref(typed);
     return rc < 0 ? out_of_memory(e) : 0;
 }
@@ -69,7 +71,46 @@ int firestore_write_prepare(struct firestore_op *op, const struct store_request 
         return -1;
     if (rq->verb == STORE_UPDATE && make_mask(op, rq, e) < 0)
         return -1;
-    return add_own(op, e);
+    return add_own(op->fields, op->tag, &op->parts, e);
+}
+
+/* --- what is written with it ----------------------------------------------------------------- */
+
+int firestore_write_prepare_with(struct firestore_op *op, const struct store_request *rq,
+                                 struct err *e) {
+    op->with = json_array();
+    for (size_t i = 0; i < rq->nwith; i++) {
+        const struct store_companion *with = &rq->with[i];
+        json_t *typed;
+
+        if (!firestore_value_is_id(with->collection) || !firestore_value_is_id(with->id))
+            return err_set_field(e, ERR_INVALID_FIELD, "with",
+                                 "with: Firestore has no collections or ids of this name");
+        if ((json_object_get(with->fields, FIRESTORE_WIRE_OWN) != NULL &&
+             refuse_own(FIRESTORE_WIRE_OWN, e) < 0) ||
+            (typed = firestore_value_encode(with->fields, e)) == NULL)
+            return -1;
+        if (json_array_append(op->with, typed) < 0)
+            (void)out_of_memory(e);
+        json_decref(typed);
+        if (json_array_size(op->with) <= i || add_own(typed, op->tag, NULL, e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+json_t *firestore_write_add_with(const struct firestore_op *op, json_t *writes) {
+    for (size_t i = 0; i < json_array_size(op->with); i++) {
+        char *name = firestore_op_name(op->rq.with[i].collection, op->rq.with[i].id);
+        json_t *write = name == NULL ? NULL : firestore_wire_put(name, json_array_get(op->with, i));
+
+        free(name);
+        if (json_array_append_new(writes, write) < 0) {
+            json_decref(writes);
+            writes = NULL;
+        }
+    }
+    return writes;
 }
 
 /* --- the end of a write ---------------------------------------------------------------------- */
@@ -200,6 +241,7 @@ static void write_document(struct firestore_op *op) {
         }
     json_decref(names);
     add_deletes(writes, op->below);
+    writes = firestore_write_add_with(op, writes);
     op->keep = true; /* until the outcome is known */
     json_decref(op->fields);
     json_decref(op->mask);

@@ -25,7 +25,7 @@ struct claim_op {
     bool ends; /* the claim, with this write */
 };
 
-static const char *const options[] = {"remove", NULL};
+static const char *const options[] = {"remove", "with", NULL};
 
 static void set_text(json_t *fields, const char *name, const char *text) {
     (void)json_object_set_new(fields, name, json_string(text));
@@ -61,6 +61,8 @@ static int start_writing(lua_State *L, struct store_request *rq, int claim, int 
     if ((o = lua_store_op_new(L, sizeof(*o), STORE_UPDATE, members)) == NULL)
         return 2;
     o->claim = claim;
+    if (!lua_store_with_option(L, members + 1, &o->store))
+        return 2;
     if (status != NULL)
         set_text(o->store.fields, "status", status);
     if (claim != 1) {

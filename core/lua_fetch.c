@@ -10,6 +10,7 @@
 #include "frozen.h"
 #include "gen.h"
 #include "lua_blob.h"
+#include "lua_fetch.h"
 #include "task.h"
 
 #define TIMEOUT_MAX_S 86400
@@ -17,7 +18,7 @@
 #define HEADERS_MAX   256
 
 /* The stack of l_fetch(). */
-enum { OPTIONS = 1, HEADERS, BODY };
+enum { OPTIONS = LUA_FETCH_OPTIONS, HEADERS, BODY = LUA_FETCH_BODY };
 
 struct fetch_op {
     struct op op;
@@ -175,11 +176,31 @@ static int answer_here(lua_State *L, struct fetch_op *o, const struct fetch_requ
     return op_wait(L, &o->op, l_fetch_finish);
 }
 
-static int l_fetch(lua_State *L) {
-    struct fetch_request rq = {.no_metadata = true}; /* whoever writes a script has no tokens */
-    struct fetch_op *o;
+int lua_fetch_send(lua_State *L, struct fetch_request *rq) {
+    struct fetch_op *o = op_new(L, sizeof(*o), fetch_op_cancel, fetch_op_release);
     struct err e;
     int n;
+
+    if (op_refused(L, &o->op))
+        return op_wait(L, &o->op, l_fetch_finish);
+    if (gen_scratch(L) != NULL && (n = answer_here(L, o, rq)) > 0)
+        return n;
+    o->sent = true;
+    if (!lua_isnil(L, BODY) && (rq->body = lua_blob_take(L, BODY)) == NULL)
+        return luaL_error(L, "not enough memory");
+    o->fetch = fetch_start(rq, on_reply, o, &e);
+    blob_unref(rq->body);
+    if (o->fetch != NULL)
+        return op_wait(L, &o->op, l_fetch_finish);
+    if (e.code == ERR_INTERNAL_ERROR) /* the request is malformed */
+        return luaL_error(L, "%s", e.message);
+    o->sent = false;
+    op_ready(&o->op, &e);
+    return op_wait(L, &o->op, l_fetch_finish);
+}
+
+static int l_fetch(lua_State *L) {
+    struct fetch_request rq = {.no_metadata = true}; /* whoever writes a script has no tokens */
 
     task_check(L);
     luaL_checktype(L, OPTIONS, LUA_TTABLE);
@@ -195,23 +216,7 @@ static int l_fetch(lua_State *L) {
         return luaL_error(L, "url is missing");
     if (!lua_isnil(L, HEADERS))
         read_headers(L, &rq);
-    o = op_new(L, sizeof(*o), fetch_op_cancel, fetch_op_release);
-    if (op_refused(L, &o->op))
-        return op_wait(L, &o->op, l_fetch_finish);
-    if (gen_scratch(L) != NULL && (n = answer_here(L, o, &rq)) > 0)
-        return n;
-    o->sent = true;
-    if (!lua_isnil(L, BODY) && (rq.body = lua_blob_take(L, BODY)) == NULL)
-        return luaL_error(L, "not enough memory");
-    o->fetch = fetch_start(&rq, on_reply, o, &e);
-    blob_unref(rq.body);
-    if (o->fetch != NULL)
-        return op_wait(L, &o->op, l_fetch_finish);
-    if (e.code == ERR_INTERNAL_ERROR) /* the request is malformed */
-        return luaL_error(L, "%s", e.message);
-    o->sent = false;
-    op_ready(&o->op, &e);
-    return op_wait(L, &o->op, l_fetch_finish);
+    return lua_fetch_send(L, &rq);
 }
 
 int lua_fetch_open(lua_State *L) {

@@ -1,23 +1,18 @@
 /*
- * lua_json.c - paraph.json: decode goes from text to a tree to Lua values, encode from Lua values
- * straight to text.
+ * lua_json.c - paraph.json: decode goes from text to a tree to Lua values; Lua values become text,
+ * or a tree, as they are walked (lua_json_walk.h).
  */
 #include "lua_json.h"
 
 #include <lauxlib.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "bindings.h"
-#include "encode.h"
-#include "frozen.h"
 #include "json_text.h"
 #include "lua_blob.h"
+#include "lua_json_walk.h"
 #include "task.h"
 
-#define ARRAY_TYPE "paraph.json.array"
-#define EMPTY_TYPE "paraph.json.empty_array"
 #define HOLD_TYPE  "paraph.json.hold"
 #define INDENT_MAX 8
 
@@ -69,7 +64,7 @@ static int l_empty_array_newindex(lua_State *L) {
 
 /* Push array_mt.  Sealed, because a __gc in it would be a finalizer of every array. */
 static void push_array_mt(lua_State *L) {
-    if (luaL_getmetatable(L, ARRAY_TYPE) != LUA_TNIL)
+    if (luaL_getmetatable(L, LUA_JSON_ARRAY_TYPE) != LUA_TNIL)
         return;
     lua_pop(L, 1);
     lua_newtable(L);
@@ -80,7 +75,7 @@ static void push_array_mt(lua_State *L) {
     lua_setfield(L, -2, "__metatable");
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
-    lua_setfield(L, LUA_REGISTRYINDEX, ARRAY_TYPE);
+    lua_setfield(L, LUA_REGISTRYINDEX, LUA_JSON_ARRAY_TYPE);
 }
 
 /* Push empty_array, with array_mt at the top: sealed too, but with array_mt for its metatable. */
@@ -92,11 +87,11 @@ static void push_empty_array(lua_State *L) {
     lua_pushvalue(L, -3);
     lua_setfield(L, -2, "__metatable");
     lua_pushvalue(L, -1);
-    lua_setfield(L, LUA_REGISTRYINDEX, EMPTY_TYPE);
+    lua_setfield(L, LUA_REGISTRYINDEX, LUA_JSON_EMPTY_TYPE);
     lua_setmetatable(L, -2);
 }
 
-/* From trees to Lua. */
+/* --- from a tree to Lua ----------------------------------------------------------------------- */
 
 static void release_string(void *j) {
     json_decref(j);
@@ -179,252 +174,200 @@ void lua_json_push(lua_State *L, const json_t *j) {
     push_value(L, (json_t *)j, NULL, NULL);
 }
 
-/* From Lua to text. */
+/* --- from Lua to text ------------------------------------------------------------------------- */
 
-struct encoder {
-    lua_State *L;
+struct writer {
     struct buf *out;
     int indent; /* 0: compact */
-    unsigned depth, max_depth;
-    size_t values;
-    struct err *e;
+    unsigned depth;
 };
 
-struct name {
-    const char *s; /* anchored as a key of its table */
-    size_t len;
-};
-
-static int encode_value(struct encoder *c, const struct json_text_path *path);
-
-static int compare_names(const void *va, const void *vb) {
-    const struct name *a = va, *b = vb;
-    size_t n = a->len < b->len ? a->len : b->len;
-    int order = memcmp(a->s, b->s, n);
-
-    return order != 0 ? order : (a->len > b->len) - (a->len < b->len);
-}
-
-static void add_line(struct encoder *c) {
-    if (c->indent == 0)
+static void add_line(struct writer *w) {
+    if (w->indent == 0)
         return;
-    buf_addc(c->out, '\n');
-    for (unsigned n = c->depth * (unsigned)c->indent; n > 0; n--)
-        buf_addc(c->out, ' ');
+    buf_addc(w->out, '\n');
+    for (unsigned n = w->depth * (unsigned)w->indent; n > 0; n--)
+        buf_addc(w->out, ' ');
 }
 
-static int encode_string(struct encoder *c, const struct json_text_path *path, const char *s,
-                         size_t n) {
-    size_t bad = encode_utf8_error(s, n);
+static int text_check(void *to, struct err *e) {
+    struct writer *w = to;
 
-    if (bad < n)
-        return json_text_err(c->e, path, "a string is not UTF-8 from its byte %zu on", bad + 1);
-    json_text_add_string(c->out, s, n);
-    return 0;
+    return buf_failed(w->out) ? err_set(e, ERR_PAYLOAD_TOO_LARGE,
+                                        "the JSON text would be larger than %zu bytes", w->out->max)
+                              : 0;
 }
 
-static int encode_number(struct encoder *c, const struct json_text_path *path) {
-    double v = lua_tonumber(c->L, -1);
+static void text_open(void *to, bool array) {
+    struct writer *w = to;
 
-    if (lua_isinteger(c->L, -1)) {
-        json_text_add_integer(c->out, lua_tointeger(c->L, -1));
-        return 0;
-    }
-    if (!isfinite(v))
-        return json_text_err(c->e, path, "JSON has no NaN and no infinity");
-    json_text_add_real(c->out, v);
-    return 0;
+    buf_addc(w->out, array ? '[' : '{');
+    w->depth++;
 }
 
-/* Is the table at the top an array, and how many keys does it have?  -1 if it is neither that
- * nor an object. */
-static int table_shape(lua_State *L, bool *array, size_t *count) {
-    lua_Unsigned length = lua_rawlen(L, -1);
+static void text_next(void *to, const struct json_text_path *path, bool first) {
+    struct writer *w = to;
 
-    *array = length > 0;
-    *count = 0;
-    if (lua_getmetatable(L, -1)) {
-        luaL_getmetatable(L, ARRAY_TYPE);
-        luaL_getmetatable(L, EMPTY_TYPE);
-        *array = *array || lua_rawequal(L, -3, -2) || lua_rawequal(L, -3, -1);
-        lua_pop(L, 3);
-    }
-    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
-        lua_Integer key = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
-        bool fits =
-            *array ? key >= 1 && (lua_Unsigned)key <= length : lua_type(L, -2) == LUA_TSTRING;
-
-        if (!fits) {
-            lua_pop(L, 2);
-            return -1;
-        }
-        ++*count;
-    }
-    return *array && *count != length ? -1 : 0;
+    if (!first)
+        buf_addc(w->out, ',');
+    add_line(w);
+    if (path->name == NULL)
+        return;
+    json_text_add_string(w->out, path->name, path->len);
+    buf_adds(w->out, w->indent > 0 ? ": " : ":");
 }
 
-static int encode_array(struct encoder *c, const struct json_text_path *up, size_t count) {
-    struct json_text_path path = {.up = up};
+static void text_close(void *to, bool array, bool empty) {
+    struct writer *w = to;
 
-    buf_addc(c->out, '[');
-    for (; path.index < count; path.index++) {
-        if (path.index > 0)
-            buf_addc(c->out, ',');
-        add_line(c);
-        lua_rawgeti(c->L, -1, (lua_Integer)path.index + 1);
-        if (encode_value(c, &path) != 0)
-            return -1;
-        lua_pop(c->L, 1);
-    }
-    c->depth--;
-    if (count > 0)
-        add_line(c);
-    buf_addc(c->out, ']');
-    return 0;
+    w->depth--;
+    if (!empty)
+        add_line(w);
+    buf_addc(w->out, array ? ']' : '}');
 }
 
-/* Push a sorted list of the keys of the table at the top, all strings.  Nothing can change the
- * table meanwhile: scripts have no finalizers that the collector could run here. */
-static struct name *push_names(lua_State *L, size_t count) {
-    struct name *names = lua_newuserdatauv(L, count * sizeof(*names), 0);
-    size_t n = 0;
-
-    for (lua_pushnil(L); lua_next(L, -3) != 0; lua_pop(L, 1)) {
-        names[n].s = lua_tolstring(L, -2, &names[n].len);
-        n++;
-    }
-    qsort(names, count, sizeof(*names), compare_names);
-    return names;
+static void text_string(void *to, const char *s, size_t n) {
+    json_text_add_string(((struct writer *)to)->out, s, n);
 }
 
-static int encode_object(struct encoder *c, const struct json_text_path *up, size_t count) {
-    struct json_text_path path = {.up = up};
-    const struct name *names = push_names(c->L, count);
-
-    buf_addc(c->out, '{');
-    for (size_t i = 0; i < count; i++) {
-        path.name = names[i].s;
-        path.len = names[i].len;
-        if (memchr(path.name, '\0', path.len) != NULL)
-            return json_text_err(c->e, up, "the name of a member contains NUL");
-        if (i > 0)
-            buf_addc(c->out, ',');
-        add_line(c);
-        if (encode_string(c, up, path.name, path.len) != 0)
-            return -1;
-        buf_adds(c->out, c->indent > 0 ? ": " : ":");
-        lua_pushlstring(c->L, path.name, path.len);
-        lua_rawget(c->L, -3);
-        if (encode_value(c, &path) != 0)
-            return -1;
-        lua_pop(c->L, 1);
-    }
-    lua_pop(c->L, 1);
-    c->depth--;
-    if (count > 0)
-        add_line(c);
-    buf_addc(c->out, '}');
-    return 0;
+static void text_integer(void *to, int64_t v) {
+    json_text_add_integer(((struct writer *)to)->out, v);
 }
 
-static int encode_table(struct encoder *c, const struct json_text_path *path) {
-    size_t count;
-    bool array;
-
-    if (c->depth == c->max_depth)
-        return json_text_err(c->e, path, "it is nested deeper than %u levels, or contains itself",
-                             c->max_depth);
-    if (table_shape(c->L, &array, &count) != 0)
-        return json_text_err(c->e, path,
-                             "a table must have either the keys 1 to n or only strings as keys");
-    c->depth++;
-    return array ? encode_array(c, path, count) : encode_object(c, path, count);
+static void text_real(void *to, double v) {
+    json_text_add_real(((struct writer *)to)->out, v);
 }
 
-/* Before the next value, and at the end. */
-static int check_size(struct encoder *c) {
-    if (buf_failed(c->out))
-        return err_set(c->e, ERR_PAYLOAD_TOO_LARGE, "the JSON text would be larger than %zu bytes",
-                       c->out->max);
-    if (c->values > JSON_TEXT_VALUES_MAX)
-        return err_set(c->e, ERR_PAYLOAD_TOO_LARGE, "the JSON text would have more than %d values",
-                       JSON_TEXT_VALUES_MAX);
-    return 0;
+static void text_word(void *to, enum lua_json_word word) {
+    static const char *const words[] = {
+        [LUA_JSON_NULL] = "null", [LUA_JSON_FALSE] = "false", [LUA_JSON_TRUE] = "true"};
+
+    buf_adds(((struct writer *)to)->out, words[word]);
 }
 
-/* The value at the top, which stays there; on failure the stack is left as it then is. */
-static int encode_value(struct encoder *c, const struct json_text_path *path) {
-    const struct blob *blob;
-    const char *s;
-    size_t n;
-
-    if (!lua_checkstack(c->L, 8))
-        return json_text_err(c->e, path, "it is nested too deeply");
-    task_check_time(c->L); /* a table may be empty but large, and be there many times */
-    c->values++;
-    if (check_size(c) != 0)
-        return -1;
-    switch (lua_type(c->L, -1)) {
-    case LUA_TNIL:
-        buf_adds(c->out, "null");
-        return 0;
-    case LUA_TBOOLEAN:
-        buf_adds(c->out, lua_toboolean(c->L, -1) ? "true" : "false");
-        return 0;
-    case LUA_TNUMBER:
-        return encode_number(c, path);
-    case LUA_TSTRING:
-        s = lua_tolstring(c->L, -1, &n);
-        return encode_string(c, path, s, n);
-    case LUA_TTABLE:
-        frozen_resolve(c->L, -1);
-        return encode_table(c, path);
-    case LUA_TLIGHTUSERDATA:
-        if (lua_touserdata(c->L, -1) != NULL)
-            break;
-        buf_adds(c->out, "null");
-        return 0;
-    case LUA_TUSERDATA:
-        if ((blob = lua_blob_test(c->L, -1)) == NULL)
-            break;
-        return encode_string(c, path, blob->data, blob->len);
-    default:
-        break;
-    }
-    return json_text_err(c->e, path, "JSON has no %s", luaL_typename(c->L, -1));
-}
-
-static int encode(struct encoder *c, int idx) {
-    int top = lua_gettop(c->L), result;
-
-    luaL_checkstack(c->L, 1, NULL);
-    lua_pushvalue(c->L, idx);
-    result = encode_value(c, NULL);
-    lua_settop(c->L, top);
-    return result == 0 ? check_size(c) : -1;
-}
+static const struct lua_json_sink text_sink = {
+    .check = text_check,
+    .open = text_open,
+    .next = text_next,
+    .close = text_close,
+    .string = text_string,
+    .integer = text_integer,
+    .real = text_real,
+    .word = text_word,
+};
 
 int lua_json_encode(lua_State *L, int idx, struct buf *out, struct err *e) {
-    struct encoder c = {.L = L, .out = out, .max_depth = LUA_JSON_DEPTH, .e = e};
+    struct writer w = {.out = out};
 
-    return encode(&c, idx);
+    return lua_json_walk(L, idx, LUA_JSON_DEPTH, &text_sink, &w, e);
 }
+
+/* --- from Lua to a tree ----------------------------------------------------------------------- */
+
+struct builder {
+    json_t **root;                /* owned by a hold; what is below is attached as it is made */
+    json_t *open[LUA_JSON_DEPTH]; /* borrowed, from the root to where the next value goes */
+    unsigned depth;
+    const struct json_text_path *place; /* of the next value; of no use at the root */
+    size_t bytes;                       /* of all strings */
+    bool failed;                        /* no memory */
+};
+
+static int tree_check(void *to, struct err *e) {
+    struct builder *b = to;
+
+    if (b->failed)
+        return err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the JSON document");
+    if (b->bytes > LUA_JSON_TEXT_MAX)
+        return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the strings are larger than %zu bytes",
+                       (size_t)LUA_JSON_TEXT_MAX);
+    return 0;
+}
+
+/* Takes the value over, also where it cannot be attached. */
+static void attach(struct builder *b, json_t *value) {
+    json_t *parent = b->depth > 0 ? b->open[b->depth - 1] : NULL;
+    int status = value != NULL ? 0 : -1;
+
+    if (b->depth == 0)
+        *b->root = value;
+    else if (b->place->name != NULL)
+        status = json_object_setn_new_nocheck(parent, b->place->name, b->place->len, value);
+    else
+        status = json_array_append_new(parent, value);
+    b->failed |= status != 0;
+}
+
+/* Without memory for it there is nothing at its place, and nothing gets into that. */
+static void tree_open(void *to, bool array) {
+    struct builder *b = to;
+    json_t *value = array ? json_array() : json_object();
+
+    attach(b, value);
+    b->open[b->depth++] = b->failed ? NULL : value;
+}
+
+static void tree_next(void *to, const struct json_text_path *path, bool first) {
+    struct builder *b = to;
+
+    (void)first;
+    b->place = path;
+    b->bytes += path->len;
+}
+
+static void tree_close(void *to, bool array, bool empty) {
+    (void)array;
+    (void)empty;
+    ((struct builder *)to)->depth--;
+}
+
+static void tree_string(void *to, const char *s, size_t n) {
+    ((struct builder *)to)->bytes += n;
+    attach(to, json_stringn_nocheck(s, n));
+}
+
+static void tree_integer(void *to, int64_t v) {
+    attach(to, json_integer(v));
+}
+
+static void tree_real(void *to, double v) {
+    attach(to, json_real(v));
+}
+
+static void tree_word(void *to, enum lua_json_word word) {
+    attach(to, word == LUA_JSON_NULL ? json_null() : json_boolean(word == LUA_JSON_TRUE));
+}
+
+static const struct lua_json_sink tree_sink = {
+    .check = tree_check,
+    .open = tree_open,
+    .next = tree_next,
+    .close = tree_close,
+    .string = tree_string,
+    .integer = tree_integer,
+    .real = tree_real,
+    .word = tree_word,
+};
 
 json_t *lua_json_read(lua_State *L, int idx, struct err *e) {
     struct hold *h;
+    struct builder b = {.depth = 0};
     json_t *tree = NULL;
 
     idx = lua_absindex(L, idx);
     luaL_checkstack(L, 8, NULL);
     h = hold_push(L);
-    if (lua_json_encode(L, idx, &h->text, e) == 0)
-        tree = json_text_parse(h->text.data, h->text.len, LUA_JSON_DEPTH, e);
+    b.root = &h->tree;
+    if (lua_json_walk(L, idx, LUA_JSON_DEPTH, &tree_sink, &b, e) == 0) {
+        tree = h->tree;
+        h->tree = NULL;
+    }
     hold_release(h);
     lua_pop(L, 1);
     return tree;
 }
 
-/* The module. */
+/* --- the module ------------------------------------------------------------------------------- */
 
 /* Raise unless argument 2 is absent or a table with no other keys than these two. */
 static void check_options(lua_State *L, const char *first, const char *second) {
@@ -489,19 +432,19 @@ static int l_decode(lua_State *L) {
 
 static int l_encode(lua_State *L) {
     struct err e;
-    struct encoder c = {.L = L, .e = &e};
+    struct writer w = {.depth = 0};
+    unsigned max_depth;
     struct hold *h;
     int status;
 
     luaL_checkany(L, 1);
     check_options(L, "max_depth", "indent");
-    c.max_depth = (unsigned)option_integer(L, "max_depth", LUA_JSON_DEPTH, 1, JSON_TEXT_DEPTH_MAX);
-    c.indent = option_integer(L, "indent", 0, 0, INDENT_MAX);
+    max_depth = (unsigned)option_integer(L, "max_depth", LUA_JSON_DEPTH, 1, JSON_TEXT_DEPTH_MAX);
+    w.indent = option_integer(L, "indent", 0, 0, INDENT_MAX);
     h = hold_push(L);
-    c.out = &h->text;
+    w.out = &h->text;
     task_bulk(true);
-    status = encode(&c, 1);
-    if (status == 0)
+    if ((status = lua_json_walk(L, 1, max_depth, &text_sink, &w, &e)) == 0)
         lua_pushlstring(L, h->text.data, h->text.len);
     task_bulk(false);
     hold_release(h);

@@ -28,11 +28,19 @@ static void store_op_cancel(struct op *op) {
     store_cancel(&((struct lua_store_op *)op)->call);
 }
 
+/* The trees of the request. */
+static void free_trees(struct lua_store_op *o) {
+    json_decref(o->fields);
+    json_decref(o->append);
+    o->fields = o->append = NULL;
+    while (o->nwith > 0)
+        json_decref(o->with[--o->nwith].fields);
+}
+
 static void store_op_release(struct op *op) {
     struct lua_store_op *o = (struct lua_store_op *)op;
 
-    json_decref(o->fields);
-    json_decref(o->append);
+    free_trees(o);
     store_reply_fini(&o->reply);
 }
 
@@ -142,14 +150,14 @@ int lua_store_op_start(lua_State *L, struct lua_store_op *o, struct store_reques
                        lua_KFunction finish) {
     rq->fields = o->fields;
     rq->append = o->append;
+    rq->with = o->with;
+    rq->nwith = o->nwith;
     rq->scratch = gen_scratch(L);
     task_bulk(true); /* parts are megabytes, and SQLite reads them here and now */
     if (!op_refused(L, &o->op))
         o->call = store_start(rq, on_done, o);
     task_bulk(false);
-    json_decref(o->fields);
-    json_decref(o->append);
-    o->fields = o->append = NULL;
+    free_trees(o);
     return op_wait(L, &o->op, finish);
 }
 
@@ -255,6 +263,54 @@ void lua_store_remove_option(lua_State *L, int idx, struct store_request *rq,
     lua_pop(L, 1);
 }
 
+/* One of them, at the top. */
+static bool read_companion(lua_State *L, struct lua_store_op *o) {
+    static const char *const names[] = {"collection", "id", "document", NULL};
+    struct store_companion *with = &o->with[o->nwith];
+    int at = lua_gettop(L);
+
+    if (!lua_istable(L, at))
+        luaL_error(L, "option 'with' must be a list of tables");
+    lua_store_check_options(L, at, names);
+    with->collection = text_option(L, at, "collection");
+    with->id = text_option(L, at, "id");
+    if (with->collection == NULL || with->id == NULL || !push_option(L, at, "document", LUA_TTABLE))
+        luaL_error(L, "option 'with': each has a collection, an id and a document");
+    if ((with->fields = lua_json_read(L, -1, &o->op.err)) == NULL) {
+        (void)op_push_err(L, &o->op);
+        return false;
+    }
+    o->nwith++;
+    if (!json_is_object(with->fields))
+        luaL_error(L, "option 'with': a document is no list");
+    return true;
+}
+
+bool lua_store_with_option(lua_State *L, int idx, struct lua_store_op *o) {
+    int list = lua_gettop(L) + 1;
+    size_t n = push_option(L, idx, "with", LUA_TTABLE) ? lua_rawlen(L, list) : 0;
+
+    if (n > STORE_WITH_MAX)
+        luaL_error(L, "option 'with' must not hold more than %d documents", STORE_WITH_MAX);
+    for (size_t i = 1; i <= n; i++) {
+        lua_rawgeti(L, list, (lua_Integer)i);
+        if (!read_companion(L, o))
+            return false;
+        lua_settop(L, list);
+    }
+    lua_settop(L, list - 1);
+    return true;
+}
+
+/* A write of the document at an index, with the options behind it. */
+static int write_document(lua_State *L, struct store_request *rq, int document) {
+    struct lua_store_op *o = lua_store_op_new(L, sizeof(*o), rq->verb, document);
+
+    if (o == NULL || !lua_store_with_option(L, document + 1, o))
+        return 2;
+    return lua_store_op_start(L, o, rq, l_store_finish);
+}
+
 /* --- the functions --------------------------------------------------------------------------- */
 
 static int l_get(lua_State *L) {
@@ -268,7 +324,7 @@ static int l_get(lua_State *L) {
 }
 
 static int l_create(lua_State *L) {
-    static const char *const options[] = {"parts", NULL};
+    static const char *const options[] = {"parts", "with", NULL};
     struct store_request rq = {.verb = STORE_CREATE};
     struct blob *parts[STORE_PARTS_MAX + 1];
 
@@ -276,11 +332,11 @@ static int l_create(lua_State *L) {
     luaL_checktype(L, 3, LUA_TTABLE);
     lua_store_check_options(L, 4, options);
     parts_option(L, 4, &rq, parts);
-    return wait_for(L, &rq, 3);
+    return write_document(L, &rq, 3);
 }
 
 static int l_update(lua_State *L) {
-    static const char *const options[] = {"version", "remove", "parts", NULL};
+    static const char *const options[] = {"version", "remove", "parts", "with", NULL};
     struct store_request rq = {.verb = STORE_UPDATE};
     struct blob *parts[STORE_PARTS_MAX + 1];
     const char *names[LUA_STORE_REMOVE_MAX];
@@ -291,7 +347,7 @@ static int l_update(lua_State *L) {
     rq.version = text_option(L, 4, "version");
     lua_store_remove_option(L, 4, &rq, names);
     parts_option(L, 4, &rq, parts);
-    return wait_for(L, &rq, 3);
+    return write_document(L, &rq, 3);
 }
 
 static int l_delete(lua_State *L) {
@@ -376,8 +432,8 @@ static int append_option(lua_State *L, int idx) {
 }
 
 static int l_increment(lua_State *L) {
-    static const char *const options[] = {"counter", "also", "first",   "last",
-                                          "append",  "set",  "version", NULL};
+    static const char *const options[] = {"counter", "also",    "first", "last", "append",
+                                          "set",     "version", "with",  NULL};
     struct store_request rq = {.verb = STORE_INCREMENT};
     struct lua_store_op *o;
     char now[CLOCK_TEXT_SIZE];
@@ -399,6 +455,8 @@ static int l_increment(lua_State *L) {
         return 2;
     if (append != 0 && (o->append = lua_json_read(L, append, &o->op.err)) == NULL)
         return op_push_err(L, &o->op);
+    if (!lua_store_with_option(L, 3, o))
+        return 2;
     return lua_store_op_start(L, o, &rq, l_store_finish);
 }
 

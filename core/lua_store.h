@@ -16,6 +16,8 @@ struct lua_store_op {
     enum store_verb verb;
     struct store_call *call; /* NULL: not under way */
     json_t *fields, *append; /* of the request, until it is started */
+    struct store_companion with[STORE_WITH_MAX];
+    size_t nwith;
     struct store_reply reply;
 };
 
@@ -29,6 +31,10 @@ int lua_store_op_start(lua_State *L, struct lua_store_op *o, struct store_reques
 
 /* Leave a table of options at idx, the last argument; `names` ends with NULL.  Raises on others. */
 void lua_store_check_options(lua_State *L, int idx, const char *const *names);
+
+/* Option `with`, a list of { collection, id, document }, whose texts the table at idx keeps. false:
+ * a document cannot be carried, nil and err are pushed. */
+bool lua_store_with_option(lua_State *L, int idx, struct lua_store_op *o);
 
 /* Option `remove`, a list of names, which `names` has room for and the table at idx keeps. */
 void lua_store_remove_option(lua_State *L, int idx, struct store_request *rq,

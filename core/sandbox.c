@@ -20,6 +20,7 @@ static const luaL_Reg modules[] = {
     {"paraph.config", lua_config_open},
     {"paraph.crypto", lua_crypto_open},
     {"paraph.environ", lua_environ_open},
+    {"paraph.errors", lua_errors_open},
     {"paraph.fetch", lua_fetch_open},
     {"paraph.jobs", lua_jobs_open},
     {"paraph.json", lua_json_open},
@@ -37,6 +38,7 @@ static const luaL_Reg modules[] = {
     {"paraph.templates", lua_templates_open},
     {"paraph.text", lua_text_open},
     {"paraph.time", lua_time_open},
+    {"paraph.webhook", lua_webhook_open},
 };
 
 /* --- require --------------------------------------------------------------------------------- */

@@ -34,20 +34,24 @@ static json_t *entry_new(const json_t *fields) {
     return entry;
 }
 
-static int take_over(struct scratch_op *op, const json_t *fields) {
-    struct scratch_over *o = op->over;
+static int take(struct scratch_over *o, const char *collection, const char *id, json_t *entry,
+                struct err *e) {
     json_t *ids;
 
     if (o->taken == NULL)
         o->taken = json_object();
-    if ((ids = json_object_get(o->taken, op->rq->collection)) == NULL) {
+    if ((ids = json_object_get(o->taken, collection)) == NULL) {
         ids = json_object();
-        if (json_object_set_new_nocheck(o->taken, op->rq->collection, ids) < 0)
-            return out_of_memory(&op->reply.err);
+        if (json_object_set_new_nocheck(o->taken, collection, ids) < 0) {
+            json_decref(entry);
+            return out_of_memory(e);
+        }
     }
-    if (json_object_set_new_nocheck(ids, op->rq->id, entry_new(fields)) < 0)
-        return out_of_memory(&op->reply.err);
-    return 0;
+    return json_object_set_new_nocheck(ids, id, entry) < 0 ? out_of_memory(e) : 0;
+}
+
+static int take_over(struct scratch_op *op, const json_t *fields) {
+    return take(op->over, op->rq->collection, op->rq->id, entry_new(fields), &op->reply.err);
 }
 
 /* The document is the real store's again. */
@@ -83,6 +87,19 @@ static bool is_ours(const struct scratch_op *op) {
     return scratch_over_taken(op->over, op->rq->collection, op->rq->id) != NULL;
 }
 
+/* What is written with a document has an id of its own, which the real store does not know. */
+static void write_all(struct scratch_op *op, const struct store_request *rqs, size_t n) {
+    struct scratch_over *o = op->over;
+    bool written;
+
+    sqlite_docs_write_all(o->db, rqs, n, &op->reply);
+    written = op->rq->verb == STORE_CREATE || op->reply.found;
+    for (size_t i = 0; i < op->rq->nwith && written && op->reply.err.code == ERR_NONE; i++)
+        if (scratch_over_taken(o, op->rq->with[i].collection, op->rq->with[i].id) == NULL)
+            (void)take(o, op->rq->with[i].collection, op->rq->with[i].id, json_null(),
+                       &op->reply.err);
+}
+
 /* What neither the real store had nor we have any more is forgotten. */
 static void carry_out(struct scratch_op *op) {
     const struct scratch_over *o = op->over;
@@ -90,7 +107,7 @@ static void carry_out(struct scratch_op *op) {
     if (sqlite_docs_reads(op->rq->verb))
         sqlite_docs_read(o->db, op->rq, &op->reply);
     else
-        sqlite_docs_write_all(o->db, op->rq, 1, &op->reply);
+        write_all(op, op->rq, 1);
     if (op->rq->verb == STORE_DELETE && op->reply.err.code == ERR_NONE &&
         json_is_null(scratch_over_taken(o, op->rq->collection, op->rq->id)))
         give_back(op);
@@ -101,7 +118,7 @@ static void carry_out(struct scratch_op *op) {
 
 static void take_new(struct scratch_op *op) {
     if (take_over(op, NULL) == 0) {
-        sqlite_docs_write_all(op->over->db, op->rq, 1, &op->reply);
+        write_all(op, op->rq, 1);
         if (op->reply.err.code != ERR_NONE)
             give_back(op);
     }
@@ -117,7 +134,7 @@ static void take_written(struct scratch_op *op, struct blob **parts, size_t npar
     writes[0].id = op->rq->id;
     writes[1].version = NULL;
     if (take_over(op, op->fields) == 0) {
-        sqlite_docs_write_all(op->over->db, writes, COUNT_OF(writes), &op->reply);
+        write_all(op, writes, COUNT_OF(writes));
         if (op->reply.err.code != ERR_NONE)
             give_back(op);
     }

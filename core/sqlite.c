@@ -21,7 +21,7 @@
 struct write {
     struct store_call call; /* the loop's; done NULL: cancelled */
     struct write *next;
-    struct store_request *rq; /* our copy, without the trees */
+    struct store_request *rq; /* our copy; its trees are the loop's */
     struct sqlite_docs_texts texts;
     size_t bytes;
     struct store_reply reply;
@@ -127,7 +127,7 @@ static void write_free(struct write *w) {
     free(w);
 }
 
-/* The writer has no use for the trees, whose references are counted on the loop alone. */
+/* The writer has no use for trees, whose references are counted on the loop alone. */
 static struct write *write_new(const struct store_request *rq) {
     struct store_request bare = *rq;
     struct write *w = calloc(1, sizeof(*w));
@@ -145,6 +145,8 @@ static int write_fill(struct write *w, const struct store_request *rq, struct er
         return err_set(e, ERR_STORE_ERROR, "out of memory");
     w->bytes = w->texts.fields != NULL ? strlen(w->texts.fields) : 0;
     w->bytes += w->texts.append != NULL ? strlen(w->texts.append) : 0;
+    for (size_t i = 0; i < rq->nwith; i++)
+        w->bytes += strlen(w->texts.with[i]);
     for (size_t i = 0; i < rq->nparts; i++)
         w->bytes += rq->parts[i]->len;
     if (under_way >= QUEUE_MAX || (under_way > 0 && bytes_under_way + w->bytes > QUEUE_BYTES_MAX))

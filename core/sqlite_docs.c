@@ -327,19 +327,47 @@ static int apply(struct sqlite_docs *d, const struct store_request *rq,
     }
 }
 
+/* What goes with it, whatever was there: that goes with its parts. */
+static int write_with(struct sqlite_docs *d, const struct store_companion *with, const char *body,
+                      struct err *e) {
+    const struct store_request rq = {.collection = with->collection, .id = with->id};
+    struct store_reply own = {0};
+
+    if (sqlite_statement_run(d, sqlite_statement_about(d, ST_DELETE, &rq), &own.err) == 0)
+        (void)put(d, ST_INSERT, &rq, body, &own);
+    if (own.err.code != ERR_NONE)
+        *e = own.err;
+    return own.err.code != ERR_NONE ? -1 : 0;
+}
+
+static int apply_all(struct sqlite_docs *d, const struct store_request *rq,
+                     const struct sqlite_docs_texts *texts, struct store_reply *r) {
+    if (apply(d, rq, texts, r) < 0)
+        return -1;
+    for (size_t i = 0; i < rq->nwith && (rq->verb == STORE_CREATE || r->found); i++)
+        if (write_with(d, &rq->with[i], texts->with[i], &r->err) < 0)
+            return -1;
+    return 0;
+}
+
 static int dump(char **text, const json_t *tree) {
     *text = tree == NULL ? NULL : sqlite_json_write(tree);
     return tree != NULL && *text == NULL ? -1 : 0;
 }
 
 int sqlite_docs_texts_make(struct sqlite_docs_texts *texts, const struct store_request *rq) {
-    *texts = (struct sqlite_docs_texts){NULL, NULL};
+    *texts = (struct sqlite_docs_texts){0};
+    for (size_t i = 0; i < rq->nwith; i++)
+        if (dump(&texts->with[i], rq->with[i].fields) < 0)
+            return -1;
     return dump(&texts->fields, rq->fields) < 0 ? -1 : dump(&texts->append, rq->append);
 }
 
 void sqlite_docs_texts_free(struct sqlite_docs_texts *texts) {
     free(texts->fields);
     free(texts->append);
+    for (size_t i = 0; i < COUNT_OF(texts->with); i++)
+        free(texts->with[i]);
 }
 
 /* The numbers that a group uses up are counted here, and written down with it. */
@@ -385,7 +413,7 @@ static int end_several(struct sqlite_docs *d, bool undo, struct err *e) {
 int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq,
                       const struct sqlite_docs_texts *texts, struct store_reply *r) {
     int before = sqlite3_total_changes(d->db);
-    bool refused = apply(d, rq, texts, r) < 0;
+    bool refused = apply_all(d, rq, texts, r) < 0;
     bool halfway = refused && !d->savepoint && sqlite3_total_changes(d->db) != before;
 
     if (sqlite_db_in_transaction(d->db) && !halfway &&

@@ -29,6 +29,7 @@ int sqlite_docs_commit(struct sqlite_docs *d, struct err *e);
  * there was no memory or no room for it, or it would have stayed halfway. */
 struct sqlite_docs_texts {
     char *fields, *append;
+    char *with[STORE_WITH_MAX];
 };
 int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq,
                       const struct sqlite_docs_texts *texts, struct store_reply *reply);

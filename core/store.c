@@ -35,16 +35,25 @@ void store_fini(void) {
     backend->fini();
 }
 
-static int check(const struct store_request *rq, struct err *e) {
-    size_t n = rq->id == NULL ? 0 : strlen(rq->id);
+static int check_id(const char *id, struct err *e) {
+    size_t n = id == NULL ? 0 : strlen(id);
 
+    if (n > 0 && n <= STORE_ID_MAX && memchr(id, '/', n) == NULL && encode_utf8_error(id, n) == n)
+        return 0;
+    return err_set_field(e, ERR_INVALID_FIELD, "id",
+                         "id: an id is 1 to %d bytes of UTF-8 without '/'", STORE_ID_MAX);
+}
+
+static int check(const struct store_request *rq, struct err *e) {
     if (!accepting && rq->scratch == NULL)
         return err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down");
     if (rq->verb == STORE_QUERY || rq->verb == STORE_COUNT)
         return 0;
-    if (n == 0 || n > STORE_ID_MAX || memchr(rq->id, '/', n) || encode_utf8_error(rq->id, n) < n)
-        return err_set_field(e, ERR_INVALID_FIELD, "id",
-                             "id: an id is 1 to %d bytes of UTF-8 without '/'", STORE_ID_MAX);
+    if (check_id(rq->id, e) < 0)
+        return -1;
+    for (size_t i = 0; i < rq->nwith; i++)
+        if (check_id(rq->with[i].id, e) < 0)
+            return -1;
     if (rq->nparts > STORE_PARTS_MAX)
         return err_set_field(e, ERR_INVALID_FIELD, "parts",
                              "parts: a document has at most %d of them", STORE_PARTS_MAX);
@@ -97,30 +106,42 @@ static const char *copy_text(char **at, const char *text) {
     return copy;
 }
 
-/* In one block: the request, two arrays, the texts. */
+static size_t bytes_of(const char *text) {
+    return text == NULL ? 0 : strlen(text) + 1;
+}
+
+/* In one block: the request, three arrays, the texts. */
 struct store_request *store_request_copy(const struct store_request *rq) {
     struct store_request own = *rq, *copy;
     const char **texts[] = {&own.collection, &own.id,     &own.version,    &own.without, &own.where,
                             &own.is,         &own.before, &own.page_token, &own.counter, &own.also,
                             &own.first,      &own.last,   &own.now};
-    size_t size = sizeof(own) + rq->nremove * sizeof(char *) + rq->nparts * sizeof(struct blob *);
+    size_t size = sizeof(own) + rq->nwith * sizeof(*rq->with) + rq->nremove * sizeof(char *) +
+                  rq->nparts * sizeof(struct blob *);
+    struct store_companion *with;
     const char **remove;
     char *at;
 
     for (size_t i = 0; i < COUNT_OF(texts); i++)
-        size += *texts[i] == NULL ? 0 : strlen(*texts[i]) + 1;
+        size += bytes_of(*texts[i]);
     for (size_t i = 0; i < rq->nremove; i++)
-        size += strlen(rq->remove[i]) + 1;
+        size += bytes_of(rq->remove[i]);
+    for (size_t i = 0; i < rq->nwith; i++)
+        size += bytes_of(rq->with[i].collection) + bytes_of(rq->with[i].id);
     if ((copy = malloc(size)) == NULL)
         return NULL;
-    remove = (const char **)(copy + 1);
-    own.remove = remove;
+    own.with = with = (struct store_companion *)(copy + 1);
+    own.remove = remove = (const char **)(with + rq->nwith);
     own.parts = (struct blob **)(remove + rq->nremove);
     at = (char *)(own.parts + rq->nparts);
     for (size_t i = 0; i < COUNT_OF(texts); i++)
         *texts[i] = copy_text(&at, *texts[i]);
     for (size_t i = 0; i < rq->nremove; i++)
         remove[i] = copy_text(&at, rq->remove[i]);
+    for (size_t i = 0; i < rq->nwith; i++)
+        with[i] = (struct store_companion){copy_text(&at, rq->with[i].collection),
+                                           copy_text(&at, rq->with[i].id),
+                                           json_incref(rq->with[i].fields)};
     for (size_t i = 0; i < rq->nparts; i++)
         own.parts[i] = blob_ref(rq->parts[i]);
     json_incref(own.fields);
@@ -134,6 +155,8 @@ void store_request_free(struct store_request *rq) {
         return;
     for (size_t i = 0; i < rq->nparts; i++)
         blob_unref(rq->parts[i]);
+    for (size_t i = 0; i < rq->nwith; i++)
+        json_decref(rq->with[i].fields);
     json_decref(rq->fields);
     json_decref(rq->append);
     free(rq);

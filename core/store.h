@@ -29,6 +29,7 @@ struct scratch;
 #define STORE_LIMIT_MAX    200
 #define STORE_COUNT_MAX    10000
 #define STORE_PARTS_MAX    64
+#define STORE_WITH_MAX     4
 
 enum store_verb {
     STORE_GET,    /* a document */
@@ -39,6 +40,12 @@ enum store_verb {
     STORE_COUNT,  /* how many there are, but no more than limit + 1: then it is more than limit */
     STORE_INCREMENT, /* count an occurrence */
     STORE_PARTS      /* the parts of a document */
+};
+
+/* A document that another write brings along. */
+struct store_companion {
+    const char *collection, *id;
+    json_t *fields;
 };
 
 struct store_request {
@@ -55,6 +62,11 @@ struct store_request {
     struct blob **parts; /* CREATE, UPDATE: with set_parts, all parts of the document */
     size_t nparts;
     bool set_parts;
+
+    /* CREATE, UPDATE, INCREMENT: written together with the document, or not at all; each whole, in
+     * place of what was under its id, and without parts. */
+    const struct store_companion *with; /* up to STORE_WITH_MAX */
+    size_t nwith;
 
     /* GET */
     const char *without; /* a member that is not wanted, or NULL: it may be long */

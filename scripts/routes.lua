@@ -13,6 +13,7 @@ local drafts = require "api.drafts"
 local health = require "api.health"
 local messages = require "api.messages"
 local metrics = require "api.metrics"
+local openapi = require "api.openapi"
 local pixel = require "api.pixel"
 local repl = require "api.repl"
 local assets = require "pages.assets"
@@ -55,6 +56,8 @@ return {
   { "POST", "/sign-out", handler = sign_in.close, access = { "draft", "send", "review", "ops" } },
 
   { "POST", "/repl", handler = repl.post, access = "ops", deadline = 600, waits = true },
+
+  { "GET", "/openapi.json", handler = openapi.get, access = "public" },
 
   { "GET", "/metrics", handler = metrics.get, access = "ops", serve = "all" },
   { "GET", "/pixel", handler = pixel.get, access = "public", serve = "tracker", deadline = 2 },

@@ -2,6 +2,7 @@
 
 local approvals = require "lib.approvals"
 local body = require "lib.body"
+local conditional = require "lib.conditional"
 local copies = require "lib.copies"
 local drafts = require "lib.drafts"
 local edits = require "lib.edits"
@@ -12,7 +13,8 @@ local schema = require "lib.schema"
 
 local api = {}
 
-local list_query = {
+--- The query of GET /drafts.
+api.query = {
   type = "object",
   properties = {
     status = { type = "string", enum = drafts.statuses },
@@ -21,12 +23,14 @@ local list_query = {
   },
 }
 
-local test_request = {
+--- The body of POST /drafts/{id}/test.
+api.copy = {
   type = "object", required = { "to" },
   properties = { to = message.patch.properties.to },
 }
 
-local send_request = {
+--- The body of POST /send-draft.
+api.approval = {
   type = "object", required = { "draft_id" },
   properties = {
     draft_id = { type = "string", format = "uuid" },
@@ -46,7 +50,7 @@ end
 function api.list(req)
   local query = drafts.merged(req.query, {}, {})
   if query.limit and query.limit:find("^%d+$") then query.limit = tonumber(query.limit) end
-  local ok, err = schema.check(list_query, query)
+  local ok, err = schema.check(api.query, query)
   if not ok then return nil, err end
   local found, more = drafts.list(query)
   if not found then return nil, more end
@@ -99,13 +103,8 @@ function api.message(req)
   local built, err = message.build(draft.id, draft.document, contents)
   if not built then return nil, err end
 
-  local etag = '"' .. built:etag() .. '"'
-  local headers = { ETag = etag, ["Cache-Control"] = "no-cache" }
-  local known = req.headers["if-none-match"]
-  if known and (known == "*" or known:find(etag, 1, true)) then
-    return { status = 304, headers = headers }
-  end
-  return { type = "message/rfc822", headers = headers, body = built:bytes() }
+  return conditional(req, '"' .. built:etag() .. '"',
+    { type = "message/rfc822", body = built:bytes() })
 end
 
 --- POST /drafts/{id}/test. Whatever the draft's status: the copy touches neither it nor its
@@ -114,7 +113,7 @@ end
 ---@return paraph.reply?
 ---@return paraph.err?
 function api.test(req)
-  local request, err = body.read(req, test_request)
+  local request, err = body.read(req, api.copy)
   if not request then return nil, err end
   local sent
   sent, err = copies.send(req.params.id, request.to)
@@ -139,7 +138,7 @@ local function sent_reply(message_id, thread_id, pixel_id)
 end
 
 local function send(req, operation)
-  local request, err = body.read(req, send_request)
+  local request, err = body.read(req, api.approval)
   if not request then return nil, err end
   local draft, sent
   draft, err = drafts.load(request.draft_id)

@@ -10,6 +10,7 @@ local metrics = require "paraph.metrics"
 local step = require "lib.step"
 local store = require "paraph.store"
 local time = require "paraph.time"
+local webhooks = require "lib.webhooks"
 
 local pixel = {}
 
@@ -70,8 +71,10 @@ local function count(id, req)
   if (math.tointeger(document.open_count) or 0) < KEPT_MAX then
     options.append = { member = "opens", value = { at = time.now(), kind = kind, reason = reason } }
   end
+  options.with = webhooks.of_open(id, document, kind)
   local found, err = store.increment(config.pixel_collection, id, options)
   if found then
+    webhooks.wake(options.with)
     metrics.count("paraph_opens_total", { kind = kind })
     step.ended("info", "open", counting,
       { pixel_id = id, draft_id = document.draft_id, kind = kind, reason = reason })

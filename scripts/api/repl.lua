@@ -12,7 +12,8 @@ local prompt = require "paraph.prompt"
 
 local repl = {}
 
-local request = {
+--- The body of POST /repl.
+repl.request = {
   type = "object",
   properties = {
     session = { type = "string", maxLength = 36 },
@@ -49,7 +50,7 @@ function repl.post(req)
   if not req.caller.roles.review then
     return fail("forbidden", "a prompt shows drafts: it takes the role `review`, too")
   end
-  local asked, err = body.read(req, request)
+  local asked, err = body.read(req, repl.request)
   if not asked then return nil, err end
   local answer
   answer, err = prompt.run {

@@ -18,6 +18,7 @@ local quota = require "lib.quota"
 local settings = require "lib.settings"
 local store = require "paraph.store"
 local time = require "paraph.time"
+local webhooks = require "lib.webhooks"
 
 local approvals = {}
 
@@ -159,8 +160,11 @@ end
 
 --- It has not left, and nobody has touched it since: it waits for a person again, with the reason.
 local function give_back(draft, err)
-  store.update(config.draft_collection, draft.id, { waiting = "failed", error = err.message },
-    { version = draft.version, remove = drafts.approval })
+  local members = { waiting = "failed", error = err.message }
+  local with = webhooks.of_draft("send.failed", draft.id, draft.document, members)
+  local ok = store.update(config.draft_collection, draft.id, members,
+    { version = draft.version, remove = drafts.approval, with = with })
+  if ok then webhooks.wake(with) end
   log.warning("approved draft not sent", { draft_id = draft.id, error = err.message })
 end
 

@@ -26,6 +26,7 @@ local strays = require "lib.strays"
 local sweep = require "lib.sweep"
 local task = require "paraph.task"
 local time = require "paraph.time"
+local webhooks = require "lib.webhooks"
 
 local delivery = {}
 
@@ -118,10 +119,12 @@ local function release(claim, err)
   local removed = { "sending_since", "pixel_id", "reply_headers", "reviewed_by", "reviewed_at",
     table.unpack(STEPS) }
   if held then removed[#removed + 1] = "mode" end
-  local ok, failure = claim.held:finish("pending",
-    { error = err.message, held = held, waiting = held and "held" or "failed" },
-    { remove = removed })
+  local members = { error = err.message, held = held, waiting = held and "held" or "failed" }
+  local with = webhooks.of_draft(held and "draft.held" or "send.failed", claim.draft.id,
+    claim.draft.document, members, "pending")
+  local ok, failure = claim.held:finish("pending", members, { remove = removed, with = with })
   if ok then
+    webhooks.wake(with)
     err.held = held
     pixels.close(claim.pixel_id, claim.pixel_version)
   elseif failure and failure.code ~= "conflict" then
@@ -145,11 +148,18 @@ local function write_sent(claim, sent)
     pixel_id = claim.pixel_id,
     sent_at = time.now(),
   }
+  local with = webhooks.of_draft("sent", claim.draft.id, claim.draft.document, members, "sent")
   local options = { remove = { "sending_since", "error", "gmail_mailbox", "gmail_thread_id",
-    "withdrawing", "unsettled" } }
-  if sent.presumed then return claim.held:finish("sent", members, options) end
-  members.status = "sent"
-  return store.update(config.draft_collection, claim.draft.id, members, options)
+    "withdrawing", "unsettled" }, with = with }
+  local ok, err
+  if sent.presumed then
+    ok, err = claim.held:finish("sent", members, options)
+  else
+    members.status = "sent"
+    ok, err = store.update(config.draft_collection, claim.draft.id, members, options)
+  end
+  if ok then webhooks.wake(with) end
+  return ok, err
 end
 
 --- The mail is out, so this is tried hard, and whoever holds the claim by now: the mailbox let it
@@ -475,9 +485,12 @@ function delivery.send_now(built, document, pixel_id)
   err = results[1][2]
   if not sent then
     if not err.unknown then pixels.close(pixel_id, kept) end
+    webhooks.tell("send.failed", document, { error = err.message, unknown = err.unknown })
     return sends.ended(attempt, nil, err)
   end
   if not kept then pixel_id = reopen_pixel(pixel_id, document) end
+  webhooks.tell("sent", document,
+    { message_id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id })
   correspondents.remember(document)
   return sends.ended(attempt,
     { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id })

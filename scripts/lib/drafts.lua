@@ -10,6 +10,7 @@ local schema = require "lib.schema"
 local step = require "lib.step"
 local store = require "paraph.store"
 local time = require "paraph.time"
+local webhooks = require "lib.webhooks"
 
 local drafts = {}
 
@@ -76,6 +77,12 @@ function drafts.load(id)
   return not_found()
 end
 
+--- What others are told of a new draft; nil: nothing, of one that is being sent.
+local function told(document)
+  if document.status ~= "pending" then return nil end
+  return document.waiting == "held" and "draft.held" or "draft.created"
+end
+
 local function count(outcome)
   metrics.count("paraph_drafts_total", { outcome = outcome })
 end
@@ -104,11 +111,16 @@ function drafts.create(id, document, contents, caller)
   local ok, err = check_size(document)
   if not ok then return nil, err end
   local version
-  version, err = store.create(config.draft_collection, id, document, { parts = contents })
+  local with = webhooks.of_draft(told(document), id, document)
+  version, err = store.create(config.draft_collection, id, document,
+    { parts = contents, with = with })
   if err and err.code == "already_exists" then
     return fail("in_progress", "another attempt of this request is under way; ask again later")
   end
-  if version then tell_created(id, document, keeping) end
+  if version then
+    webhooks.wake(with)
+    tell_created(id, document, keeping)
+  end
   return version, err
 end
 
@@ -196,6 +208,7 @@ end
 ---@field members? paraph.document
 ---@field removed? string[]
 ---@field contents? paraph.blob[]   in place of all contents there are
+---@field event? string             that others are told of (lib/webhooks.lua)
 
 --- Change a draft: `decide` sees it as it is and says what to write; it is asked again when
 --- somebody else wrote first. A change of nothing writes nothing.
@@ -217,8 +230,10 @@ function drafts.change(id, decide)
     local document = drafts.merged(draft.document, members, removed)
     ok, err = check_size(document)
     if not ok then return nil, err end
+    local with = webhooks.of_draft(change.event, draft.id, document)
     version, err = store.update(config.draft_collection, draft.id, members,
-      { version = draft.version, remove = removed, parts = change.contents })
+      { version = draft.version, remove = removed, parts = change.contents, with = with })
+    if version then webhooks.wake(with) end
     if version then return { id = draft.id, version = version, document = document } end
     if not err then return not_found() end
     if err.code ~= "conflict" then return nil, err end
@@ -264,6 +279,7 @@ function drafts.reject(id, reason, reviewer)
         reviewed_by = reviewer.name,
       },
       removed = drafts.waiting,
+      event = "draft.rejected",
     }
   end)
   if draft and not again then

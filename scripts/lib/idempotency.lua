@@ -71,6 +71,9 @@ local function has_expired(record)
   return time.parse(record.expires_at) <= time.parse(time.now())
 end
 
+--- As check_key() has it.
+idempotency.key = { type = "string", minLength = 1, maxLength = KEY_MAX, pattern = "^[ -~]*$" }
+
 local function check_key(key)
   if #key >= 1 and #key <= KEY_MAX and not key:find("[^\x20-\x7E]") then return true end
   return fail("invalid_field",

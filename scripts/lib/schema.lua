@@ -1,5 +1,5 @@
 --- Checks JSON values against schemas. A schema is a table in the words of JSON Schema (2020-12),
---- as far as requests need them, so that it can be published as it stands:
+--- as far as requests need them, so that it can be published (lib/openapi.lua):
 ---
 ---   type                   a name or a list of names: string boolean integer object array
 ---   enum                   the values allowed
@@ -34,18 +34,23 @@ local schema = {}
 ---@field properties? table<string, schema>
 ---@field required? string[]
 
---- What a text of a format is (a predicate), and the sentence for one that is not.
+--- What a text of a format is (a predicate), the sentence for one that is not, and for a format
+--- of our own the same as a regular expression (ECMA-262), for whoever reads the schema elsewhere.
 local formats = {
   text = {
     is = function(value) return not value:find("\0", 1, true) end,
     wanted = "must not contain NUL characters",
+    pattern = "^[^\\u0000]*$",
   },
   line = {
     is = text.is_line,
     wanted = "must be one line without control characters",
+    pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F\\u2028\\u2029]*$",
   },
   uuid = { is = crypto.is_uuid, wanted = "must be a UUID" },
 }
+
+schema.formats = formats
 
 local LONGEST_NAME = 64 -- bytes of a member's name that an answer repeats
 

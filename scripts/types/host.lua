@@ -75,6 +75,12 @@ function crypto.hmac_sha256(key, message) end
 ---@return boolean
 function crypto.equal(a, b) end
 
+---@class paraph.errors
+local errors = {}
+--- The closed list of codes (`core/err.h`), each with the HTTP status it is answered with.
+---@return table<string, integer>
+function errors.statuses() end
+
 ---@class paraph.time
 local time = {}
 --- RFC 3339 in UTC with microseconds, e.g. "2026-03-01T09:30:00.000000Z".
@@ -333,6 +339,25 @@ function session.open(form, secure) end
 ---@return paraph.err? err
 function session.close(secure) end
 
+---@class paraph.webhook
+--- The endpoints of WEBHOOK_URL, by their numbers, for `lib/webhooks.lua`. Neither their addresses
+--- nor the secrets are Lua values.
+local webhook = {}
+--- Post an event, signed as Standard Webhooks has it. Nothing is followed, ten seconds are waited,
+--- and private addresses are refused unless WEBHOOK_ALLOW_PRIVATE allows them. In a test,
+--- `world.fetch` answers.
+---@async
+---@param n integer            1 to config.webhooks
+---@param id string            the same for each attempt: receivers know by it what they have
+---@param body string          JSON
+---@return paraph.fetch_reply? reply
+---@return paraph.err? err      as of paraph.fetch
+function webhook.post(n, id, body) end
+--- Where an endpoint is, as far as that may be told: "https://crm.example.org".
+---@param n integer
+---@return string
+function webhook.origin(n) end
+
 --- require "paraph.config": settings that scripts may read (CONTRACT: environment variables).
 ---@class paraph.config
 ---@field backend "local"|"google"
@@ -344,7 +369,11 @@ function session.close(secure) end
 ---@field no_send boolean
 ---@field gmail_user? string
 ---@field role "all"|"gateway"|"tracker"
+---@field auth string[]         the methods of AUTH, in order
 ---@field request_timeout integer  seconds
+---@field webhooks integer      how many endpoints WEBHOOK_URL names; 0 in a test and a rehearsal
+---@field webhooks_delivered boolean  from here: there is a secret to sign with
+---@field webhook_events table<string, true>  which events they are told of
 ---@field version string
 ---@field generation integer
 

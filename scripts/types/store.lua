@@ -16,12 +16,20 @@ local store = {}
 ---@return string|paraph.err|nil version_or_err
 function store.get(collection, id, options) end
 
+--- A document that another write brings along: both are written, or none. It takes the place of
+--- what was under its id. At most four of them.
+---@class paraph.store.companion
+---@field collection string
+---@field id string
+---@field document paraph.document
+
 --- A new document, durable when this returns. `already_exists` if there is one.
 ---@async
 ---@param collection string
 ---@param id string
 ---@param document paraph.document
----@param options? { parts?: paraph.blob[] }  large contents, kept beside the document
+---@param options? { parts?: paraph.blob[], with?: paraph.store.companion[] }  parts: large
+---                                      contents, kept beside the document
 ---@return string? version
 ---@return paraph.err? err
 function store.create(collection, id, document, options) end
@@ -30,6 +38,7 @@ function store.create(collection, id, document, options) end
 ---@field version? string     precondition: `conflict` if the document has another
 ---@field remove? string[]    members to take away
 ---@field parts? paraph.blob[] replaces all parts
+---@field with? paraph.store.companion[]
 
 --- Set some members; the others stay. Returns nil alone if there is no such document.
 ---@async
@@ -49,7 +58,7 @@ local claim = {}
 --- Write a step down. `conflict`: somebody else wrote; nil alone: the document is gone.
 ---@async
 ---@param members paraph.document
----@param options? { remove?: string[] }
+---@param options? { remove?: string[], with?: paraph.store.companion[] }
 ---@return paraph.claim? claim
 ---@return paraph.err? err
 function claim:note(members, options) end
@@ -58,7 +67,7 @@ function claim:note(members, options) end
 ---@async
 ---@param status string
 ---@param members paraph.document
----@param options? { remove?: string[] }
+---@param options? { remove?: string[], with?: paraph.store.companion[] }
 ---@return paraph.claim? claim
 ---@return paraph.err? err
 function claim:finish(status, members, options) end
@@ -70,7 +79,7 @@ function claim:finish(status, members, options) end
 ---@param id string
 ---@param version string
 ---@param members paraph.document
----@param options? { remove?: string[] }
+---@param options? { remove?: string[], with?: paraph.store.companion[] }
 ---@return paraph.claim? claim
 ---@return paraph.err? err
 function store.claim(collection, id, version, members, options) end
@@ -126,6 +135,7 @@ function store.count(collection, options) end
 ---@field append? { member: string, value: any }  an array that grows by this value, unless it holds
 ---                            an equal one; how long it gets is the caller's concern
 ---@field version? string     that of the document while `first` was not set: saves a look at it
+---@field with? paraph.store.companion[]
 
 --- Count an occurrence. False if there is no such document.
 ---@async

@@ -49,6 +49,7 @@ const routes = [
   { method: "GET", path: "/sign-in", access: ROLES, open: [200, 404] },
   { method: "POST", path: "/sign-in", access: ROLES, open: [415, 404] },
   { method: "GET", path: "/pixel", access: ROLES, open: [200] },
+  { method: "GET", path: "/openapi.json", access: ROLES, open: [200] },
   { method: "GET", path: "/health", access: ROLES, open: [200] },
   { method: "GET", path: "/ready", access: ROLES, open: [200] },
 ];

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { secret } from "./lib/disclosure.mjs";
 import { overlay, run, start, temporary } from "./lib/service.mjs";
 
 // Exit 2 and one line for each of these variables, and no others.
@@ -22,7 +23,7 @@ test("every wrong variable is named, all at once", async (t) => {
     RELOAD_INTERVAL: "often", GMAIL_CONCURRENCY: "many", DRAFT_COLLECTION: "a/b",
     SCRIPTS_DIR: "/nonexistent", TEMPLATES_DIR: "/dev/null", FIRESTORE_URL: "ftp://x",
     GCE_METADATA_HOST: "http://x", GMAIL_USER: "nobody", HOST: "127.0.0.1:80",
-    ALLOWED_SENDERS: "nobody",
+    ALLOWED_SENDERS: "nobody", WEBHOOK_EVENTS: "everything", WEBHOOK_ALLOW_PRIVATE: "perhaps",
   };
   const lines = await assertFaults(t, wrong);
   for (const [name, value] of Object.entries(wrong)) {
@@ -59,6 +60,12 @@ test("nobody serves to the world without saying who may call", async (t) => {
 test("AUTH=none serves to the world if that is what is wanted", async (t) => {
   const service = await start(t, { HOST: "0.0.0.0", AUTH: "none" });
   assert.equal((await service.get("/health")).status, 200);
+});
+
+test("webhooks without what they need, and none of it is told", async (t) => {
+  const path = secret("an-address-may-be-secret"), half = secret("whsec_half-a-secret");
+  await assertFaults(t, { WEBHOOK_URL: `https://crm.example.org/${path}` }, ["WEBHOOK_SECRET"]);
+  await assertFaults(t, { WEBHOOK_URL: `http://crm.example.org/${path}`, WEBHOOK_SECRET: half });
 });
 
 test("tracking without a base for the pixel", async (t) => {

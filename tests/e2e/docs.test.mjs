@@ -1,50 +1,14 @@
-// docs/policies.md, done as it says. Its blocks are run in their order, in a directory of their own,
-// and what the text says comes of them must come of them. What a block is stands behind its language,
-// where nobody sees it who reads the page:
-//
-//   lua file=NAME     goes into this file, and is live when the next block is read; `later`: not yet
-//   sh                is run: `keep` again before each later one; `fails`: its exit code is not 0;
-//                     `live`: what it changes goes live; `refused`: it does not; `serve`: it starts
-//                     the service, and ends the one before
-//   json output       what the last sh printed: a value, or one a line; `part`: members may be missing
-//                     in the text; `last`: only its last line
-//   text output       the same as text; `part`: it holds these lines
-//   text log          an event of the log, with these fields among others
-//
-// "…" stands for anything. Every block is one of these. `./dev run` is the program under test.
+// docs/policies.md: done as it says (lib/document.mjs), and nothing left out of its tables.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { test } from "node:test";
-import { overlay, put, run, start, temporary } from "./lib/service.mjs";
+import { follow, pattern, Reader } from "./lib/document.mjs";
+import { overlay, run, start, temporary } from "./lib/service.mjs";
 
 const root = new URL("../../", import.meta.url);
 const text = await readFile(new URL("docs/policies.md", root), "utf8");
 const source = (name) => readFile(new URL(`scripts/${name}`, root), "utf8");
-const PROGRAM = process.env.PARAPH ?? new URL("build/paraph", root).pathname;
-const ADDRESS = "http://127.0.0.1:8080";
-
-// --- the page ------------------------------------------------------------------------------------
-
-// [{ language, words, body, line }]
-function blocksOf(page) {
-  const blocks = [];
-  let open = null;
-  page.split("\n").forEach((row, i) => {
-    if (!row.startsWith("```")) open?.rows.push(row);
-    else if (open) {
-      blocks.push({ ...open, body: `${open.rows.join("\n")}\n` });
-      open = null;
-    } else {
-      const [language, ...words] = row.slice(3).split(" ");
-      open = { language, words, rows: [], line: i + 1 };
-    }
-  });
-  assert.equal(open, null, "a block that does not end");
-  return blocks;
-}
 
 // The rows of the table below a heading, each the texts of its cells.
 function tableBelow(heading) {
@@ -57,143 +21,14 @@ function tableBelow(heading) {
 // The code in a cell.
 const code = (cell) => cell.match(/^(`+)(.*)\1/)[2];
 
-const escaped = (wanted) => wanted.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-const pattern = (wanted) => escaped(wanted).replaceAll("…", "[^]*");
-
-function matchText(wanted, actual, part) {
-  const all = new RegExp(part ? pattern(wanted.trim()) : `^${pattern(wanted.trim())}$`);
-  assert.match(actual.trim(), all);
-}
-
-function matchJson(wanted, actual, part) {
-  if (typeof wanted === "string") {
-    if (wanted !== "…" && typeof actual !== "string") assert.equal(actual, wanted);
-    matchText(wanted, String(actual));
-  } else if (Array.isArray(wanted)) {
-    assert.ok(Array.isArray(actual) && actual.length === wanted.length, JSON.stringify(actual));
-    wanted.forEach((item, i) => matchJson(item, actual[i], part));
-  } else if (typeof wanted === "object" && wanted !== null) {
-    if (!part) assert.deepEqual(Object.keys(actual).sort(), Object.keys(wanted).sort());
-    for (const [name, member] of Object.entries(wanted)) {
-      assert.ok(name in actual, `no ${name} in ${JSON.stringify(actual)}`);
-      matchJson(member, actual[name], part);
-    }
-  } else {
-    assert.equal(actual, wanted);
-  }
-}
-
-function valuesOf(body) {
-  try {
-    return [JSON.parse(body)];
-  } catch {
-    return body.trim().split("\n").map((line) => JSON.parse(line));
-  }
-}
-
-// A line of the log as a terminal shows it, and the lines of an error that belong to it.
-function eventOf(body) {
-  const [first, ...rest] = body.trimEnd().split("\n");
-  const [, severity, told] = first.match(/^\S+ (\w+) +(.*)$/);
-  const fields = {};
-  const message = told.replace(/ (\w+)=("(?:[^"\\]|\\.)*"|\S+)/g, (_, name, value) => {
-    fields[name] = value.startsWith('"') ? JSON.parse(value) : value;
-    return "";
-  });
-  if (rest.length > 0) fields.error = rest.map((line) => line.slice(4)).join("\n");
-  return { severity: severity.toUpperCase(), message, fields };
-}
-
-// --- following it --------------------------------------------------------------------------------
-
-class Reader {
-  constructor(t, dir) {
-    Object.assign(this, { t, dir, service: null, kept: "", output: "" });
-  }
-
-  // An event that is new since the log had so many.
-  newEvent(mark, message) {
-    return this.service.event(
-      (event) => this.service.log.indexOf(event) >= mark &&
-        (message instanceof RegExp ? message.test(event.message) : event.message === message),
-      String(message));
-  }
-
-  // Wait until what was just changed has gone live by itself, or was refused.
-  async settled(mark, refused) {
-    if (refused) await this.newEvent(mark, "reload refused, the scripts loaded before go on serving");
-    else await this.newEvent(mark, /^scripts reloaded|^reload no longer refused/);
-  }
-
-  async lua({ words, body }) {
-    const name = words[0]?.match(/^file=(\S+)$/)?.[1];
-    assert.ok(name, "a lua block says file=NAME");
-    const mark = this.service?.log.length;
-    await put(this.dir, name, body);
-    if (this.service && !words.includes("later")) await this.settled(mark, words.includes("refused"));
-  }
-
-  async serve(body) {
-    const [, variables] = body.match(/^(.*)\.\/dev run\n$/);
-    const env = { RELOAD_INTERVAL: "1", DATA_DIR: join(this.dir, "data") };
-    for (const [, name, value] of variables.matchAll(/(\w+)=(\S*) /g)) env[name] = value;
-    env.SCRIPTS_DIR = join(this.dir, env.SCRIPTS_DIR);
-    await this.service?.stop();
-    this.service = await start(this.t, env);
-  }
-
-  async sh({ words, body }) {
-    if (words.includes("serve")) return this.serve(body);
-    let script = `set -eo pipefail\n${this.kept}${body}`.replaceAll("build/paraph", PROGRAM);
-    if (this.service) script = script.replaceAll(ADDRESS, this.service.url);
-    if (words.includes("keep")) this.kept += body;
-    const mark = this.service?.log.length;
-    const env = { PATH: process.env.PATH, HOME: process.env.HOME };
-    const [failed, output] = await new Promise((resolve) => execFile("bash", ["-c", script],
-      { cwd: this.dir, env }, (error, stdout, stderr) => resolve([error, stdout + stderr])));
-    this.output = output;
-    assert.equal(failed !== null, words.includes("fails"), output);
-    if (words.includes("live") || words.includes("refused")) {
-      await this.settled(mark, words.includes("refused"));
-    }
-  }
-
-  json({ words, body }) {
-    let lines = this.output.trim().split("\n");
-    if (words.includes("last")) lines = lines.slice(-1);
-    matchJson(valuesOf(body), lines.map((line) => JSON.parse(line)), words.includes("part"));
-  }
-
-  async text({ words, body }) {
-    if (words[0] === "output") return matchText(body, this.output, words.includes("part"));
-    assert.equal(words[0], "log");
-    const wanted = eventOf(body);
-    await this.service.event((event) => {
-      try {
-        assert.deepEqual([event.severity, event.message], [wanted.severity, wanted.message]);
-        for (const [name, value] of Object.entries(wanted.fields)) {
-          matchText(value, String(event[name]));
-        }
-        return true;
-      } catch {
-        return false;
-      }
-    }, body);
-  }
-}
-
 test("what the page says is what comes of it", async (t) => {
+  await follow("docs/policies.md", new Reader(t, await temporary(t)));
+});
+
+test("docs/sending.md, too", async (t) => {
   const reader = new Reader(t, await temporary(t));
-  for (const block of blocksOf(text)) {
-    assert.ok(["lua", "sh", "json", "text"].includes(block.language),
-      `docs/policies.md:${block.line}: a block that is not run`);
-    try {
-      await reader[block.language](block);
-    } catch (error) {
-      error.message = `docs/policies.md:${block.line}: ${error.message}`;
-      throw error;
-    }
-  }
+  reader.service = await start(t);
+  await follow("docs/sending.md", reader);
 });
 
 // --- what it lists -------------------------------------------------------------------------------
@@ -327,9 +162,9 @@ const LOADED = {
     review('return { decide = require "recipes.known_domains" { "@example.com" } }'),
   "settings.lua: POLICY_CONTACT_TO": { "settings.lua": 'return { contact_to = { type = "text" } }' },
   "settings.lua: POLICY_MOST": { "settings.lua": 'return { most = { type = "number" } }' },
-  "routes.lua: route 32 (POST /hello): handler": route('"POST", "/hello", access = "public"'),
-  "routes.lua: route 32 (POST /hello): access": route('"POST", "/hello", handler = function() end'),
-  "routes.lua: route 32 (POST /): is there twice":
+  "routes.lua: route … (POST /hello): handler": route('"POST", "/hello", access = "public"'),
+  "routes.lua: route … (POST /hello): access": route('"POST", "/hello", handler = function() end'),
+  "routes.lua: route … (POST /): is there twice":
     route('"POST", "/", handler = function() end, access = "public"'),
   "jobs.lua: job 'hello'": { "jobs.lua": 'return { { "hello", run = print } }' },
   "mail/hello.mustache:1": { "mail/hello.mustache": "{{#name}}" },

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { start } from "../e2e/lib/backends.mjs";
+import { receive } from "../e2e/lib/receiver.mjs";
 import { assertRefused, patientPixel } from "../e2e/lib/service.mjs";
 
 const COMMIT = "firestore.projects.databases.documents.commit";
@@ -47,6 +48,28 @@ for (const [what, fault] of [
     assert.equal((await stored("email_opens", id)).open_count, 200);
   });
 }
+
+// --- events ---------------------------------------------------------------------------------------
+
+test("a draft and its event are both there or neither, whatever is lost", async (t) => {
+  const receiver = await receive(t);
+  const service = await start(t, receiver.env);
+  const { google } = service.world;
+  const drafts = (n) => Promise.all(Array.from({ length: n }, () =>
+    service.post("/", { ...LETTER, mode: "draft" })));
+  const kept = [];
+  for (const fault of [{ status: 400, message: "No." }, { kind: "cut", when: "after" },
+    { symptom: "firestore_aborted" }]) {
+    google.fault({ method: COMMIT, count: 10, ...fault });
+    kept.push(...(await drafts(15)).filter(({ status }) => status === 200));
+  }
+  const ids = (await service.get("/drafts?limit=200")).json.drafts.map((draft) => draft.draft_id);
+  assert.deepEqual(kept.map(({ json }) => json.draft_id).sort(), ids.sort());
+  assert.equal(ids.length, 5 + 15 + 15);
+  await receiver.until(() => new Set(receiver.events.map((e) => e.data.draft_id)).size >= ids.length);
+  const events = new Map(receiver.events.map((e) => [e.id, e.data.draft_id]));
+  assert.deepEqual([...events.values()].sort(), ids);
+});
 
 // --- a draft that is written half -----------------------------------------------------------------
 

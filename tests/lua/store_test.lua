@@ -260,6 +260,74 @@ return {
     assert(#page.documents == 1 and page.documents[1].id == "a1")
   end,
 
+  ["documents are written together, or none of them"] = function()
+    local function with(...)
+      local list = {}
+      for i, id in ipairs { ... } do
+        list[i] = { collection = "beside " .. i, id = id, document = { n = i, id = id } }
+      end
+      return list
+    end
+    local function there(i, id) return store.get("beside " .. i, id) end
+
+    local version = assert(store.create("things", "with", { a = 1 }, { with = with("c", "c") }))
+    assert(select(2, store.get("things", "with")) == version)
+    assert(there(1, "c").id == "c" and there(2, "c").n == 2)
+    refused("already_exists", nil, store.create("things", "with", {}, { with = with("c2") }))
+    assert(not there(1, "c2"))
+
+    version = assert(store.update("things", "with", { a = 2 },
+      { version = version, with = with("u") }))
+    assert(select(2, store.get("things", "with")) == version and there(1, "u"))
+    refused("conflict", nil,
+      store.update("things", "with", { a = 3 }, { version = "0", with = with("u2") }))
+    assert(select("#", store.update("things", "absent", {}, { with = with("u3") })) == 1)
+    assert(not there(1, "u2") and not there(1, "u3"))
+
+    assert(store.increment("things", "with", { counter = "n", first = "f", with = with("i") }))
+    assert(store.increment("things", "absent", { counter = "n", with = with("i2") }) == false)
+    assert(there(1, "i") and not there(1, "i2") and store.get("things", "with").n == 1)
+
+    local claim = assert(store.claim("things", "with", select(2, store.get("things", "with")), {},
+      { with = with("t") }))
+    assert(claim:note({}, { with = with("n") }))
+    assert(claim:finish("sent", {}, { with = with("f") }))
+    assert(there(1, "t") and there(1, "n") and there(1, "f"))
+    assert(store.update("things", "with", { a = 4 }))
+    refused("conflict", nil, claim:note({}, { with = with("n2") }))
+    assert(not there(1, "n2"))
+  end,
+
+  ["what is written with a document takes the place of what was there"] = function()
+    local blob = testing.blob
+    assert(store.create("beside", "old", { a = 1 }, { parts = { blob("part") } }))
+    assert(store.create("things", "over", {},
+      { with = { { collection = "beside", id = "old", document = { b = 2 } } } }))
+    local document, version = store.get("beside", "old")
+    assert(json.encode(document) == json.encode { b = 2 })
+    assert(store.update("beside", "old", { c = 3 }, { version = version }))
+    assert(json.encode((store.get("beside", "old"))) == json.encode { b = 2, c = 3 })
+    assert(#store.parts("beside", "old") == 0)
+  end,
+
+  ["what cannot be written with a document is refused with it"] = function()
+    local function create(with) return store.create("things", "alone", {}, { with = with }) end
+    local function one(id, document)
+      return create { { collection = "beside", id = id, document = document } }
+    end
+    refused("invalid_field", "id", one("a/b", {}))
+    local ok, err = one("nan", { n = 0 / 0 })
+    assert(not ok and err.code == "invalid_field", err.message)
+    raises("a document is no list", one, "list", { 1 })
+    raises("'with' must be a table", create, "text")
+    raises("'with' must be a list of tables", create, { "text" })
+    raises("has a collection, an id and a document", create, { { id = "a", document = {} } })
+    raises("unknown option 'parts'", create,
+      { { collection = "a", id = "a", document = {}, parts = {} } })
+    raises("must not hold more than 4 documents", create, { {}, {}, {}, {}, {} })
+    assert(not store.get("things", "alone") and not store.get("beside", "list"))
+  end,
+
   ["misuse raises"] = function()
     raises("unknown option 'versoin'", store.delete, "things", "a", { versoin = "1" })
     raises("unknown option '1'", store.create, "things", "a", {}, { "parts" })

@@ -40,6 +40,10 @@ static const char *const all[] = {"GMAIL_USER",
                                   "ALLOWED_SENDERS",
                                   "LOCAL_SIGNATURE",
                                   "DATA_DIR",
+                                  "WEBHOOK_URL",
+                                  "WEBHOOK_SECRET",
+                                  "WEBHOOK_EVENTS",
+                                  "WEBHOOK_ALLOW_PRIVATE",
                                   "GCE_METADATA_HOST",
                                   "GMAIL_URL",
                                   "OAUTH_TOKEN_URL"};
@@ -303,6 +307,76 @@ static void lists_of_addresses(void **state) {
     assert_false(env_lists("a, b", "B"));
 }
 
+/* 24, 23, 64 and 65 bytes. */
+#define SECRET    "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3"
+#define TOO_SHORT "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY="
+#define LONGEST                                                                                    \
+    "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg" \
+    "=="
+#define TOO_LONG                                                                                   \
+    "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZj" \
+    "A="
+
+static void webhooks_that_are_right(void **state) {
+    (void)state;
+    assert_int_equal(LOAD(), 0);
+    assert_int_equal(env.nwebhooks, 0);
+    assert_false(env_webhook_wants(0));
+    assert_int_equal(LOAD("WEBHOOK_URL", "https://a.example/x?y=%2C/, https://b.example:8443",
+                          "WEBHOOK_SECRET", SECRET "," LONGEST),
+                     0);
+    assert_int_equal(env.nwebhooks, 2);
+    assert_string_equal(env.webhooks[0], "https://a.example/x?y=%2C/");
+    assert_string_equal(env.webhooks[1], "https://b.example:8443");
+    assert_int_equal(env.nwebhook_secrets, 2);
+    assert_int_equal(env.webhook_secrets[0].n, 24);
+    assert_memory_equal(env.webhook_secrets[0].key, "0123456789abcdef01234567", 24);
+    assert_int_equal(env.webhook_secrets[1].n, 64);
+    assert_false(env.webhook_allow_private);
+    for (size_t i = 0; env_webhook_event(i) != NULL; i++)
+        assert_true(env_webhook_wants(i));
+    assert_int_equal(LOAD("WEBHOOK_URL", "http://127.0.0.1:9", "WEBHOOK_SECRET", SECRET,
+                          "WEBHOOK_ALLOW_PRIVATE", "yes", "WEBHOOK_EVENTS", "opened, sent"),
+                     0);
+    for (size_t i = 0; env_webhook_event(i) != NULL; i++)
+        assert_int_equal(env_webhook_wants(i), strcmp(env_webhook_event(i), "sent") == 0 ||
+                                                   strcmp(env_webhook_event(i), "opened") == 0);
+}
+
+/* What was given is in no sentence: all of it may be secret. */
+static void webhooks_that_are_wrong(void **state) {
+    static const struct {
+        const char *url, *secret, *events, *sentence;
+    } cases[] = {
+        {"https://x.example/k3y", NULL, NULL, "WEBHOOK_SECRET: is not set, and WEBHOOK_URL is"},
+        {"http://x.example/k3y", SECRET, NULL, "WEBHOOK_URL: address 1 is not https"},
+        {"https://ok.example,k3y", SECRET, NULL, "WEBHOOK_URL: address 2 is not one such as"},
+        {"ftp://x.example/k3y", SECRET, NULL, "WEBHOOK_URL: address 1 is not one such as"},
+        {"https://u:k3y@x.example", SECRET, NULL, "WEBHOOK_URL: address 1 holds a user"},
+        {"https://a.b https://a.b https://a.b https://a.b https://a.b/k3y", SECRET, NULL,
+         "WEBHOOK_URL: holds more than 4 addresses"},
+        {"https://x.example", "k3y", NULL, "WEBHOOK_SECRET: secret 1 is not whsec_"},
+        {"https://x.example", SECRET ",whsec_k3y", NULL, "WEBHOOK_SECRET: secret 2 is not whsec_"},
+        {"https://x.example", TOO_SHORT, NULL, "and 24 to 64 bytes in base64"},
+        {"https://x.example", TOO_LONG, NULL, "and 24 to 64 bytes in base64"},
+        {NULL, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", NULL, "WEBHOOK_SECRET: secret 1 is not whsec_"},
+        {"https://x.example", SECRET, "sent,gone", "WEBHOOK_EVENTS: 'gone' is not one of: draft."},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const char *url = cases[i].url != NULL ? cases[i].url : "";
+        const char *secret = cases[i].secret != NULL ? cases[i].secret : "";
+        const char *events = cases[i].events != NULL ? cases[i].events : "";
+
+        if (LOAD("WEBHOOK_URL", url, "WEBHOOK_SECRET", secret, "WEBHOOK_EVENTS", events) == 0)
+            fail_msg("%s %s %s is accepted", url, secret, events);
+        if (strstr(faults.data, cases[i].sentence) == NULL)
+            fail_msg("'%s' is not in: %s", cases[i].sentence, faults.data);
+        assert_null(strstr(faults.data, "k3y"));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_any_variable_it_is_local),
@@ -319,6 +393,8 @@ int main(void) {
         cmocka_unit_test(auth_that_is_right),
         cmocka_unit_test(without_auth_only_this_machine_gets_in),
         cmocka_unit_test(lists_of_addresses),
+        cmocka_unit_test(webhooks_that_are_right),
+        cmocka_unit_test(webhooks_that_are_wrong),
     };
 
     return cmocka_run_group_tests_name("env", tests, setup, teardown);

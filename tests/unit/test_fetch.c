@@ -796,11 +796,139 @@ static void test_metadata_addresses(void **state) {
             fail_msg("%s", cases[i].ip);
 }
 
+/* Neither a connection of its own, nor one that others have opened, be it by a name. */
+static void test_private_peers_are_refused(void **state) {
+    struct outcome o = {0};
+
+    (void)state;
+    for (int others = 0; others <= 1; others++) {
+        if (others == 1) {
+            get(&o, "/hello");
+            forget(&o);
+        }
+        o = (struct outcome){0};
+        start((struct fetch_request){.public_only = true}, "/hello", on_done, &o);
+        loop_run();
+        assert_int_equal(o.calls, 1);
+        assert_int_equal(o.err.code, ERR_FETCH_ERROR);
+        assert_contains(o.err.message, "this address is private");
+        assert_int_equal(server.requests, others);
+        assert_int_equal(server.connections, others);
+    }
+}
+
+/* By hand from IANA's registries of special-purpose addresses, each block at both of its ends and
+ * beside them. */
+static void test_public_addresses(void **state) {
+    static const struct {
+        const char *ip;
+        bool is_public;
+    } cases[] = {
+        {"0.0.0.0", false},
+        {"0.255.255.255", false},
+        {"1.0.0.0", true},
+        {"9.255.255.255", true},
+        {"10.0.0.0", false},
+        {"10.255.255.255", false},
+        {"11.0.0.0", true},
+        {"100.63.255.255", true},
+        {"100.64.0.0", false},
+        {"100.127.255.255", false},
+        {"100.128.0.0", true},
+        {"126.255.255.255", true},
+        {"127.0.0.1", false},
+        {"127.255.255.255", false},
+        {"128.0.0.0", true},
+        {"169.253.255.255", true},
+        {"169.254.0.0", false},
+        {"169.254.169.254", false},
+        {"169.255.0.0", true},
+        {"172.15.255.255", true},
+        {"172.16.0.0", false},
+        {"172.31.255.255", false},
+        {"172.32.0.0", true},
+        {"191.255.255.255", true},
+        {"192.0.0.0", false},
+        {"192.0.0.255", false},
+        {"192.0.1.0", true},
+        {"192.0.2.0", false},
+        {"192.0.2.255", false},
+        {"192.0.3.0", true},
+        {"192.88.98.255", true},
+        {"192.88.99.0", false},
+        {"192.88.100.0", true},
+        {"192.167.255.255", true},
+        {"192.168.0.0", false},
+        {"192.168.255.255", false},
+        {"192.169.0.0", true},
+        {"198.17.255.255", true},
+        {"198.18.0.0", false},
+        {"198.19.255.255", false},
+        {"198.20.0.0", true},
+        {"198.51.99.255", true},
+        {"198.51.100.0", false},
+        {"198.51.101.0", true},
+        {"203.0.112.255", true},
+        {"203.0.113.255", false},
+        {"203.0.114.0", true},
+        {"223.255.255.255", true},
+        {"224.0.0.0", false},
+        {"239.255.255.255", false},
+        {"240.0.0.0", false},
+        {"255.255.255.255", false},
+        {"8.8.8.8", true},
+        {"::", false},
+        {"::1", false},
+        {"::127.0.0.1", false},
+        {"::8.8.8.8", false},
+        {"::ffff:127.0.0.1", false},
+        {"::ffff:10.1.2.3", false},
+        {"::ffff:8.8.8.8", true},
+        {"::ffff:0:8.8.8.8", false},
+        {"64:ff9b::127.0.0.1", false},
+        {"64:ff9b::169.254.169.254", false},
+        {"64:ff9b::8.8.8.8", true},
+        {"64:ff9b:1::8.8.8.8", false},
+        {"100::1", false},
+        {"2001::1", false},
+        {"2001:1ff:ffff::1", false},
+        {"2001:200::1", true},
+        {"2001:db7:ffff::1", true},
+        {"2001:db8::1", false},
+        {"2001:db9::1", true},
+        {"2002:7f00:1::1", false},
+        {"2002:c0a8:101::1", false},
+        {"2002:808:808::1", true},
+        {"2003::1", true},
+        {"2600:1901::1", true},
+        {"2a00:1450:4001::1", true},
+        {"3ffe:ffff::1", true},
+        {"3fff::1", false},
+        {"3fff:fff:ffff::1", false},
+        {"3fff:1000::1", true},
+        {"4000::1", false},
+        {"5f00::1", false},
+        {"fc00::1", false},
+        {"fdff::1", false},
+        {"fe80::1", false},
+        {"fec0::1", false},
+        {"ff02::1", false},
+        {"fe80::1%eth0", false},
+        {"nonsense", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        if (fetch_peer_is_public(cases[i].ip) != cases[i].is_public)
+            fail_msg("%s", cases[i].ip);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_metadata_addresses),
+        cmocka_unit_test(test_public_addresses),
         TEST(test_answers),
         TEST(test_failures),
         TEST(test_reply_headers),
@@ -816,6 +944,7 @@ int main(void) {
         TEST(test_timeouts),
         TEST(test_max_bytes),
         TEST(test_connection_is_reused),
+        TEST(test_private_peers_are_refused),
         TEST(test_idle_connection_is_closed),
         TEST(test_parallel),
         TEST(test_large_body),

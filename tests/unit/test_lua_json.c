@@ -308,6 +308,39 @@ static void test_out_of_memory(void **state) {
     lua_close(L);
 }
 
+/* Memory for the tree runs out at every part of it in turn. */
+static long parts_left; /* < 0: all succeed */
+
+static void *counted_malloc(size_t size) {
+    if (parts_left == 0)
+        return NULL;
+    if (parts_left > 0)
+        parts_left--;
+    return malloc(size);
+}
+
+static void test_no_memory_for_the_tree(void **state) {
+    lua_State *L = *state;
+    json_t *tree = NULL;
+    struct err e;
+    long n = 0;
+
+    run(L,
+        "return { a = { 1, 2.5, { content = 'text' } }, b = 'x', c = { {}, {} }, d = json.null }");
+    json_set_alloc_funcs(counted_malloc, free);
+    for (; tree == NULL && n < 1000; n++) {
+        parts_left = n;
+        tree = lua_json_read(L, 1, &e);
+        if (tree == NULL)
+            assert_string_equal(e.message, "not enough memory for the JSON document");
+        assert_int_equal(lua_gettop(L), 1);
+    }
+    json_decref(tree);
+    json_set_alloc_funcs(malloc, free);
+    assert_non_null(tree);
+    assert_true(n > 20);
+}
+
 static void test_module(void **state) {
     run(*state,
         "assert(json.null == json.decode('null') and json.decode('[null]')[1] == json.null)\n"
@@ -354,6 +387,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_blobs_in, setup, teardown),
         cmocka_unit_test_setup_teardown(test_blobs_out, setup, teardown),
         cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test_setup_teardown(test_no_memory_for_the_tree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_module, setup, teardown),
     };
 

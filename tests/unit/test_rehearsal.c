@@ -290,6 +290,58 @@ static void test_parts(void **state) {
     assert_parts(NULL, "a", "xyz");
 }
 
+static void assert_beside(const char *id, bool found) {
+    struct call c = {.rq = {.verb = STORE_GET, .collection = "beside", .id = id}};
+
+    c.rq.scratch = rehearsal;
+    assert_int_equal(finish(&c), ERR_NONE);
+    assert_int_equal(c.reply.found, found);
+    store_reply_fini(&c.reply);
+    c.rq.scratch = NULL;
+    assert_int_equal(finish(&c), ERR_NONE);
+    assert_false(c.reply.found);
+    store_reply_fini(&c.reply);
+}
+
+/* What is written with a document stays in the rehearsal as it does, or is not written either. */
+static void test_written_together(void **state) {
+    static const struct {
+        enum store_verb verb;
+        const char *id, *with;
+        enum err_code code;
+        bool written;
+    } steps[] = {
+        {STORE_CREATE, "b", "c", ERR_NONE, true},
+        {STORE_CREATE, "a", "c2", ERR_ALREADY_EXISTS, false},
+        {STORE_UPDATE, "a", "u", ERR_NONE, true},
+        {STORE_UPDATE, "a", "u", ERR_NONE, true},
+        {STORE_UPDATE, "x", "u2", ERR_NONE, false},
+        {STORE_INCREMENT, "b", "i", ERR_NONE, true},
+        {STORE_INCREMENT, "x", "i2", ERR_NONE, false},
+    };
+
+    (void)state;
+    assert_created("a", "{\"n\":1}");
+    for (size_t i = 0; i < COUNT_OF(steps); i++) {
+        json_t *fields = json_object();
+        const struct store_companion with = {"beside", steps[i].with, fields};
+        struct call c = {.rq = {.verb = steps[i].verb, .collection = "drafts", .counter = "n"}};
+
+        c.rq.id = steps[i].id;
+        c.rq.now = TIME;
+        c.rq.fields = fields;
+        c.rq.with = &with;
+        c.rq.nwith = 1;
+        c.rq.scratch = rehearsal;
+        assert_int_equal(finish(&c), steps[i].code);
+        store_reply_fini(&c.reply);
+        json_decref(fields);
+        assert_beside(steps[i].with, steps[i].written);
+    }
+    assert_int_equal(scratch_writes(rehearsal), 5); /* a, b, c, u, i */
+    assert_document("a", "{\"n\":1}");
+}
+
 /* --- a service that goes on ------------------------------------------------------------------ */
 
 /* What others write is seen until the rehearsal has written there itself. */
@@ -913,15 +965,21 @@ int main(void) {
 #define LOCAL(f) cmocka_unit_test_setup_teardown(f, set_up_rehearsal, tear_down_rehearsal)
 #define OPEN(f)  cmocka_unit_test_setup_teardown(f, set_up_firestore, tear_down_firestore)
     const struct CMUnitTest local[] = {
-        LOCAL(test_steps),           LOCAL(test_parts),
-        LOCAL(test_others_write),    LOCAL(test_rehearsals_are_apart),
-        LOCAL(test_large_documents), LOCAL(test_most_are_deleted),
-        LOCAL(test_bad_token),       LOCAL(test_writes_at_once),
+        LOCAL(test_steps),
+        LOCAL(test_parts),
+        LOCAL(test_written_together),
+        LOCAL(test_others_write),
+        LOCAL(test_rehearsals_are_apart),
+        LOCAL(test_large_documents),
+        LOCAL(test_most_are_deleted),
+        LOCAL(test_bad_token),
+        LOCAL(test_writes_at_once),
         LOCAL(test_model),
     };
     const struct CMUnitTest emulated[] = {
         OPEN(test_steps),
         OPEN(test_parts),
+        OPEN(test_written_together),
         OPEN(test_others_write),
         OPEN(test_writes_at_once),
         OPEN(test_writes_while_listing),

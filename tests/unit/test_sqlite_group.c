@@ -96,6 +96,28 @@ static void test_every_writer_has_its_own_outcome(void **state) {
     blob_unref(parts[1]);
 }
 
+/* What cannot be written with a document takes it along, and here their whole group. */
+static void test_written_together_or_not(void **state) {
+    json_t *fields = json_object();
+    const struct store_companion with[] = {{"beside", "1", fields}, {"refused", "2", fields}};
+    struct call call = {.rq = {.verb = STORE_CREATE, .collection = "drafts", .id = "a"}};
+
+    (void)state;
+    edit_database("CREATE TRIGGER t BEFORE INSERT ON document WHEN new.collection = 'refused'"
+                  " BEGIN SELECT RAISE(ABORT, 'no'); END");
+    call.rq.fields = fields;
+    call.rq.with = with;
+    for (size_t n = 2; n >= 1; n--) {
+        call.rq.nwith = n;
+        begin(&call);
+        wait_for_all();
+        assert_int_equal(call.reply.err.code, n == 2 ? ERR_STORE_ERROR : ERR_NONE);
+        store_reply_fini(&call.reply);
+        assert_document("a", n == 2 ? NULL : "{}");
+    }
+    json_decref(fields);
+}
+
 static void test_counts_that_come_in_together_are_exact(void **state) {
     enum { N = 300 };
     static struct call calls[N];
@@ -202,6 +224,7 @@ int main(void) {
         OPEN(test_a_turn_is_one_commit),
         OPEN(test_what_is_refused_is_no_commit),
         OPEN(test_every_writer_has_its_own_outcome),
+        OPEN(test_written_together_or_not),
         OPEN(test_counts_that_come_in_together_are_exact),
         SHUT(test_a_group_that_a_crash_cuts_off_is_not_there),
     };

@@ -9,6 +9,7 @@ import net from "node:net";
 import { after } from "node:test";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { Description, isDescribed, requestOf } from "./described.mjs";
 import { Answers, assertLogTellsNothing, noteRaw, noteRequest, secret } from "./disclosure.mjs";
 
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -86,10 +87,13 @@ class Service {
   #known = new Set();
   #answers = new Answers();
   #searched = false;
+  #env;
+  described = true; // its answers are held against the description
 
   // `input`: its standard input; else there is none.
   constructor(command, args, env, dataDir, input) {
     this.dataDir = dataDir;
+    this.#env = env;
     this.child = spawn(command, args, {
       env: { ...inherited(), ...env },
       stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
@@ -170,13 +174,17 @@ class Service {
     const text = bytes.toString("utf8");
     this.#answers.note(response.status, response.headers, text);
     const isJson = (response.headers.get("content-type") ?? "").startsWith("application/json");
-    return {
+    const reply = {
       status: response.status,
       headers: response.headers,
       bytes,
       text,
       json: isJson && text !== "" ? JSON.parse(text) : undefined,
     };
+    if (this.described && isDescribed(this.#env, reply)) {
+      (await description()).assertAnswer(method, path, reply, requestOf(json, body));
+    }
+    return reply;
   }
 
   get(path, options) { return this.request("GET", path, options); }
@@ -263,6 +271,25 @@ class Service {
 }
 
 const DEFAULTS = { HOST: "127.0.0.1", PORT: "0", LOG_FORMAT: "json", RELOAD_INTERVAL: "0" };
+
+let described;
+
+// What the shipped scripts say of themselves; asked for once, of a service of its own.
+export function description() {
+  described ??= (async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), "paraph-e2e-"));
+    const service = new Service(PARAPH, ["serve"], { ...DEFAULTS, DATA_DIR: dataDir }, dataDir);
+    try {
+      await service.ready();
+      return new Description(await (await fetch(`${service.url}/openapi.json`)).text());
+    } finally {
+      service.signal("SIGTERM");
+      await service.exited;
+      await rm(dataDir, { recursive: true, force: true });
+    }
+  })();
+  return described;
+}
 
 // A service that answers. With `wrap`, a command that starts another ("sh", "-c", …).
 export async function start(t, env = {}, { wrap = [] } = {}) {

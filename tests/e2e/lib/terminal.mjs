@@ -18,8 +18,8 @@ class Terminal {
   #seen = 0;
   #waiters = new Set();
 
-  constructor(args, { env = {}, columns = 80, cwd } = {}) {
-    const program = [PARAPH, ...args].map(quoted).join(" ");
+  constructor(args, { env = {}, columns = 80, cwd, wrap = [] } = {}) {
+    const program = [...wrap, PARAPH, ...args].map(quoted).join(" ");
     const command = `stty cols ${columns} rows 24; exec ${program}`;
     this.child = spawn("script",
       ["--quiet", "--flush", "--return", "--command", command, "/dev/null"],
@@ -83,7 +83,7 @@ class Terminal {
   }
 }
 
-// On a terminal of its own; it has ended when the test does.
+// On a terminal of its own; it has ended when the test does. `wrap` as for start() of service.mjs.
 export async function openTerminal(t, args, options) {
   const terminal = new Terminal(args, options);
   atEnd(t, async () => {

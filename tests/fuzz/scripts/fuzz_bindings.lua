@@ -11,9 +11,11 @@ local testing = require "paraph.testing"
 local CALLS_MAX, RESULTS_MAX, DEPTH_MAX = 64, 16, 4
 local MODULES = {
   "cjson", "paraph.address", "paraph.blob", "paraph.config", "paraph.crypto", "paraph.environ",
-  "paraph.fetch", "paraph.jobs", "paraph.json", "paraph.log", "paraph.mail", "paraph.metrics",
+  "paraph.errors", "paraph.fetch", "paraph.jobs", "paraph.json", "paraph.log", "paraph.mail",
+  "paraph.metrics",
   "paraph.policy", "paraph.prompt", "paraph.rehearsal", "paraph.scripts", "paraph.serve",
   "paraph.store", "paraph.task", "paraph.templates", "paraph.text", "paraph.time",
+  "paraph.webhook",
 }
 local LIBRARIES = { string = string, table = table, utf8 = utf8, math = math }
 local GLOBALS = {
@@ -37,7 +39,7 @@ local MEMBERS = {
   "counter", "first", "last", "set", "also", "url", "method", "headers", "body", "timeout",
   "max_bytes", "indent", "max_depth", "blobs", "cc", "bcc", "reply_to", "thread_id",
   "in_reply_to", "references", "date", "mailbox", "key", "created_at", "waiting", "most", "append",
-  "member", "value", "target", "remote", "caller", "roles",
+  "member", "value", "target", "remote", "caller", "roles", "with", "collection", "document",
 }
 local NUMBERS = {
   0, 1, -1, 2, 200, 255, 1000, 2 ^ 31, 1 << 32, math.maxinteger, math.mininteger, 0.5, -0.0, 1e10,
