@@ -1,6 +1,5 @@
 #include "host.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -241,7 +240,7 @@ static void take_ids(struct request *q) {
         crypto_uuid4(uuid);
     if (!traced)
         trace_make(&q->scope.trace, uuid);
-    strcpy(q->scope.request_id, sound ? given : uuid);
+    memcpy(q->scope.request_id, sound ? given : uuid, sound ? n : CRYPTO_UUID_LEN);
 }
 
 /* As far as it can be said without knowing who it comes from. */
@@ -249,7 +248,7 @@ static int admit(struct request *q, struct err *e) {
     if ((q->path = request_path(q->http->target, e)) == NULL ||
         request_route(gen_live(), env.role, q->http->method, q->path, &q->match, e) != 0)
         return -1;
-    snprintf(q->route, sizeof(q->route), "%s", q->match.route->pattern);
+    strncpy(q->route, q->match.route->pattern, sizeof(q->route) - 1);
     if (q->match.route->access == 0)
         return 0;
     if (stopping)

@@ -203,6 +203,7 @@ static void foresee(enum metric m, const char *labels[METRIC_LABELS_MAX + 1], si
         labels[l] = value;
         foresee(m, labels, l + 1);
     }
+    labels[l] = NULL;
 }
 
 int metrics_init(unsigned workers, struct err *e) {

@@ -3,7 +3,7 @@
 local approvals = require "lib.approvals"
 local body = require "lib.body"
 local conditional = require "lib.conditional"
-local delivery = require "lib.delivery"
+local copies = require "lib.copies"
 local drafts = require "lib.drafts"
 local edits = require "lib.edits"
 local idempotency = require "lib.idempotency"
@@ -116,7 +116,7 @@ function api.test(req)
   local request, err = body.read(req, api.copy)
   if not request then return nil, err end
   local sent
-  sent, err = delivery.send_copy(req.params.id, request.to)
+  sent, err = copies.send(req.params.id, request.to)
   if not sent then return nil, err end
   return { json = { status = "ok", message_id = sent.id } }
 end

@@ -10,7 +10,6 @@
 
 local config = require "paraph.config"
 local correspondents = require "lib.correspondents"
-local crypto = require "paraph.crypto"
 local decisions = require "lib.decisions"
 local drafts = require "lib.drafts"
 local fail = require "lib.fail"
@@ -495,29 +494,6 @@ function delivery.send_now(built, document, pixel_id)
   correspondents.remember(document)
   return sends.ended(attempt,
     { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id })
-end
-
---- The document of a test copy: to nobody but the tester, marked, in no thread of the mailbox.
-local function copy_of(document, to)
-  local subject = document.subject
-  if type(subject) == "string" then subject = "[TEST] " .. subject end
-  return drafts.merged(document, { to = to, subject = subject, tracking = false },
-    { "status", "cc", "bcc", "thread_id", "in_reply_to", "reply_headers", "sent_at" })
-end
-
---- Send a copy of a draft, whatever its status, to a tester: it touches neither the draft nor its
---- recipients.
----@async
----@param id string           of the draft
----@param to string|string[]
----@return { id: string }? sent
----@return paraph.err? err
-function delivery.send_copy(id, to)
-  local draft, contents = drafts.open(id)
-  if not draft then return nil, contents end
-  local built, err = message.build(crypto.uuid4(), copy_of(draft.document, to), contents)
-  if not built then return nil, err end
-  return mail.send(built)
 end
 
 return delivery

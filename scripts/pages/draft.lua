@@ -2,8 +2,8 @@
 
 local approvals = require "lib.approvals"
 local config = require "paraph.config"
+local copies = require "lib.copies"
 local crypto = require "paraph.crypto"
-local delivery = require "lib.delivery"
 local drafts = require "lib.drafts"
 local editions = require "lib.editions"
 local fail = require "lib.fail"
@@ -216,7 +216,7 @@ end)
 --- POST /review/{id}/test
 pages.test = page.form(function(req, fields)
   local to = fields.to or ""
-  local sent, err = delivery.send_copy(req.params.id, to)
+  local sent, err = copies.send(req.params.id, to)
   if not sent then return nil, err end
   local id = req.params.id
   return page.redirect("/review/" .. id .. url.query { said = "tested", of = id, to = to })
