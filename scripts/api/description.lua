@@ -150,6 +150,32 @@ local sent = ok { mode = one_of "send", id = text_or_null, thread_id = text_or_n
   pixel_id = uuid_or_null }
 local one_draft = ok { draft = ref "Draft" }
 
+-- --- webhooks ------------------------------------------------------------------------------------
+
+--- When each event is posted (lib/webhooks.lua).
+description.events = {
+  ["draft.created"] = "A draft waits for a review.",
+  ["draft.held"] = "The same, since a rule holds what was to be sent.",
+  ["draft.rejected"] = "A reviewer has turned a draft down.",
+  ["sent"] = "The mailbox has taken a message.",
+  ["send.failed"] = "It has not.",
+  ["opened"] = "Somebody has opened a message.",
+}
+
+--- What every event says.
+description.event_data = {
+  type = "object", description = "No member without a value.",
+  properties = {
+    draft_id = uuid, status = { type = "string", enum = drafts.statuses }, trace_id = text,
+    message_id = text, thread_id = text, pixel_id = uuid, held = held, error = text,
+    reject_reason = text, kind = { type = "string", enum = { "person", "proxy" } },
+    unknown = { type = "boolean", description = "It may have left all the same." },
+    omitted = { type = "array", items = text, description = "Members that are too large." },
+    to = message.stored.properties.to, subject = message.stored.properties.subject,
+    metadata = message.stored.properties.metadata,
+  },
+}
+
 -- --- the handlers --------------------------------------------------------------------------------
 
 --- A handler that an overlay does without is none to describe.
@@ -272,6 +298,7 @@ describe(openapi.get, {
   id = "getDescription", summary = "This description",
   answer = { type = "object", required = { "openapi", "info", "paths" },
     properties = { openapi = text, info = { type = "object" }, paths = { type = "object" },
+      webhooks = { type = "object" },
       components = { type = "object" } } },
   conditional = true, errors = {},
 })

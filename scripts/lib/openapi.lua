@@ -22,7 +22,7 @@ from a closed list, and `error` a sentence for people. HEAD is answered wherever
 method is 405 with `Allow`, another path 404. Answers may gain members: pass over those you do not
 know.]]
 
-for _, name in ipairs { "handlers", "codes", "usual", "schemas" } do
+for _, name in ipairs { "handlers", "codes", "usual", "schemas", "events", "event_data" } do
   assert(description[name], "api/description.lua: returns no table with the member " .. name)
 end
 
@@ -258,6 +258,53 @@ local function operation_of(route)
   }
 end
 
+-- --- webhooks ------------------------------------------------------------------------------------
+
+local SIGNED = {
+  ["webhook-id"] = "That of the event, however often it is posted.",
+  ["webhook-timestamp"] = "Seconds since 1970.",
+  ["webhook-signature"] = "As Standard Webhooks has it.",
+}
+
+local function event_parameters()
+  local parameters = {}
+  for name, what in pairs(SIGNED) do
+    parameters[#parameters + 1] = { name = name, ["in"] = "header", required = true,
+      description = what, schema = { type = "string" } }
+  end
+  table.sort(parameters, function(a, b) return a.name < b.name end)
+  return parameters
+end
+
+local function event_body(event)
+  return { type = "object", required = { "type", "timestamp", "data" }, properties = {
+    type = { type = "string", enum = { event } },
+    timestamp = { type = "string", format = "date-time" },
+    data = published(description.event_data),
+  } }
+end
+
+--- What is posted to the endpoints of WEBHOOK_URL.
+local function events()
+  local all = {}
+  for event, about in pairs(description.events) do
+    all[event] = { post = {
+      operationId = "on" .. event:gsub("%.?(%a+)", function(word)
+        return word:sub(1, 1):upper() .. word:sub(2)
+      end),
+      summary = about, parameters = event_parameters(),
+      requestBody = { required = true,
+        content = { ["application/json"] = { schema = event_body(event) } } },
+      responses = {
+        ["2XX"] = { description = "It is taken." },
+        ["410"] = { description = "It is never posted again." },
+        default = { description = "It is posted again, later." },
+      },
+    } }
+  end
+  return all
+end
+
 -- --- the whole -----------------------------------------------------------------------------------
 
 --- Is its handler written in pages/, or made by what pages share?
@@ -300,6 +347,7 @@ function openapi.text()
     openapi = VERSION,
     info = { title = "paraph", version = config.version, description = ABOUT },
     paths = paths(),
+    webhooks = events(),
     components = {
       schemas = schemas(),
       headers = HEADERS,

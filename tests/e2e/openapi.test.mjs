@@ -65,6 +65,16 @@ test("each operation has an id, a summary, its answers, and an example of its bo
   }
 });
 
+test("the events are those of core/env_webhook.c", async () => {
+  const [, list] = (await read("core/env_webhook.c")).match(/ events\[\] = \{([^}]*)\}/);
+  const events = [...list.matchAll(/"([^"]+)"/g)].map(([, name]) => name);
+  assert.equal(events.length, 6);
+  assert.deepEqual(Object.keys(doc.webhooks).sort(), events.sort());
+  const ids = Object.values(doc.webhooks).map(({ post }) => post.operationId).sort();
+  assert.deepEqual(ids, ["onDraftCreated", "onDraftHeld", "onDraftRejected", "onOpened",
+    "onSendFailed", "onSent"]);
+});
+
 test("the codes of errors are those of core/err.h", async () => {
   const codes = [...(await read("core/err.h")).matchAll(/X\(\w+, "(\w+)", (\d+)\)/g)];
   assert.ok(codes.length > 30);

@@ -45,6 +45,9 @@ function closeAnswers(doc) {
       }
     }
   }
+  for (const { post } of Object.values(doc.webhooks)) {
+    close(post.requestBody.content["application/json"].schema);
+  }
 }
 
 // "/drafts/{id}" → whether a path is one of it.
@@ -77,6 +80,12 @@ export class Description {
     assert.ok(check(value), `${what} is not as described: ` +
       `${this.#ajv.errorsText(check.errors)}\n${JSON.stringify(check.errors)}\n` +
       JSON.stringify(value)?.slice(0, 2000));
+  }
+
+  // What was posted to an endpoint: { type, body }.
+  assertEvent({ type, body }) {
+    this.#assertFits(JSON.parse(body), ["webhooks", type, "post", "requestBody", "content",
+      "application/json", "schema"], `the event ${type}`);
   }
 
   // The pattern of a path, as the request had it; undefined: none.

@@ -1,5 +1,5 @@
 // A program that is told of events: an endpoint of WEBHOOK_URL, which judges each by the library of
-// Standard Webhooks.
+// Standard Webhooks, and by what the service says of it.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { Webhook } from "standardwebhooks";
 import { secret } from "./disclosure.mjs";
-import { atEnd } from "./service.mjs";
+import { atEnd, description } from "./service.mjs";
 
 const WAIT_MS = 100000;
 
@@ -92,6 +92,7 @@ export class Receiver {
       Object.entries(members).every(([name, value]) => e.data[name] === value)),
     `${type} ${JSON.stringify(members)}`);
     this.assertSigned(event);
+    (await description()).assertEvent(event);
     return event;
   }
 
