@@ -13,7 +13,7 @@ int lua_blob_open(lua_State *L);  /* registers the type; the module is empty */
 int lua_cjson_open(lua_State *L); /* the module is `cjson` */
 int lua_config_open(lua_State *L);
 int lua_crypto_open(lua_State *L);
-int lua_environ_open(lua_State *L);              /* the module is the function itself */
+int lua_environ_open(lua_State *L); /* the module is the function itself */
 int lua_errors_open(lua_State *L);
 int lua_fetch_open(lua_State *L);                /* the module is the function itself */
 #define LUA_FETCH_ANSWERS "paraph.fetch.answers" /* registry: a test's function in its place */

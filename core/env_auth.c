@@ -185,8 +185,8 @@ static void demand(enum env_auth auth, const char *name, bool is_set, const char
         env_fault(name, "is not set, and AUTH names %s: give %s", names[auth], what);
 }
 
-/* Not set: open on loopback; a tracker shows its figures to nobody, and has nothing else that is not
- * public; anything else has to say. */
+/* Not set: open on loopback; a tracker shows its figures to nobody, and has nothing else that is
+ * not public; anything else has to say. */
 static const char *default_auth(void) {
     if (env.loopback && !env.cloud_run)
         return "none";
