@@ -2,9 +2,11 @@
 // longer do is tried by tests/unit/test_confine.c.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { promisify } from "node:util";
 import { backends, start } from "./lib/backends.mjs";
 import { MAILBOX, settings, standIn } from "./lib/google.mjs";
 import { hangUp, held, holds, isReload, letter, REVIEW, WATCHED } from "./lib/reload.mjs";
@@ -29,6 +31,27 @@ async function assertConfined(pid, { seccomp }) {
   }
   return threads.length;
 }
+
+test("the commands of SECURITY.md show what stands beside them", async (t) => {
+  const page = await readFile(new URL("../../SECURITY.md", import.meta.url), "utf8");
+  const block = page.match(/^## How to check it\n\n```sh\n(.*?)^```$/ms)[1];
+  const service = await program.start(t);
+  const { seccomp } = await confined(service);
+  const show = async (line) => {
+    const command = line.replace(/ +#.*/, "").replace("PID", service.pid)
+      .replace("build/paraph", program.PARAPH);
+    return (await promisify(execFile)("bash", ["-c", command])).stdout;
+  };
+  const [status, limits, program_, suite] = block.trimEnd().split("\n");
+  assert.match(status, /# 1, 2$/);
+  assert.deepEqual((await show(status)).match(/\d+/g), ["1", seccomp ? "2" : "0"]);
+  assert.match(limits, /# 0, 0$/);
+  assert.deepEqual((await show(limits)).match(/\d+/g), ["0", "0"]);
+  const headers = await show(program_);
+  for (const word of program_.match(/# (.*);/)[1].split(", ")) assert.ok(headers.includes(word), word);
+  assert.match(headers, /^ +GNU_STACK .* RW +0x/m);
+  assert.match(suite, /^\.\/dev test /);
+});
 
 test("every thread is confined, and the log says how", async (t) => {
   const service = await program.start(t);
