@@ -2,39 +2,24 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import net from "node:net";
 import { join } from "node:path";
 import { among, counts, draft, median, post, send, service } from "./bed.mjs";
-import { freePort, NODE, node, onGoogle, onNode, PARAPH, paraph, start, upstream, workDir }
+import { BUILT, freePort, NODE, node, onGoogle, onNode, PARAPH, paraph, run, upstream, workDir }
   from "./programs.mjs";
-
-// The first bytes of the answer; undefined: nobody listens yet. Without anything that would take
-// time of its own.
-function ask(port, asked) {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, "127.0.0.1", () => socket.write(asked));
-    socket.once("data", (bytes) => {
-      resolve(bytes.toString());
-      socket.destroy();
-    }).once("error", () => resolve(undefined));
-  });
-}
 
 const request = (method, path, body = "") => `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n` +
   `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 
 const DRAFT = request("POST", "/", JSON.stringify(draft)), READY = request("GET", "/ready");
 
-// From exec, on any core, to the first answer, which must be a 200.
-async function coldStart([command, ...args], env, asked) {
-  const port = await freePort(), began = performance.now();
-  const program = start(null, command, args, { port, env: { PORT: String(port), ...env } });
-  let answer;
-  while (answer === undefined) answer = await ask(port, asked);
-  const ms = performance.now() - began;
-  await program.stop();
+// From exec, on any core, to the first answer, which must be a 200. Node would take its time.
+async function coldStart(command, env, asked) {
+  const port = await freePort();
+  const { stdout } = await run(join(BUILT, "launch"), [String(port), asked, ...command],
+    { env: { PATH: process.env.PATH, PORT: String(port), ...env } });
+  const [, ms, answer] = stdout.match(/^(\S+) (.*)\n$/);
   if (!answer.startsWith("HTTP/1.1 200")) throw new Error(answer);
-  return ms;
+  return Number(ms);
 }
 
 async function coldStarts(times, ...how) {
