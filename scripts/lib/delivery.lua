@@ -256,6 +256,10 @@ local function send_staged(claim)
     there, sent = mail.draft_exists(claim.staged)
     if there == false then return gone(sent) end
   end
+  if err.code == "not_found" then
+    err = select(2,
+      fail("gmail_error", "the mailbox contradicts itself: it has this draft, and finds none"))
+  end
   return unknown(err)
 end
 

@@ -240,6 +240,15 @@ tests["what is gone was sent, though nobody knows as what"] = function()
   expect.equal({ document(id).status, document(id).message_id }, { "sent", nil })
 end
 
+tests["a mailbox that has what it does not find is at fault, and nobody knows yet"] = function()
+  local id = new_draft()
+  with_mail({
+    draft_send = failing { code = "not_found", message = "there is no such draft" },
+    draft_exists = function() return true end,
+  }, function() expect.refused("gmail_error", nil, send(id)) end)
+  expect.equal(document(id).status, "sending")
+end
+
 --- Somebody takes the claim on a draft over, and withdraws it.
 local function take_over(id)
   assert(store.claim(config.draft_collection, id, assert(drafts.load(id)).version,
