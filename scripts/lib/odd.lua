@@ -14,19 +14,23 @@ local odd = {}
 
 -- --- names ---------------------------------------------------------------------------------------
 
---- How many letters must be put in, taken out or replaced to make one word of the other.
-local function distance(a, b)
+--- How many letters must be put in, taken out or replaced to make one word of the other; infinite
+--- if it is more than `most`.
+local function distance(a, b, most)
+  local letters, others = { a:byte(1, -1) }, { b:byte(1, -1) }
   local row = {}
-  for j = 0, #b do row[j] = j end
-  for i = 1, #a do
-    local diagonal = row[0]
+  for j = 0, #others do row[j] = j end
+  for i, letter in ipairs(letters) do
+    local diagonal, least = row[0], i
     row[0] = i
-    for j = 1, #b do
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
+    for j, other in ipairs(others) do
+      local cost = letter == other and 0 or 1
       diagonal, row[j] = row[j], math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
+      if row[j] < least then least = row[j] end
     end
+    if least > most then return math.huge end
   end
-  return row[#b]
+  return row[#others]
 end
 
 --- ": did you mean decide?", if one of the names is nearly the word; else "".
@@ -34,7 +38,7 @@ local function suggestion(word, names)
   local best, least
   local most = math.min(math.max(2, #word // 4), #word // 2 - 1)
   for _, name in ipairs(names) do
-    local d = math.abs(#word - #name) <= most and distance(word, name) or math.huge
+    local d = math.abs(#word - #name) <= most and distance(word, name, most) or math.huge
     if d <= most and (not least or d < least) then best, least = name, d end
   end
   return best and (": did you mean %s?"):format(best) or "", best
