@@ -162,6 +162,8 @@ description.events = {
   ["opened"] = "Somebody has opened a message.",
 }
 
+local stored = message.stored().properties
+
 --- What every event says.
 description.event_data = {
   type = "object", description = "No member without a value.",
@@ -171,8 +173,7 @@ description.event_data = {
     reject_reason = text, kind = { type = "string", enum = { "person", "proxy" } },
     unknown = { type = "boolean", description = "It may have left all the same." },
     omitted = { type = "array", items = text, description = "Members that are too large." },
-    to = message.stored.properties.to, subject = message.stored.properties.subject,
-    metadata = message.stored.properties.metadata,
+    to = stored.to, subject = stored.subject, metadata = stored.metadata,
   },
 }
 

@@ -58,7 +58,7 @@ local properties = {
   sent_at = time(nil), message_id = text, thread_id = text, pixel_id = uuid,
 }
 
-for name, property in pairs(message.stored.properties) do
+for name, property in pairs(message.stored().properties) do
   properties[name == "message" and "body" or name] = property
 end
 

@@ -86,7 +86,7 @@ message.post = {
 
 --- A stored document, as far as it describes the message, under the names of requests. Its subject
 --- may be longer: others wrote it, or it is the marked one of a test copy.
-message.stored = {
+local stored = {
   type = "object", required = { "to", "subject" },
   properties = with(shared, {
     subject = line(nil, 1),
@@ -96,6 +96,13 @@ message.stored = {
     } },
   }),
 }
+
+--- The schema of what is stored. A function, since each message is checked with it: in a member of
+--- this module it would be looked up through a view.
+---@return schema
+function message.stored()
+  return stored
+end
 
 --- How many mailboxes a recipient field names. In an array every item must name one, so that the
 --- items mean the same when they are joined.
@@ -142,12 +149,12 @@ end
 --- answers was fixed by the claim, be it nothing: the thread it is in may be that of the sent mail.
 local function fields_of(document)
   local fields = {}
-  for name in pairs(message.stored.properties) do fields[name] = document[name] end
+  for name in pairs(stored.properties) do fields[name] = document[name] end
   fields.message = document.body
   if document.status == "sending" or document.status == "sent" then
     fields.reply_headers = fields.reply_headers or {}
   end
-  local ok, err = schema.check(message.stored, fields)
+  local ok, err = schema.check(stored, fields)
   if ok then ok, err = check_recipients(fields) end
   if ok then ok, err = check_body(fields) end
   if not ok then return nil, err end

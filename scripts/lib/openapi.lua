@@ -60,8 +60,8 @@ end
 ---@return table
 local function published(wanted, is_request)
   local out = copied(wanted)
-  local format = schema.formats[wanted.format]
-  if format and format.pattern then out.format, out.pattern = nil, format.pattern end
+  local pattern = schema.pattern(wanted.format)
+  if pattern then out.format, out.pattern = nil, pattern end
   if wanted.items then out.items = published(wanted.items, is_request) end
   if wanted.oneOf then
     out.oneOf = {}

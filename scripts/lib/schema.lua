@@ -50,7 +50,13 @@ local formats = {
   uuid = { is = crypto.is_uuid, wanted = "must be a UUID" },
 }
 
-schema.formats = formats
+--- The regular expression of a format of our own; nil for others. Not the table itself: what a
+--- module hands out is looked up through a view, and this one is needed for every text.
+---@param format? string
+---@return string?
+function schema.pattern(format)
+  return formats[format] and formats[format].pattern
+end
 
 local LONGEST_NAME = 64 -- bytes of a member's name that an answer repeats
 
