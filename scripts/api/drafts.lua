@@ -103,8 +103,9 @@ function api.message(req)
   local built, err = message.build(draft.id, draft.document, contents)
   if not built then return nil, err end
 
-  return conditional(req, '"' .. built:etag() .. '"',
-    { type = "message/rfc822", body = built:bytes() })
+  return conditional(req, '"' .. built:etag() .. '"', function()
+    return { type = "message/rfc822", body = built:bytes() }
+  end)
 end
 
 --- POST /drafts/{id}/test. Whatever the draft's status: the copy touches neither it nor its

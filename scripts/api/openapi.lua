@@ -14,7 +14,9 @@ function openapi.get(req)
     text = require "lib.openapi".text()
     etag = '"' .. crypto.sha256(text) .. '"'
   end
-  return conditional(req, etag, { type = "application/json", body = text })
+  return conditional(req, etag, function()
+    return { type = "application/json", body = text }
+  end)
 end
 
 return openapi

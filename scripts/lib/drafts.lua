@@ -60,11 +60,11 @@ local function check_size(document)
       .. "one has %d"):format(DOCUMENT_MAX, VALUE_BYTES, bytes))
 end
 
+--- What is told from then on is told about its mail.
 ---@async
 ---@param id string
 ---@return draft?
 ---@return paraph.err? err   `draft_not_found`, also for what is no UUID
---- What is told from then on is told about its mail.
 function drafts.load(id)
   if not crypto.is_uuid(id) then return not_found() end
   id = id:lower()
