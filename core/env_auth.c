@@ -185,15 +185,15 @@ static void demand(enum env_auth auth, const char *name, bool is_set, const char
         env_fault(name, "is not set, and AUTH names %s: give %s", names[auth], what);
 }
 
-/* Not set: open on loopback; a tracker shows its figures to nobody, and has nothing else that is
- * not public; anything else has to say. */
+/* Not set: a tracker has what is public, and nothing else (route.c); on loopback it is open;
+ * anything else has to say. */
 static const char *default_auth(void) {
+    if (env.role == ENV_TRACKER)
+        return "";
     if (env.loopback && !env.cloud_run)
         return "none";
-    if (env.role != ENV_TRACKER)
-        env_fault("AUTH", "is not set, and %s: say who may call with one or more of %s",
-                  env.cloud_run ? "this is Cloud Run" : "HOST is not a loopback address",
-                  all_names);
+    env_fault("AUTH", "is not set, and %s: say who may call with one or more of %s",
+              env.cloud_run ? "this is Cloud Run" : "HOST is not a loopback address", all_names);
     return "";
 }
 

@@ -34,6 +34,13 @@ static void add_allowed(char *allow, size_t size, const char *method) {
         strncat(allow, ", HEAD", size - strlen(allow) - 1);
 }
 
+/* A tracker is the public half: what takes a role is there if AUTH says who may have one. */
+static bool is_served(const struct gen_route *r, enum env_role role) {
+    if (role == ENV_TRACKER)
+        return r->tracker && (r->access == 0 || env.nauths > 0);
+    return role != ENV_GATEWAY || r->gateway;
+}
+
 void route_find(const struct gen *g, enum env_role role, const char *method, const char *path,
                 struct route_match *out) {
     const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
@@ -44,8 +51,7 @@ void route_find(const struct gen *g, enum env_role role, const char *method, con
     r = gen_routes(g, &n);
     *out = (struct route_match){0};
     for (; n > 0; n--, r++) {
-        if ((role == ENV_TRACKER && !r->tracker) || (role == ENV_GATEWAY && !r->gateway) ||
-            !matches(r->pattern, path, &m))
+        if (!is_served(r, role) || !matches(r->pattern, path, &m))
             continue;
         if (strcmp(r->method, wanted) != 0) {
             add_allowed(out->allow, sizeof(out->allow), r->method);

@@ -226,11 +226,14 @@ test("it takes the role ops", async (t) => {
   assert.ok(await metrics(service, bearer(keys.prometheus)) instanceof Page);
 });
 
-test("a tracker shows it to nobody, unless AUTH says to whom", async (t) => {
+test("a tracker has none, unless AUTH says who may see it", async (t) => {
   const public_ = { ROLE: "tracker", K_SERVICE: "paraph-tracker", HOST: "127.0.0.1" };
-  const closed = await start(t, public_);
-  assertRefused(await closed.get("/metrics"), 401, "unauthenticated");
-  assert.equal((await closed.get("/pixel")).status, 200);
+  for (const env of [public_, { ROLE: "tracker" }]) {
+    const closed = await start(t, env);
+    assertRefused(await closed.get("/metrics"), 404, "not_found");
+    assertRefused(await closed.post("/metrics"), 404, "not_found");
+    assert.equal((await closed.get("/pixel")).status, 200);
+  }
   const { keys, env } = await apiKeys(t, { prometheus: ["ops"] });
   const keyed = await start(t, { ...public_, ...env });
   assertRefused(await keyed.get("/metrics"), 401, "unauthenticated");
