@@ -233,11 +233,11 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
 }
 
 /* The very address that a connection leads to: what a name stood for before is of no use. */
-static bool may_reach(struct fetch *f, bool is_metadata, bool is_public) {
-    if (f->no_metadata && is_metadata)
+static bool may_reach(struct fetch *f, const char *ip) {
+    if (f->no_metadata && fetch_peer_is_metadata(ip))
         refuse(f,
                "this address is link-local, where metadata servers give tokens: not for scripts");
-    else if (f->public_only && !is_public)
+    else if (f->public_only && !fetch_peer_is_public(ip))
         refuse(f, "this address is private, or not of the public Internet");
     else
         return true;
@@ -245,10 +245,10 @@ static bool may_reach(struct fetch *f, bool is_metadata, bool is_public) {
 }
 
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to) {
-    struct fetch *f = arg;
+    char ip[FETCH_PEER_SIZE];
 
     (void)purpose; /* always a connection */
-    if (!may_reach(f, fetch_peer_is_metadata_addr(&to->addr), fetch_peer_is_public_addr(&to->addr)))
+    if (!may_reach(arg, fetch_peer_text(&to->addr, ip)))
         return CURL_SOCKET_BAD;
     return socket(to->family, to->socktype, to->protocol);
 }
@@ -263,8 +263,7 @@ static int on_request(void *arg, char *peer, char *local, int peer_port, int loc
     (void)local;
     (void)peer_port;
     (void)local_port;
-    if ((f->no_metadata || f->public_only) &&
-        !may_reach(f, fetch_peer_is_metadata(peer), fetch_peer_is_public(peer)))
+    if (!may_reach(f, peer))
         return CURL_PREREQFUNC_ABORT; /* a connection that others have opened */
     curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &bytes);
     if (f->repeatable || bytes == 0)

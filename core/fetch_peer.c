@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 
 /* The addresses that begin with these bits. */
@@ -84,7 +85,19 @@ static bool is_public_v6(const unsigned char *a) {
     return is_in(a, &global) && !is_in_any(a, special, COUNT_OF(special));
 }
 
-/* --- either form of an address --------------------------------------------------------------- */
+/* --- as text --------------------------------------------------------------------------------- */
+
+const char *fetch_peer_text(const struct sockaddr *addr, char ip[FETCH_PEER_SIZE]) {
+    const void *a = NULL;
+
+    if (addr->sa_family == AF_INET)
+        a = (const char *)addr + offsetof(struct sockaddr_in, sin_addr);
+    else if (addr->sa_family == AF_INET6)
+        a = (const char *)addr + offsetof(struct sockaddr_in6, sin6_addr);
+    if (a == NULL || inet_ntop(addr->sa_family, a, ip, FETCH_PEER_SIZE) == NULL)
+        ip[0] = '\0';
+    return ip;
+}
 
 typedef bool judge_fn(const unsigned char *a);
 
@@ -94,32 +107,10 @@ static bool judge(const char *ip, judge_fn *v4, judge_fn *v6) {
     return (inet_pton(AF_INET, ip, a) == 1 && v4(a)) || (inet_pton(AF_INET6, ip, a) == 1 && v6(a));
 }
 
-static bool judge_addr(const struct sockaddr *addr, judge_fn *v4, judge_fn *v6) {
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-
-    if (addr->sa_family == AF_INET) {
-        memcpy(&in, addr, sizeof(in));
-        return v4((const unsigned char *)&in.sin_addr);
-    }
-    if (addr->sa_family != AF_INET6)
-        return false;
-    memcpy(&in6, addr, sizeof(in6));
-    return v6(in6.sin6_addr.s6_addr);
-}
-
 bool fetch_peer_is_metadata(const char *ip) {
     return judge(ip, is_metadata_v4, is_metadata_v6);
 }
 
-bool fetch_peer_is_metadata_addr(const struct sockaddr *addr) {
-    return judge_addr(addr, is_metadata_v4, is_metadata_v6);
-}
-
 bool fetch_peer_is_public(const char *ip) {
     return judge(ip, is_public_v4, is_public_v6);
-}
-
-bool fetch_peer_is_public_addr(const struct sockaddr *addr) {
-    return judge_addr(addr, is_public_v4, is_public_v6);
 }
