@@ -185,12 +185,15 @@ struct store_call *firestore_op_start(struct firestore_op *op,
 
     op->begin = first;
     op->inside++;
-    if (op->reply.err.code != ERR_NONE)
+    if (op->reply.err.code != ERR_NONE) {
         firestore_op_end(op);
-    else if (documents != NULL)
+    } else if (documents != NULL) {
         begin(op);
-    else if ((op->scope = log_here(), auth = auth_project(on_project, op)) != NULL)
-        op->auth = auth;
+    } else {
+        op->scope = log_here();
+        if ((auth = auth_project(on_project, op)) != NULL) /* else it has called back */
+            op->auth = auth;
+    }
     return leave(op) ? NULL : &op->call;
 }
 

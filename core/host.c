@@ -172,7 +172,7 @@ static int l_push_request(lua_State *L) {
 
     lua_settop(L, 0);
     lua_rawgeti(L, LUA_REGISTRYINDEX, q->match.route->handler);
-    lua_createtable(L, 0, 11);
+    lua_createtable(L, 0, 10);
     lua_pushstring(L, head ? "GET" : q->http->method);
     lua_setfield(L, 2, "method");
     lua_pushboolean(L, head);
@@ -190,8 +190,6 @@ static int l_push_request(lua_State *L) {
     lua_setfield(L, 2, "body");
     lua_pushstring(L, q->scope.request_id);
     lua_setfield(L, 2, "id");
-    lua_pushstring(L, q->scope.trace.id);
-    lua_setfield(L, 2, "trace_id");
     http_remote(q->http, remote, sizeof(remote));
     lua_pushstring(L, remote);
     lua_setfield(L, 2, "remote");
@@ -224,8 +222,7 @@ static void start_task(struct request *q) {
 
 /* --- admission ------------------------------------------------------------------------------- */
 
-/* The caller's id if it is one that can be logged and sent back, else a fresh one; and his trace.
- */
+/* The caller's id, if it is one that can be logged and sent back, and his trace; else fresh ones. */
 static void take_ids(struct request *q) {
     static const char sane[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                "-_.:+/=@";

@@ -62,7 +62,6 @@ function blob:sha256() end
 ---@field params table<string, string>  the parts of the path named in the route's pattern
 ---@field body? paraph.blob
 ---@field id string           the X-Request-Id
----@field trace_id? string    of the trace it belongs to (log.trace_id)
 ---@field remote string       address of the peer
 ---@field caller paraph.caller
 
