@@ -5,6 +5,7 @@ local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local decisions = require "lib.decisions"
 local delivery = require "lib.delivery"
+local direct = require "lib.direct"
 local drafts = require "lib.drafts"
 local fail = require "lib.fail"
 local idempotency = require "lib.idempotency"
@@ -91,7 +92,7 @@ end
 
 --- Let a message out that may leave.
 local function let_out(id, document, contents, caller, built, pixel_id, keyed)
-  if not keyed then return delivery.send_now(built, document, pixel_id) end
+  if not keyed then return direct.send(built, document, pixel_id) end
   return delivery.send_once(id, document, contents, built, pixel_id, caller)
 end
 

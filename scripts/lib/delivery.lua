@@ -459,45 +459,4 @@ function delivery.sweep()
   strays.sweep()
 end
 
--- --- direct sends --------------------------------------------------------------------------------
-
---- The pixel of a mail that is out: tried again, since the mail cannot be taken back.
-local function reopen_pixel(pixel_id, document)
-  local ok, err = pixels.open(pixel_id, document)
-  if not ok then
-    log.error("mail sent without its pixel", { pixel_id = pixel_id, error = err.message })
-  end
-  return ok and pixel_id or nil
-end
-
---- Send a message that is no draft. Never repeated: nothing could settle it. The pixel is kept
---- while the mail is on its way, and nobody can ask for it before.
----@async
----@param built paraph.message
----@param document paraph.document
----@param pixel_id? string
----@return delivered?
----@return paraph.err? err
-function delivery.send_now(built, document, pixel_id)
-  local attempt = { document = document, began = step.begin() }
-  local results, err = task.all {
-    function() return mail.send(built) end,
-    function() return pixels.open(pixel_id, document) end,
-  }
-  if not results then return sends.ended(attempt, unknown(err)) end
-  local sent, kept = results[1][1], results[2][1]
-  err = results[1][2]
-  if not sent then
-    if not err.unknown then pixels.close(pixel_id, kept) end
-    webhooks.tell("send.failed", document, { error = err.message, unknown = err.unknown })
-    return sends.ended(attempt, nil, err)
-  end
-  if not kept then pixel_id = reopen_pixel(pixel_id, document) end
-  webhooks.tell("sent", document,
-    { message_id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id })
-  correspondents.remember(document)
-  return sends.ended(attempt,
-    { id = sent.id, thread_id = sent.thread_id, pixel_id = pixel_id })
-end
-
 return delivery

@@ -3,6 +3,7 @@
 local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local delivery = require "lib.delivery"
+local direct = require "lib.direct"
 local drafts = require "lib.drafts"
 local expect = require "lib.expect"
 local mail = require "paraph.mail"
@@ -10,6 +11,7 @@ local message = require "lib.message"
 local store = require "paraph.store"
 local task = require "paraph.task"
 local time = require "paraph.time"
+local webhooks = require "lib.webhooks"
 local with_claims = require "with_claims"
 
 local CALLER = { name = "reviewer", roles = { review = true } }
@@ -766,7 +768,7 @@ local function send_now()
   local document_of = { to = "ann@example.com", subject = "Hello", body = "Hi" }
   local pixel_id = crypto.uuid5(id, "pixel")
   local built = assert(message.build(id, document_of, {}, pixel_id))
-  local sent, err = delivery.send_now(built, document_of, pixel_id)
+  local sent, err = direct.send(built, document_of, pixel_id)
   return sent, err, pixel_id
 end
 
@@ -802,6 +804,20 @@ tests["a direct send that is refused has no pixel"] = function()
     expect.refused("gmail_error", nil, sent, err)
     expect.equal(pixel(pixel_id), nil)
   end)
+end
+
+tests["a direct send that cannot be begun is told of as one that nobody knows of"] = function()
+  local told
+  expect.while_replaced(task, "all", function() return nil, LOST end, function()
+    expect.while_replaced(webhooks, "tell", function(event, _, changes)
+      told = { event, changes.unknown }
+    end, function()
+      local sent, err = send_now()
+      expect.refused("timeout", nil, sent, err)
+      expect.equal(err.unknown, true)
+    end)
+  end)
+  expect.equal(told, { "send.failed", true })
 end
 
 tests["a direct send that may have left keeps its pixel"] = function()

@@ -337,8 +337,8 @@ tests["a request"] = {
 
   ["whose policy breaks tells where"] = function()
     local world = testing.world()
-    local messages = require "lib.delivery"
-    expect.while_replaced(messages, "send_now", function() error("broken") end, function()
+    local direct = require "lib.direct"
+    expect.while_replaced(direct, "send", function() error("broken") end, function()
       local reply = post(world, { mode = "send" })
       expect.equal({ reply.status, reply.json.code }, { 500, "policy_error" })
       expect.holds(reply.trace, "broken")

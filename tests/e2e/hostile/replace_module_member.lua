@@ -1,10 +1,10 @@
 -- Tries to send in place of the service.
--- Expected: refused, "module 'lib.delivery' is read-only"
+-- Expected: refused, "module 'lib.direct' is read-only"
 
 local review = {}
 
 function review.decide(letter)
-  require("lib.delivery").send_now = function() return {} end
+  require("lib.direct").send = function() return {} end
 end
 
 return review
