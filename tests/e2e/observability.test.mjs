@@ -5,24 +5,15 @@ import { execFile } from "node:child_process";
 import { readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { blocksOf, codes, tableOf } from "./lib/document.mjs";
 import { metrics } from "./lib/metrics.mjs";
 import { PARAPH, start, temporary } from "./lib/service.mjs";
 
 const root = new URL("../../", import.meta.url);
 const text = await readFile(new URL("docs/observability.md", root), "utf8");
 
-// The rows of the table that begins with these words, each the texts of its cells.
-function tableOf(heading) {
-  const rows = text.split(`\n| ${heading} |`)[1]?.split("\n\n")[0].split("\n").slice(2);
-  assert.ok(rows, `there is no table of ${heading}`);
-  return rows.map((row) => row.slice(2, -2).split(" | "));
-}
-
-const words = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word);
-
-// [{ words, body }] of the blocks of shell.
-const blocks = [...text.matchAll(/^```sh(.*)\n([^]*?)^```$/gm)]
-  .map(([, said, body]) => ({ words: said.trim().split(" "), body }));
+// The blocks of shell.
+const blocks = blocksOf(text).filter(({ language }) => language === "sh");
 
 function shell(dir, script) {
   const env = { PATH: `${dir}:${process.env.PATH}`, HOME: process.env.HOME };
@@ -53,14 +44,14 @@ test("the commands do what the page says", async (t) => {
 
 test("the table of metrics is that of the program", async (t) => {
   const page = await metrics(await start(t));
-  const rows = tableOf("metric");
-  assert.deepEqual(rows.map(([name]) => words(name)[0]), [...page.types.keys()]);
+  const rows = tableOf(text, "metric");
+  assert.deepEqual(rows.map(([name]) => codes(name)[0]), [...page.types.keys()]);
   for (const [name, type, labels, what] of rows) {
-    const [metric] = words(name);
+    const [metric] = codes(name);
     assert.equal(type, page.types.get(metric), metric);
     assert.equal(what, page.helps.get(metric), metric);
     const samples = page.samples.get(type === "histogram" ? `${metric}_count` : metric) ?? [];
-    const listed = labels === "–" ? [] : labels.split("; ").map((label) => words(label));
+    const listed = labels === "–" ? [] : labels.split("; ").map((label) => codes(label));
     for (const sample of samples) {
       assert.deepEqual(Object.keys(sample.labels), listed.map(([label]) => label), metric);
       for (const [label, ...values] of listed) {
@@ -82,11 +73,11 @@ test("every event of its table is one of the program, and so is every field", as
       source += await readFile(new URL(dir + name, root), "utf8");
     }
   }
-  for (const [events] of tableOf("event")) {
-    for (const event of words(events)) assert.ok(source.includes(`"${event}"`), event);
+  for (const [events] of tableOf(text, "event")) {
+    for (const event of codes(events)) assert.ok(source.includes(`"${event}"`), event);
   }
-  for (const [fields] of tableOf("field")) {
-    for (const field of words(fields)) {
+  for (const [fields] of tableOf(text, "field")) {
+    for (const field of codes(fields)) {
       assert.ok(source.includes(`"${field.replace("…/", "logging.googleapis.com/")}`), field);
     }
   }

@@ -42,6 +42,16 @@ export function blocksOf(page) {
   return blocks;
 }
 
+// The rows of the table that begins with this word, each the texts of its cells.
+export function tableOf(page, heading) {
+  const rows = page.split(`\n| ${heading} |`)[1]?.split("\n\n")[0].split("\n").slice(2);
+  assert.ok(rows, `there is no table of ${heading}`);
+  return rows.map((row) => row.slice(2, -2).split(" | "));
+}
+
+// The code in a cell.
+export const codes = (cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word);
+
 const escaped = (wanted) => wanted.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 export const pattern = (wanted) => escaped(wanted).replaceAll("…", "[^]*");
 
