@@ -222,7 +222,7 @@ static void start_task(struct request *q) {
 
 /* --- admission ------------------------------------------------------------------------------- */
 
-/* The caller's id, if it is one that can be logged and sent back, and his trace; else fresh ones. */
+/* The caller's id, if it can be logged and sent back, and his trace; else fresh ones. */
 static void take_ids(struct request *q) {
     static const char sane[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                "-_.:+/=@";
