@@ -141,6 +141,7 @@ for (const { api, share, part, methods } of APIS) {
       ASAN_OPTIONS: `${process.env.ASAN_OPTIONS ?? ""}:quarantine_size_mb=4`,
       GMAIL_CONCURRENCY: "8", REQUEST_TIMEOUT: "10", UPSTREAM_TIMEOUT: "5",
     });
+    service.described = api !== "firestore"; // whose documents are shown as they are
     const { threadId } = await google.receive(MAILBOX, QUESTION);
     const callers = new Callers(service, { thread_id: threadId, in_reply_to: "<x@example.com>" });
     const seen = mutatedMethods(google);
