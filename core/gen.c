@@ -18,6 +18,7 @@
 #include "task.h"
 #include "tree.h"
 
+#define THREADS_MAX 32 /* kept for the next tasks */
 #define GC_PAUSE 150 /* per cent of what was live: then the next collection begins */
 
 struct gen {
@@ -32,6 +33,7 @@ struct gen {
     size_t bytes, limit, loaded; /* of memory: now, at most, when it was loaded */
     struct gen_table table;
     int roles, per_minute; /* registry references: functions of access.lua */
+    int threads[THREADS_MAX], nthreads; /* the same: coroutines that have ended */
 };
 
 static struct gen *all, *live;
@@ -423,4 +425,32 @@ void gen_hold(struct gen *g) {
 void gen_release(struct gen *g) {
     if (--g->holders == 0 && g->replaced)
         gen_close(g);
+}
+
+/* --- coroutines ------------------------------------------------------------------------------ */
+
+lua_State *gen_take_thread(struct gen *g, int *ref) {
+    lua_State *L = g->L, *co;
+
+    if (g->nthreads > 0) {
+        *ref = g->threads[--g->nthreads];
+        lua_rawgeti(L, LUA_REGISTRYINDEX, *ref);
+        co = lua_tothread(L, -1);
+        lua_pop(L, 1);
+        return co;
+    }
+    co = lua_newthread(L);
+    *ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return co;
+}
+
+void gen_leave_thread(struct gen *g, lua_State *co, int ref, bool ended) {
+    if (ref == LUA_NOREF)
+        return;
+    if (!ended || g->nthreads == THREADS_MAX) {
+        luaL_unref(g->L, LUA_REGISTRYINDEX, ref);
+        return;
+    }
+    lua_settop(co, 0);
+    g->threads[g->nthreads++] = ref;
 }

@@ -103,6 +103,13 @@ int gen_access(struct gen *g, struct gen_identity *who, char *why, size_t size);
 void gen_hold(struct gen *g);
 void gen_release(struct gen *g);
 
+/* A coroutine to begin in, with its reference in the registry: one that a task has left behind, whose
+ * stack is empty, or a new one.  Raises when out of memory. */
+lua_State *gen_take_thread(struct gen *g, int *ref);
+
+/* What a task began in, and no longer needs.  `ended`: it has returned, and can be begun anew. */
+void gen_leave_thread(struct gen *g, lua_State *co, int ref, bool ended);
+
 /* By how much the memory of its state may grow from now on before an allocation is refused, at most
  * to GEN_BYTES_MAX in all; the limit before, for gen_allow_until().  The task machine sets it for
  * each slice. */

@@ -259,7 +259,7 @@ static const struct lua_json_sink text_sink = {
 int lua_json_encode(lua_State *L, int idx, struct buf *out, struct err *e) {
     struct writer w = {.out = out};
 
-    return lua_json_walk(L, idx, LUA_JSON_DEPTH, &text_sink, &w, e);
+    return lua_json_walk(L, idx, LUA_JSON_DEPTH, &text_sink, &w, e) < 0 ? -1 : 0;
 }
 
 /* --- from Lua to a tree ----------------------------------------------------------------------- */
@@ -358,7 +358,7 @@ json_t *lua_json_read(lua_State *L, int idx, struct err *e) {
     luaL_checkstack(L, 8, NULL);
     h = hold_push(L);
     b.root = &h->tree;
-    if (lua_json_walk(L, idx, LUA_JSON_DEPTH, &tree_sink, &b, e) == 0) {
+    if (lua_json_walk(L, idx, LUA_JSON_DEPTH, &tree_sink, &b, e) > 0) {
         tree = h->tree;
         h->tree = NULL;
     }
@@ -430,31 +430,54 @@ static int l_decode(lua_State *L) {
     return 1;
 }
 
-static int l_encode(lua_State *L) {
+/* The text of argument 1, in *to, with `indent` spaces for each level; how many values it has. */
+static long write_text(lua_State *L, struct hold *to, unsigned max_depth, int indent) {
+    struct writer w = {.out = &to->text, .indent = indent};
     struct err e;
-    struct writer w = {.depth = 0};
+    long values;
+
+    task_bulk(true);
+    values = lua_json_walk(L, 1, max_depth, &text_sink, &w, &e);
+    task_bulk(false);
+    if (values > 0)
+        return values;
+    hold_release(to);
+    return luaL_error(L, "%s", e.message);
+}
+
+static int l_encode(lua_State *L) {
     unsigned max_depth;
     struct hold *h;
-    int status;
+    int indent;
 
     luaL_checkany(L, 1);
     check_options(L, "max_depth", "indent");
     max_depth = (unsigned)option_integer(L, "max_depth", LUA_JSON_DEPTH, 1, JSON_TEXT_DEPTH_MAX);
-    w.indent = option_integer(L, "indent", 0, 0, INDENT_MAX);
+    indent = option_integer(L, "indent", 0, 0, INDENT_MAX);
     h = hold_push(L);
-    w.out = &h->text;
-    task_bulk(true);
-    if ((status = lua_json_walk(L, 1, max_depth, &text_sink, &w, &e)) == 0)
-        lua_pushlstring(L, h->text.data, h->text.len);
-    task_bulk(false);
+    write_text(L, h, max_depth, indent);
+    lua_pushlstring(L, h->text.data, h->text.len);
     hold_release(h);
-    if (status != 0)
-        return luaL_error(L, "%s", e.message);
     return 1;
 }
 
+static int l_measure(lua_State *L) {
+    struct hold *h;
+    long values;
+
+    luaL_checkany(L, 1);
+    lua_settop(L, 1);
+    h = hold_push(L);
+    values = write_text(L, h, LUA_JSON_DEPTH, 0);
+    lua_pushinteger(L, (lua_Integer)h->text.len);
+    lua_pushinteger(L, values);
+    hold_release(h);
+    return 2;
+}
+
 int lua_json_open(lua_State *L) {
-    static const luaL_Reg functions[] = {{"decode", l_decode}, {"encode", l_encode}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"decode", l_decode}, {"encode", l_encode}, {"measure", l_measure}, {NULL, NULL}};
 
     luaL_newlib(L, functions);
     lua_pushlightuserdata(L, NULL);

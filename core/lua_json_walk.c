@@ -13,6 +13,8 @@
 #include "lua_blob.h"
 #include "task.h"
 
+#define NAMES_FEW 24
+
 struct walk {
     lua_State *L;
     const struct lua_json_sink *sink;
@@ -65,31 +67,46 @@ static int walk_number(struct walk *w, const struct json_text_path *path) {
     return 0;
 }
 
-/* Is the table at the top an array, and how many keys does it have?  -1 if it is neither that
- * nor an object. */
-static int table_shape(lua_State *L, bool *array, size_t *count) {
+/* What a table is: an array of `count` elements, or an object with so many members.  Of a small
+ * object the names are here, too. */
+struct shape {
+    bool array;
+    size_t count;
+    struct name few[NAMES_FEW];
+};
+
+static bool is_marked_array(lua_State *L) {
+    bool marked;
+
+    if (!lua_getmetatable(L, -1))
+        return false;
+    luaL_getmetatable(L, LUA_JSON_ARRAY_TYPE);
+    luaL_getmetatable(L, LUA_JSON_EMPTY_TYPE);
+    marked = lua_rawequal(L, -3, -2) || lua_rawequal(L, -3, -1);
+    lua_pop(L, 3);
+    return marked;
+}
+
+/* Of the table at the top; -1 if it is neither an array nor an object. */
+static int read_shape(lua_State *L, struct shape *is) {
     lua_Unsigned length = lua_rawlen(L, -1);
 
-    *array = length > 0;
-    *count = 0;
-    if (lua_getmetatable(L, -1)) {
-        luaL_getmetatable(L, LUA_JSON_ARRAY_TYPE);
-        luaL_getmetatable(L, LUA_JSON_EMPTY_TYPE);
-        *array = *array || lua_rawequal(L, -3, -2) || lua_rawequal(L, -3, -1);
-        lua_pop(L, 3);
-    }
+    is->array = length > 0 || is_marked_array(L);
+    is->count = 0;
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
         lua_Integer key = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
         bool fits =
-            *array ? key >= 1 && (lua_Unsigned)key <= length : lua_type(L, -2) == LUA_TSTRING;
+            is->array ? key >= 1 && (lua_Unsigned)key <= length : lua_type(L, -2) == LUA_TSTRING;
 
         if (!fits) {
             lua_pop(L, 2);
             return -1;
         }
-        ++*count;
+        if (!is->array && is->count < NAMES_FEW)
+            is->few[is->count].s = lua_tolstring(L, -2, &is->few[is->count].len);
+        is->count++;
     }
-    return *array && *count != length ? -1 : 0;
+    return is->array && is->count != length ? -1 : 0;
 }
 
 static int walk_array(struct walk *w, const struct json_text_path *up, size_t count) {
@@ -105,8 +122,19 @@ static int walk_array(struct walk *w, const struct json_text_path *up, size_t co
     return 0;
 }
 
-/* Push a sorted list of the keys of the table at the top, all strings.  Nothing can change the
- * table meanwhile: scripts have no finalizers that the collector could run here. */
+static void sort_few(struct name *names, size_t count) {
+    for (size_t i = 1; i < count; i++) {
+        struct name name = names[i];
+        size_t at = i;
+
+        for (; at > 0 && compare_names(&names[at - 1], &name) > 0; at--)
+            names[at] = names[at - 1];
+        names[at] = name;
+    }
+}
+
+/* Push the names of the members of the table at the top, in order.  Nothing can change the table
+ * meanwhile: scripts have no finalizers that the collector could run here. */
 static struct name *push_names(lua_State *L, size_t count) {
     struct name *names = lua_newuserdatauv(L, count * sizeof(*names), 0);
     size_t n = 0;
@@ -119,9 +147,10 @@ static struct name *push_names(lua_State *L, size_t count) {
     return names;
 }
 
-static int walk_object(struct walk *w, const struct json_text_path *up, size_t count) {
+/* Of the table at idx. */
+static int walk_members(struct walk *w, const struct json_text_path *up, int idx,
+                        const struct name *names, size_t count) {
     struct json_text_path path = {.up = up};
-    const struct name *names = push_names(w->L, count);
 
     for (size_t i = 0; i < count; i++) {
         path.name = names[i].s;
@@ -132,30 +161,41 @@ static int walk_object(struct walk *w, const struct json_text_path *up, size_t c
             return -1;
         w->sink->next(w->to, &path, i == 0);
         lua_pushlstring(w->L, path.name, path.len);
-        lua_rawget(w->L, -3);
+        lua_rawget(w->L, idx);
         if (walk_value(w, &path) != 0)
             return -1;
         lua_pop(w->L, 1);
     }
+    return 0;
+}
+
+static int walk_object(struct walk *w, const struct json_text_path *path, struct shape *is) {
+    int idx = lua_gettop(w->L);
+
+    if (is->count <= NAMES_FEW) {
+        sort_few(is->few, is->count);
+        return walk_members(w, path, idx, is->few, is->count);
+    }
+    if (walk_members(w, path, idx, push_names(w->L, is->count), is->count) != 0)
+        return -1;
     lua_pop(w->L, 1);
     return 0;
 }
 
 static int walk_table(struct walk *w, const struct json_text_path *path) {
-    size_t count;
-    bool array;
+    struct shape is;
 
     if (w->depth == w->max_depth)
         return json_text_err(w->e, path, "it is nested deeper than %u levels, or contains itself",
                              w->max_depth);
-    if (table_shape(w->L, &array, &count) != 0)
+    if (read_shape(w->L, &is) != 0)
         return json_text_err(w->e, path,
                              "a table must have either the keys 1 to n or only strings as keys");
     w->depth++;
-    w->sink->open(w->to, array);
-    if ((array ? walk_array : walk_object)(w, path, count) != 0)
+    w->sink->open(w->to, is.array);
+    if ((is.array ? walk_array(w, path, is.count) : walk_object(w, path, &is)) != 0)
         return -1;
-    w->sink->close(w->to, array, count == 0);
+    w->sink->close(w->to, is.array, is.count == 0);
     w->depth--;
     return 0;
 }
@@ -212,8 +252,8 @@ static int walk_value(struct walk *w, const struct json_text_path *path) {
     return json_text_err(w->e, path, "JSON has no %s", luaL_typename(w->L, -1));
 }
 
-int lua_json_walk(lua_State *L, int idx, unsigned max_depth, const struct lua_json_sink *sink,
-                  void *to, struct err *e) {
+long lua_json_walk(lua_State *L, int idx, unsigned max_depth, const struct lua_json_sink *sink,
+                   void *to, struct err *e) {
     struct walk w = {.L = L, .sink = sink, .to = to, .max_depth = max_depth, .e = e};
     int top = lua_gettop(L), result;
 
@@ -221,5 +261,5 @@ int lua_json_walk(lua_State *L, int idx, unsigned max_depth, const struct lua_js
     lua_pushvalue(L, idx);
     result = walk_value(&w, NULL);
     lua_settop(L, top);
-    return result == 0 ? check(&w) : -1;
+    return result == 0 && check(&w) == 0 ? (long)w.values : -1;
 }

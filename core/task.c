@@ -183,10 +183,11 @@ static int l_body(lua_State *L) {
     return l_body_finish(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, l_body_finish), 0);
 }
 
-static void task_free(struct task *t) {
+/* `ended`: its coroutine has returned. */
+static void task_free(struct task *t, bool ended) {
     loop_timer_stop(&t->deadline);
     scratch_timer_stop(&t->scratch_deadline);
-    luaL_unref(gen_state(t->gen), LUA_REGISTRYINDEX, t->ref);
+    gen_leave_thread(t->gen, t->co, t->ref, ended);
     task_account_release(t->account);
     tasks--;
     gen_release(t->gen);
@@ -207,7 +208,7 @@ static void task_end(struct task *t, int status, int nres) {
     task_slice_begin(&slice, t->gen, t->co, t->account); /* results may have metamethods */
     t->done(t->co, status, nres, trace, t->arg);
     task_slice_end(&slice);
-    task_free(t);
+    task_free(t, status == LUA_OK && lua_status(t->co) == LUA_OK);
 }
 
 /* The one place that runs Lua code of a task.  False if the task has ended. */
@@ -263,10 +264,7 @@ static int l_task_make(lua_State *L) {
     struct task *t = lua_touserdata(L, 1);
     int n = lua_gettop(L) - 1;
 
-    t->co = lua_newthread(L);
-    lua_pushvalue(L, -1);
-    t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    lua_pop(L, 1);
+    t->co = gen_take_thread(t->gen, &t->ref);
     if (!lua_checkstack(t->co, n + LUA_MINSTACK))
         return luaL_error(L, "not enough memory");
     lua_pushcfunction(t->co, l_body);
@@ -336,7 +334,7 @@ struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t dead
     if (lua_pcall(from, nargs + 2, 0, 0) != LUA_OK) {
         done(from, LUA_ERRMEM, 0, why, arg);
         lua_pop(from, 1);
-        task_free(t);
+        task_free(t, false);
         return NULL;
     }
     if (deadline_ms > 0)

@@ -44,16 +44,9 @@ local function without_nulls(document)
   return document
 end
 
-local function count_values(value)
-  local n = 1
-  if type(value) == "table" then
-    for _, inner in pairs(value) do n = n + count_values(inner) end
-  end
-  return n
-end
-
 local function check_size(document)
-  local bytes = #json.encode(document) + VALUE_BYTES * count_values(document)
+  local bytes, values = json.measure(document)
+  bytes = bytes + VALUE_BYTES * values
   if bytes <= DOCUMENT_MAX then return true end
   return fail("payload_too_large",
     ("a draft can hold %d bytes besides its attachments, where each value counts as %d more; this "

@@ -30,4 +30,10 @@ function json.decode(text, options) end
 ---@return string
 function json.encode(value, options) end
 
+--- What encode() would make of it, without making it.
+---@param value any
+---@return integer bytes
+---@return integer values   with those inside of tables
+function json.measure(value) end
+
 return json
