@@ -1,5 +1,5 @@
 /*
- * lua_mail.c - paraph.mail: build (lua_message.c), and one function for each verb of mail.h.
+ * lua_mail.c - paraph.mail: build and check (lua_message.c), and one function for each verb of mail.h.
  */
 #include <string.h>
 
@@ -368,6 +368,7 @@ static int l_line(lua_State *L) {
 int lua_mail_open(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"build", lua_message_build},
+        {"check", lua_message_examine},
         {"send", l_send},
         {"draft_create", l_draft_create},
         {"draft_send", l_draft_send},

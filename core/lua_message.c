@@ -1,5 +1,5 @@
 /*
- * lua_message.c - mail.build: a message from a table; the type paraph.message.
+ * lua_message.c - mail.build and mail.check: a message from a table; the type paraph.message.
  *
  * A message under construction is a userdata from the start, so that whatever raises on the way,
  * its addresses and bytes are freed with it.  Strings are borrowed from Lua while they are built
@@ -39,7 +39,7 @@ struct member {
     unsigned types;
 };
 
-/* The stack of lua_message_build(): the table, its members in this order, the message. */
+/* The stack of read_message(): the table, its members in this order, the message. */
 enum {
     ARG = 1,
     ID,
@@ -335,7 +335,15 @@ int lua_message_id(char out[LUA_MESSAGE_ID_SIZE], const char *id, const char *se
     return 0;
 }
 
-static int build(struct message *msg, lua_State *L, struct err *e) {
+static int check_message(struct message *msg, const struct mime_message *m, struct err *e) {
+    (void)msg;
+    return mime_check(m, MESSAGE_MAX, e);
+}
+
+typedef int message_fn(struct message *msg, const struct mime_message *m, struct err *e);
+
+/* Do that with the message that the members describe. */
+static int with_message(struct message *msg, lua_State *L, message_fn *fn, struct err *e) {
     char message_id[LUA_MESSAGE_ID_SIZE];
     struct mime_message m = {
         .subject = lua_tostring(L, SUBJECT),
@@ -361,29 +369,45 @@ static int build(struct message *msg, lua_State *L, struct err *e) {
     m.cc = msg->cc;
     m.bcc = msg->bcc;
     m.reply_to = msg->reply_to;
-    return write_message(msg, &m, e);
+    return fn(msg, &m, e);
 }
 
-int lua_message_build(lua_State *L) {
+/* The same with the table that is the argument: the message, at MESSAGE, or NULL and *e. */
+static struct message *read_message(lua_State *L, message_fn *fn, struct err *e) {
     struct message *msg;
-    struct err e;
     int status;
 
     luaL_checktype(L, ARG, LUA_TTABLE);
     lua_settop(L, ARG);
-    if (push_members(L, ARG, "", message_members, COUNT_OF(message_members), &e) != 0)
-        return task_push_err(L, &e);
+    if (push_members(L, ARG, "", message_members, COUNT_OF(message_members), e) != 0)
+        return NULL;
     msg = lua_newuserdatauv(L, sizeof(*msg), 1);
     memset(msg, 0, sizeof(*msg));
     luaL_setmetatable(L, MESSAGE_TYPE);
     task_bulk(true);
-    status = build(msg, L, &e);
+    status = with_message(msg, L, fn, e);
     task_bulk(false);
-    if (status != 0)
-        return task_push_err(L, &e);
     lua_settop(L, MESSAGE);
+    return status == 0 ? msg : NULL;
+}
+
+int lua_message_build(lua_State *L) {
+    struct err e;
+    struct message *msg = read_message(L, write_message, &e);
+
+    if (msg == NULL)
+        return task_push_err(L, &e);
     lua_blob_push(L, msg->bytes);
     lua_setiuservalue(L, MESSAGE, 1);
+    return 1;
+}
+
+int lua_message_examine(lua_State *L) {
+    struct err e;
+
+    if (read_message(L, check_message, &e) == NULL)
+        return task_push_err(L, &e);
+    lua_pushboolean(L, true);
     return 1;
 }
 

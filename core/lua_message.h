@@ -36,6 +36,9 @@ int lua_message_id(char out[LUA_MESSAGE_ID_SIZE], const char *id, const char *se
 /* mail.build(table) -> message | nil, err */
 int lua_message_build(lua_State *L);
 
+/* mail.check(table) -> true | nil, err */
+int lua_message_examine(lua_State *L);
+
 /* The message at idx, borrowed; raises if the value is none. */
 struct message *lua_message_check(lua_State *L, int idx);
 

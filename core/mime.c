@@ -21,6 +21,8 @@
 #define ID_MAX     900 /* with its header's name, a line of less than 998 characters */
 #define TOKEN_SIZE (ID_MAX + sizeof("<>"))
 #define VALUE_SIZE 256
+#define WIDEST     16  /* bytes that one byte of a text can become */
+#define HEAD_MAX   ((size_t)4 * KIB) /* of the message or a part, but for the texts in it */
 #define DATE_MAX   INT64_C(253402300799) /* the end of the year 9999 */
 
 /* ---- what may stand in a header ---- */
@@ -271,7 +273,8 @@ static int add_text(struct buf *out, const char *subtype, const char *s, size_t 
     return 0;
 }
 
-static int add_part(struct buf *out, const struct mime_message *m, size_t i, struct err *e) {
+/* All that stands before the content. */
+static int add_part_head(struct buf *out, const struct mime_message *m, size_t i, struct err *e) {
     const struct mime_part *p = &m->parts[i];
     char field[64];
     size_t col;
@@ -295,7 +298,13 @@ static int add_part(struct buf *out, const struct mime_message *m, size_t i, str
     if (has_filename(p))
         encode_parameter(out, &col, "filename", p->filename);
     buf_adds(out, "\r\n\r\n");
-    encode_base64_lines(out, p->data, p->len);
+    return 0;
+}
+
+static int add_part(struct buf *out, const struct mime_message *m, size_t i, struct err *e) {
+    if (add_part_head(out, m, i, e) != 0)
+        return -1;
+    encode_base64_lines(out, m->parts[i].data, m->parts[i].len);
     return 0;
 }
 
@@ -480,4 +489,60 @@ int mime_build(struct buf *out, const struct mime_message *m, size_t *stable, st
     if (buf_failed(out))
         return err_set(e, ERR_PAYLOAD_TOO_LARGE, "the message is longer than %zu bytes", out->max);
     return 0;
+}
+
+/* ---- without building it ---- */
+
+static size_t bytes_of(const struct address_list *list) {
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < list->n; i++)
+        bytes += strlen(list->v[i].name) + strlen(list->v[i].spec);
+    return bytes;
+}
+
+static size_t length_of(const char *s) {
+    return s != NULL ? strlen(s) : 0;
+}
+
+/* More than it can be: no encoding makes more than WIDEST bytes of one, folding included. */
+static size_t most_bytes(const struct mime_message *m) {
+    size_t texts = m->text_len + m->html_len + strlen(m->subject) + length_of(m->in_reply_to) +
+                   length_of(m->references) + bytes_of(&m->from) + bytes_of(&m->to) +
+                   bytes_of(&m->cc) + bytes_of(&m->bcc) + bytes_of(&m->reply_to);
+    size_t rest = HEAD_MAX;
+
+    for (size_t i = 0; i < m->nparts; i++) {
+        const struct mime_part *p = &m->parts[i];
+
+        texts += 2 * length_of(p->filename) + length_of(p->content_type) + length_of(p->content_id);
+        rest += HEAD_MAX + encode_base64_lines_size(p->len);
+    }
+    return rest + WIDEST * texts;
+}
+
+static int check_parts(const struct mime_message *m, struct err *e) {
+    struct buf head;
+    int status = 0;
+
+    buf_init(&head, MIB);
+    for (size_t i = 0; i < m->nparts && status == 0; i++) {
+        buf_reset(&head);
+        status = add_part_head(&head, m, i, e);
+    }
+    buf_free(&head);
+    return status;
+}
+
+int mime_check(const struct mime_message *m, size_t max, struct err *e) {
+    struct buf out;
+    size_t stable;
+    int status;
+
+    if (most_bytes(m) <= max)
+        return check_message(m, e) != 0 ? -1 : check_parts(m, e);
+    buf_init(&out, max);
+    status = mime_build(&out, m, &stable, e);
+    buf_free(&out);
+    return status;
 }

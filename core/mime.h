@@ -53,6 +53,10 @@ struct mime_message {
  */
 int mime_build(struct buf *out, const struct mime_message *m, size_t *stable, struct err *e);
 
+/* What mime_build() would say of it, were *out no longer than `max`; without building it, unless it
+ * may be too long. */
+int mime_check(const struct mime_message *m, size_t max, struct err *e);
+
 /* Would mime_build() take it as in_reply_to, and in <> as one of the references? */
 bool mime_is_message_id(const char *s, size_t n);
 

@@ -119,8 +119,8 @@ local function send(id, document, contents, caller, keyed)
 end
 
 local function draft(id, document, contents, caller)
-  local built, err = message.build(id, document, contents or {})
-  if not built then return nil, err end
+  local ok, err = message.check(id, document, contents or {})
+  if not ok then return nil, err end
   return keep(id, document, contents, caller)
 end
 

@@ -322,15 +322,11 @@ function message.reply_headers(document)
   return reply_headers_of(fields, from)
 end
 
---- Check everything and build.
+--- Everything checked but what mail.build() and mail.check() check.
 ---@async
----@param id string                 of the draft, or a fresh UUID
----@param document paraph.document
----@param contents paraph.blob[]    of its attachments
----@return paraph.message? built
----@return string|paraph.err|nil pixel_id_or_err  nil: not tracked. The error names the request
----                                 field at fault; `policy_error`: a hook has failed
-function message.build(id, document, contents)
+---@return paraph.mail.message? described
+---@return string|paraph.err|nil pixel_id_or_err
+local function describe(id, document, contents)
   local fields, err = fields_of(document)
   if not fields then return nil, err end
   local from
@@ -346,8 +342,7 @@ function message.build(id, document, contents)
   if not content then return nil, err end
   local html, plain, pixel_id = compose(id, document, content)
   if not html then return nil, plain end
-  local built
-  built, err = mail.build {
+  return {
     id = id,
     from = from,
     to = fields.to, cc = fields.cc, bcc = fields.bcc, reply_to = fields.reply_to,
@@ -358,9 +353,36 @@ function message.build(id, document, contents)
     in_reply_to = reply.in_reply_to,
     references = reply.references,
     date = date_of(document),
-  }
+  }, pixel_id
+end
+
+--- Check everything and build.
+---@async
+---@param id string                 of the draft, or a fresh UUID
+---@param document paraph.document
+---@param contents paraph.blob[]    of its attachments
+---@return paraph.message? built
+---@return string|paraph.err|nil pixel_id_or_err  nil: not tracked. The error names the request
+---                                 field at fault; `policy_error`: a hook has failed
+function message.build(id, document, contents)
+  local described, pixel_id = describe(id, document, contents)
+  if not described then return nil, pixel_id end
+  local built, err = mail.build(described)
   if not built then return nil, err end
   return built, pixel_id
+end
+
+--- Check everything that build() does, for a message that is kept.
+---@async
+---@param id string
+---@param document paraph.document
+---@param contents paraph.blob[]
+---@return true? ok
+---@return paraph.err? err
+function message.check(id, document, contents)
+  local described, err = describe(id, document, contents)
+  if not described then return nil, err end
+  return mail.check(described)
 end
 
 return message

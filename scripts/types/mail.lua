@@ -55,6 +55,12 @@ function message:sender() end
 ---@return paraph.err? err
 function mail.build(message) end
 
+--- Whether build() would refuse it, without building it: for what is kept, and built later.
+---@param message paraph.mail.message
+---@return true? ok
+---@return paraph.err? err   build()'s
+function mail.check(message) end
+
 --- Let it out. Nothing settles an unknown outcome: if err.unknown is true the mail may have left.
 --- `no_send` under NO_SEND, as for drafts. In a rehearsal it stays in memory, and a draft that was
 --- there before can be found, but neither sent nor deleted (`no_send`).

@@ -130,7 +130,10 @@ static void build(const struct mime_message *m) {
         check_structure(&out, m);
         check(mime_build(&again, m, &same, &e) == 0 && same == stable);
         check(again.len == out.len && memcmp(again.data, out.data, out.len) == 0);
+        check(mime_check(m, CEILING, &e) == 0 && mime_check(m, out.len, &e) == 0);
+        check(mime_check(m, out.len - 1, &e) != 0 && e.code == ERR_PAYLOAD_TOO_LARGE);
     } else {
+        check(mime_check(m, CEILING, &e) != 0);
         check(e.code == ERR_INVALID_FIELD && e.field[0] != '\0' && e.message[0] != '\0');
     }
     buf_free(&out);

@@ -54,6 +54,14 @@ tests["members come in the order of their names"] = function()
   for i = 2, #names do assert(names[i - 1] < names[i]) end
 end
 
+tests["what encode() would make is measured"] = function()
+  for _, value in ipairs { "é", "\n\0", 1.5, json.null, {}, { a = { 1, true, "x" } }, carried } do
+    local bytes = json.measure(value)
+    expect.equal(bytes, #json.encode(value))
+  end
+  expect.equal({ json.measure { a = { 1, { b = "x" } }, c = "é" } }, { 28, 6 })
+end
+
 tests["malformed texts are refused with line and column"] = function()
   for _, case in ipairs(refused) do
     local err = expect.refused("malformed_json", nil, json.decode(case[1]))

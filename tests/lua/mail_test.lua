@@ -1,4 +1,5 @@
 local crypto = require "paraph.crypto"
+local expect = require "lib.expect"
 local json = require "paraph.json"
 local mail = require "paraph.mail"
 local store = require "paraph.store"
@@ -20,6 +21,7 @@ local function draft(changes)
 end
 
 local function build(changes)
+  assert(mail.check(draft(changes)))
   return assert(mail.build(draft(changes)))
 end
 
@@ -37,6 +39,7 @@ end
 local function refused(changes, code, field)
   local message, err = mail.build(draft(changes))
   assert(message == nil, "was not refused")
+  expect.equal({ mail.check(draft(changes)) }, { nil, err })
   assert(err.code == code, err.code .. ": " .. err.message)
   assert(err.field == field, tostring(err.field))
   return err

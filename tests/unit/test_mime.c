@@ -40,8 +40,11 @@ static struct buf build(const struct mime_message *m, size_t *stable) {
     struct err e;
 
     buf_init(&out, MIB);
-    if (mime_build(&out, m, stable, &e) != 0)
+    if (mime_build(&out, m, stable, &e) != 0 || mime_check(m, MIB, &e) != 0 ||
+        mime_check(m, out.len, &e) != 0)
         fail_msg("%s", e.message);
+    assert_int_equal(mime_check(m, out.len - 1, &e), -1);
+    assert_int_equal(e.code, ERR_PAYLOAD_TOO_LARGE);
     return out;
 }
 
@@ -337,6 +340,10 @@ static void check_refused(const struct mime_message *m, const char *field) {
     assert_int_equal(e.code, ERR_INVALID_FIELD);
     assert_string_equal(e.field, field);
     buf_free(&out);
+    e = (struct err){.code = ERR_NONE};
+    assert_int_equal(mime_check(m, MIB, &e), -1);
+    assert_int_equal(e.code, ERR_INVALID_FIELD);
+    assert_string_equal(e.field, field);
 }
 
 static void test_header_injection(void **state) {
