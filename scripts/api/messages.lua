@@ -13,6 +13,7 @@ local json = require "paraph.json"
 local log = require "paraph.log"
 local message = require "lib.message"
 local quota = require "lib.quota"
+local schema = require "lib.schema"
 local sends = require "lib.sends"
 
 local messages = {}
@@ -66,7 +67,7 @@ end
 
 --- A message that may be sent by whoever takes it over answers what it answers now.
 local function fix_reply_headers(document)
-  local headers, err = message.reply_headers(document)
+  local headers, err = message.reply_headers(document, true)
   if not headers then return nil, err end
   document.reply_headers = next(headers) and headers or nil
   return true
@@ -101,7 +102,7 @@ local function send(id, document, contents, caller, keyed)
   local ok, err = true, nil
   if keyed then ok, err = fix_reply_headers(document) end
   if not ok then return nil, err end
-  local built, pixel_id = message.build(id, document, contents or {})
+  local built, pixel_id = message.build(id, document, contents or {}, true)
   if not built then return nil, pixel_id end
   local decision, counters = decisions.on_send(document, caller)
   if not decision then return nil, counters end
@@ -119,7 +120,7 @@ local function send(id, document, contents, caller, keyed)
 end
 
 local function draft(id, document, contents, caller)
-  local ok, err = message.check(id, document, contents or {})
+  local ok, err = message.check(id, document, contents or {}, true)
   if not ok then return nil, err end
   return keep(id, document, contents, caller)
 end
@@ -156,6 +157,8 @@ end
 ---@return paraph.reply? reply
 ---@return paraph.err? err
 function messages.submit(request, caller, operation)
+  local checked, err = schema.check(message.post, request)
+  if not checked then return nil, err end
   local mode, document, contents = read(request, caller)
   if not mode then return nil, document end
   return carry_out(mode, document, contents, caller, operation)

@@ -147,14 +147,16 @@ end
 
 --- The message that a document holds, whoever wrote it, under the names of requests. What it
 --- answers was fixed by the claim, be it nothing: the thread it is in may be that of the sent mail.
-local function fields_of(document)
+--- `fresh`: it is what members() has just made of a checked request.
+local function fields_of(document, fresh)
   local fields = {}
   for name in pairs(stored.properties) do fields[name] = document[name] end
   fields.message = document.body
   if document.status == "sending" or document.status == "sent" then
     fields.reply_headers = fields.reply_headers or {}
   end
-  local ok, err = schema.check(stored, fields)
+  local ok, err = fresh, nil
+  if not fresh then ok, err = schema.check(stored, fields) end
   if ok then ok, err = check_recipients(fields) end
   if ok then ok, err = check_body(fields) end
   if not ok then return nil, err end
@@ -311,10 +313,11 @@ end
 --- What makes a message an answer, if it is one: fixed when it is claimed, looked up until then.
 ---@async
 ---@param document paraph.document
+---@param fresh? boolean   as of build()
 ---@return { in_reply_to?: string, references?: string, thread_id?: string }? headers
 ---@return paraph.err? err
-function message.reply_headers(document)
-  local fields, err = fields_of(document)
+function message.reply_headers(document, fresh)
+  local fields, err = fields_of(document, fresh)
   if not fields then return nil, err end
   local from
   from, err = mailbox_of(fields)
@@ -326,8 +329,8 @@ end
 ---@async
 ---@return paraph.mail.message? described
 ---@return string|paraph.err|nil pixel_id_or_err
-local function describe(id, document, contents)
-  local fields, err = fields_of(document)
+local function describe(id, document, contents, fresh)
+  local fields, err = fields_of(document, fresh)
   if not fields then return nil, err end
   local from
   from, err = mailbox_of(fields)
@@ -361,11 +364,12 @@ end
 ---@param id string                 of the draft, or a fresh UUID
 ---@param document paraph.document
 ---@param contents paraph.blob[]    of its attachments
+---@param fresh? boolean            members() has just made the document of a checked request
 ---@return paraph.message? built
 ---@return string|paraph.err|nil pixel_id_or_err  nil: not tracked. The error names the request
 ---                                 field at fault; `policy_error`: a hook has failed
-function message.build(id, document, contents)
-  local described, pixel_id = describe(id, document, contents)
+function message.build(id, document, contents, fresh)
+  local described, pixel_id = describe(id, document, contents, fresh)
   if not described then return nil, pixel_id end
   local built, err = mail.build(described)
   if not built then return nil, err end
@@ -377,10 +381,11 @@ end
 ---@param id string
 ---@param document paraph.document
 ---@param contents paraph.blob[]
+---@param fresh? boolean
 ---@return true? ok
 ---@return paraph.err? err
-function message.check(id, document, contents)
-  local described, err = describe(id, document, contents)
+function message.check(id, document, contents, fresh)
+  local described, err = describe(id, document, contents, fresh)
   if not described then return nil, err end
   return mail.check(described)
 end

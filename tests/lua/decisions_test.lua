@@ -339,6 +339,13 @@ tests["many at once never exceed the limit"] = function()
   end)
 end
 
+tests["what an endpoint of an overlay submits is checked as a request is"] = function()
+  expect.refused("invalid_field", "subject", post { subject = "a\nBcc: eve@example.org" })
+  expect.refused("invalid_field", "message", post { message = 1 })
+  expect.refused("unknown_field", "body", post { body = "Hi" })
+  expect.refused("invalid_recipient", "to", post { to = "nobody" })
+end
+
 tests["counts of days that are over are forgotten"] = function()
   local collection = config.draft_collection .. "_counts"
   local old = time.format(time.parse(time.now()) - 3 * 86400)
