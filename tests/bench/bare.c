@@ -2,7 +2,7 @@
  * bare.c - a peer: libmicrohttpd alone, as paraph uses it (one thread, epoll), that reads a request
  *   and answers always the same bytes.
  *
- *   bare PORT BODY
+ *   bare PORT BODY [NAME VALUE]...     the headers
  */
 #include <microhttpd.h>
 #include <poll.h>
@@ -11,6 +11,7 @@
 #include <string.h>
 
 static const char *body;
+static char **headers; /* name, value, name ... NULL */
 
 static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *url,
                               const char *method, const char *version, const char *data, size_t *n,
@@ -30,7 +31,8 @@ static enum MHD_Result answer(void *cls, struct MHD_Connection *c, const char *u
     }
     r = MHD_create_response_from_buffer(strlen(body), (void *)(uintptr_t)body,
                                         MHD_RESPMEM_PERSISTENT);
-    MHD_add_response_header(r, "Content-Type", "application/json");
+    for (char **h = headers; *h != NULL; h += 2)
+        MHD_add_response_header(r, h[0], h[1]);
     queued = MHD_queue_response(c, 200, r);
     MHD_destroy_response(r);
     return queued;
@@ -41,9 +43,10 @@ int main(int argc, char **argv) {
     struct MHD_Daemon *d;
     MHD_UNSIGNED_LONG_LONG ms;
 
-    if (argc != 3)
+    if (argc < 3 || argc % 2 == 0)
         return 2;
     body = argv[2];
+    headers = argv + 3;
     d = MHD_start_daemon(MHD_USE_EPOLL, (uint16_t)atoi(argv[1]), NULL, NULL, answer, NULL,
                          MHD_OPTION_CONNECTION_LIMIT, 20000u, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                          (size_t)16384, MHD_OPTION_END);

@@ -99,12 +99,13 @@ async function nginx(core, name, values = {}) {
 // The stand-in for Google, which answers after so many seconds.
 export const upstream = (delay = 0) => nginx(OTHERS, "upstream", { DELAY: delay });
 
-export const nginxEcho = () => nginx(SERVER, "echo");
+// Peers that answer with these headers ([[name, value], …]): nginx with Lua, and libmicrohttpd alone.
+export const nginxEcho = (headers) => nginx(SERVER, "echo",
+  { HEADERS: headers.map(([name, value]) => `add_header ${name} "${value}";`).join("\n      ") });
 
-// libmicrohttpd alone.
-export async function bare(answer) {
+export async function bare(headers, body) {
   const port = await freePort();
-  const program = start(SERVER, join(BUILT, "bare"), [String(port), answer], { port });
+  const program = start(SERVER, join(BUILT, "bare"), [String(port), body, ...headers.flat()], { port });
   await listening(port, program.child);
   return program;
 }

@@ -73,19 +73,37 @@ export async function echoService(env, under) {
   return paraph({ ...env, SCRIPTS_DIR: dir }, under);
 }
 
-const ANSWER = JSON.stringify({ status: "ok", to: MESSAGE.to, subject: MESSAGE.subject,
-  bytes: MESSAGE.message.length });
+const askEcho = (program) => fetch(`${program.url}/echo`, { method: "POST",
+  body: JSON.stringify(MESSAGE), headers: { "Content-Type": "application/json" } });
 
-// Those who answer the same; libmicrohttpd alone looks at nothing.
-export const echoes = { paraph: () => echoService(), "nginx with Lua": () => nginxEcho(),
-  libmicrohttpd: () => bare(ANSWER) };
+// What the service answers: its JSON, and the headers that are not the server's own.
+let answered;
+const answer = () => answered ??= among([() => echoService()], async (program) => {
+  const reply = await askEcho(program);
+  const own = ["connection", "content-length", "date", "keep-alive"];
+  return { body: await reply.text(), headers: [...reply.headers].filter(([name]) => !own.includes(name)) };
+});
+
+// Those who answer the same. libmicrohttpd alone looks at nothing; nginx sets the type itself.
+export const echoes = { paraph: () => echoService(),
+  "nginx with Lua": async () =>
+    nginxEcho((await answer()).headers.filter(([name]) => name !== "content-type")),
+  libmicrohttpd: async () => bare((await answer()).headers, (await answer()).body) };
+
+// As many bytes, under the same names.
+async function assertSame(name, program) {
+  const { body, headers } = await answer(), reply = await askEcho(program);
+  const text = await reply.text(), missing = headers.filter(([header]) => !reply.headers.has(header));
+  if (text.length !== body.length || missing.length > 0) {
+    throw new Error(`${name} answers ${text}, without ${missing.join(", ") || "no header"}`);
+  }
+}
 
 export async function echo(how) {
   const results = {};
   for (const [name, make] of Object.entries(echoes)) {
     results[name] = await among([make], async (program) => {
-      const answer = JSON.stringify(await post(program, MESSAGE, "/echo"));
-      if (answer.length !== ANSWER.length) throw new Error(`${name} answers ${answer}`);
+      await assertSame(name, program);
       return load(program, "POST", "/echo", MESSAGE, how);
     });
   }
