@@ -44,6 +44,13 @@ static void set_string(lua_State *L, const char *key, const char *value) {
     lua_setfield(L, -2, key);
 }
 
+static void push_address(lua_State *L, const struct address *a) {
+    lua_createtable(L, 0, 4);
+    set_string(L, "address", a->spec);
+    set_string(L, "local_part", a->local);
+    set_string(L, "domain", a->domain);
+}
+
 /* parse(s) -> mailboxes | nil, err */
 static int l_parse(lua_State *L) {
     size_t n;
@@ -55,18 +62,93 @@ static int l_parse(lua_State *L) {
         return task_push_err(L, &e);
     lua_createtable(L, (int)s->list.n, 0);
     for (size_t i = 0; i < s->list.n; i++) {
-        const struct address *a = &s->list.v[i];
-
-        lua_createtable(L, 0, 4);
-        set_string(L, "name", a->name);
-        set_string(L, "address", a->spec);
-        set_string(L, "local_part", a->local);
-        set_string(L, "domain", a->domain);
+        push_address(L, &s->list.v[i]);
+        set_string(L, "name", s->list.v[i].name);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     scratch_fini(s);
     return 1;
 }
+
+/* count(s) -> integer | nil, err */
+static int l_count(lua_State *L) {
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    struct address_list list = {0};
+    struct err e;
+    int status = address_parse(&list, text, n, &e);
+
+    n = list.n;
+    address_list_fini(&list);
+    if (status != 0)
+        return task_push_err(L, &e);
+    lua_pushinteger(L, (lua_Integer)n);
+    return 1;
+}
+
+/* --- the recipients of a document ------------------------------------------------------------ */
+
+/* The stack of l_recipients(). */
+enum { DOCUMENT = 1, RECIPIENTS, DOMAINS, KNOWN, SCRATCH };
+
+/* Add the domain to DOMAINS, unless it is there. */
+static void add_domain(lua_State *L, const char *domain) {
+    lua_pushstring(L, domain);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, KNOWN) == LUA_TNIL) {
+        lua_pushvalue(L, -2);
+        lua_pushboolean(L, true);
+        lua_rawset(L, KNOWN);
+        lua_pushvalue(L, -2);
+        lua_rawseti(L, DOMAINS, (lua_Integer)lua_rawlen(L, DOMAINS) + 1);
+    }
+    lua_pop(L, 2);
+}
+
+/* Those of the text at the top; none if it cannot be read, since nothing leaves for that. */
+static void add_recipients(lua_State *L, struct scratch *s, const char *field) {
+    size_t n;
+    const char *text = lua_tolstring(L, -1, &n);
+    struct err e;
+
+    address_list_fini(&s->list);
+    if (address_parse(&s->list, text, n, &e) != 0)
+        return;
+    for (size_t i = 0; i < s->list.n; i++) {
+        push_address(L, &s->list.v[i]);
+        set_string(L, "field", field);
+        lua_rawseti(L, RECIPIENTS, (lua_Integer)lua_rawlen(L, RECIPIENTS) + 1);
+        add_domain(L, s->list.v[i].domain);
+    }
+}
+
+/* recipients(document) -> recipients, domains */
+static int l_recipients(lua_State *L) {
+    static const char *const fields[] = {"to", "cc", "bcc"};
+    struct scratch *s;
+
+    luaL_checktype(L, DOCUMENT, LUA_TTABLE);
+    lua_settop(L, DOCUMENT);
+    lua_newtable(L);
+    lua_newtable(L);
+    lua_newtable(L);
+    s = scratch_push(L);
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        if (lua_getfield(L, DOCUMENT, fields[i]) == LUA_TSTRING)
+            add_recipients(L, s, fields[i]);
+        for (lua_Integer k = 1; lua_istable(L, -1) && lua_geti(L, -1, k) != LUA_TNIL; k++) {
+            if (lua_type(L, -1) == LUA_TSTRING)
+                add_recipients(L, s, fields[i]);
+            lua_pop(L, 1);
+        }
+        lua_settop(L, SCRATCH);
+    }
+    scratch_fini(s);
+    lua_settop(L, DOMAINS);
+    return 2;
+}
+
+/* --- writing one ----------------------------------------------------------------------------- */
 
 /* format{address = ..., name = ...} -> string */
 static int l_format(lua_State *L) {
@@ -100,8 +182,10 @@ static int l_format(lua_State *L) {
 
 int lua_address_open(lua_State *L) {
     static const luaL_Reg functions[] = {
+        {"count", l_count},
         {"parse", l_parse},
         {"format", l_format},
+        {"recipients", l_recipients},
         {NULL, NULL},
     };
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bindings.h"
+#include "frozen.h"
 #include "json_text.h"
 #include "lua_blob.h"
 #include "lua_json_walk.h"
@@ -475,9 +476,51 @@ static int l_measure(lua_State *L) {
     return 2;
 }
 
+static int count_members(lua_State *L, int table) {
+    int n = 0;
+
+    for (lua_pushnil(L); lua_next(L, table) != 0; lua_pop(L, 1))
+        n++;
+    return n;
+}
+
+/* In place of the table at the top, a copy. */
+static void copy_table(lua_State *L, unsigned depth) {
+    int table = lua_gettop(L), elements;
+
+    if (depth == LUA_JSON_DEPTH)
+        luaL_error(L, "it is nested deeper than %d levels, or contains itself", LUA_JSON_DEPTH);
+    luaL_checkstack(L, 8, NULL);
+    task_check_time(L);
+    frozen_resolve(L, table);
+    elements = (int)lua_rawlen(L, table);
+    lua_createtable(L, elements, elements > 0 ? 0 : count_members(L, table));
+    if (lua_getmetatable(L, table))
+        lua_setmetatable(L, -2);
+    for (lua_pushnil(L); lua_next(L, table) != 0;) {
+        if (lua_istable(L, -1))
+            copy_table(L, depth + 1);
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, table + 1);
+    }
+    lua_replace(L, table);
+}
+
+static int l_copy(lua_State *L) {
+    luaL_checkany(L, 1);
+    lua_settop(L, 1);
+    if (lua_istable(L, 1))
+        copy_table(L, 0);
+    return 1;
+}
+
 int lua_json_open(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"decode", l_decode}, {"encode", l_encode}, {"measure", l_measure}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"copy", l_copy},
+                                         {"decode", l_decode},
+                                         {"encode", l_encode},
+                                         {"measure", l_measure},
+                                         {NULL, NULL}};
 
     luaL_newlib(L, functions);
     lua_pushlightuserdata(L, NULL);

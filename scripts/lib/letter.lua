@@ -2,6 +2,7 @@
 --- policy sees the same when a message is posted, shown, sent, and replayed.
 
 local address = require "paraph.address"
+local json = require "paraph.json"
 local mail = require "paraph.mail"
 local time = require "paraph.time"
 
@@ -35,48 +36,13 @@ local letter = {}
 ---@field content_type? string
 ---@field size integer        bytes
 
-local FIELDS = { "to", "cc", "bcc" }
-
---- The mailboxes of a recipient field; none of what cannot be read, since nothing leaves for that.
-local function mailboxes_of(value)
-  local all = {}
-  for _, list in ipairs(type(value) == "table" and value or { value }) do
-    local mailboxes = type(list) == "string" and address.parse(list)
-    for _, mailbox in ipairs(mailboxes or {}) do all[#all + 1] = mailbox end
-  end
-  return all
-end
-
-local function recipients_of(document)
-  local recipients, domains, known = {}, {}, {}
-  for _, field in ipairs(FIELDS) do
-    for _, mailbox in ipairs(mailboxes_of(document[field])) do
-      recipients[#recipients + 1] = {
-        address = mailbox.address, local_part = mailbox.local_part, domain = mailbox.domain,
-        field = field,
-      }
-      if not known[mailbox.domain] then domains[#domains + 1] = mailbox.domain end
-      known[mailbox.domain] = true
-    end
-  end
-  return recipients, domains
-end
-
---- A policy judges a letter, and cannot change the message by it.
-local function copied(value)
-  if type(value) ~= "table" then return value end
-  local copy = setmetatable({}, getmetatable(value))
-  for name, member in pairs(value) do copy[name] = copied(member) end
-  return copy
-end
-
 local default_sender -- as the environment names it, once it was needed
 
 local function sender_of(document)
-  local given = mailboxes_of(document.from)[1]
-  if given then return given end
-  default_sender = default_sender or mailboxes_of(mail.default_sender())[1]
-  return copied(default_sender)
+  local given = type(document.from) == "string" and address.parse(document.from)
+  if given and given[1] then return given[1] end
+  default_sender = default_sender or address.parse(mail.default_sender())[1]
+  return json.copy(default_sender)
 end
 
 local function attachments_of(document)
@@ -95,8 +61,7 @@ end
 ---@param document paraph.document
 ---@return string[]
 function letter.domains(document)
-  local _, domains = recipients_of(document)
-  return domains
+  return select(2, address.recipients(document))
 end
 
 ---@param document paraph.document
@@ -104,10 +69,10 @@ end
 ---@param seconds? number        the moment that is `now`, as time.parse() gives it; default: now
 ---@return letter
 function letter.of(document, caller, seconds)
-  local recipients, domains = recipients_of(document)
+  local recipients, domains = address.recipients(document)
   local attachments, bytes = attachments_of(document)
   return {
-    draft = copied(document),
+    draft = json.copy(document), -- a policy judges a letter, and cannot change the message by it
     sender = sender_of(document),
     recipients = recipients,
     domains = domains,

@@ -109,14 +109,14 @@ end
 local function count_mailboxes(field, value)
   local count = 0
   for _, list in ipairs(type(value) == "table" and value or { value }) do
-    local mailboxes, err = address.parse(list)
+    local mailboxes, err = address.count(list)
     if not mailboxes then
       return fail("invalid_recipient", field .. ": " .. err.message, field)
     end
-    if #mailboxes == 0 and type(value) == "table" then
+    if mailboxes == 0 and type(value) == "table" then
       return fail("invalid_recipient", field .. ": an item names no recipient", field)
     end
-    count = count + #mailboxes
+    count = count + mailboxes
   end
   return count
 end

@@ -44,6 +44,17 @@ local address = {}
 ---@return paraph.mailbox_parts[]? mailboxes
 ---@return paraph.err? err     `invalid_recipient`
 function address.parse(s) end
+--- How many mailboxes parse() finds.
+---@param s string
+---@return integer? count
+---@return paraph.err? err     parse()'s
+function address.count(s) end
+--- The mailboxes of the members `to`, `cc` and `bcc`, each a text or a list of texts; none of what
+--- cannot be read, since nothing leaves for that.
+---@param document table
+---@return letter_recipient[] recipients
+---@return string[] domains    of them, each once
+function address.recipients(document) end
 --- One mailbox as people write it.
 ---@param mailbox paraph.mailbox
 ---@return string

@@ -13,6 +13,12 @@ local json = {}
 ---@field blobs? string        path of strings to give as blobs, e.g. "attachments.*.content"
 ---@field max_depth? integer   1 to 256, default 64
 
+--- A copy of a value, of its tables, too; arrays stay arrays. Raises on more than 64 levels.
+---@generic T
+---@param value T
+---@return T
+function json.copy(value) end
+
 --- Numbers that cannot be carried exactly (integers beyond 64 bits; reals beyond a double's range,
 --- or whose digits a double does not give back, as is always so with more than 17 of them) are
 --- `invalid_field` naming the member. More than 250,000 values are `payload_too_large`.

@@ -1,6 +1,7 @@
 --- What policies decide, and what becomes of it.
 
 local access = require "access"
+local address = require "paraph.address"
 local api = require "api.drafts"
 local config = require "paraph.config"
 local decisions = require "lib.decisions"
@@ -88,6 +89,13 @@ tests["the letter splits recipients, and tells sizes"] = function()
     { { filename = "a.txt", content_type = "text/plain", size = 5 } })
   expect.equal(letter.caller, { name = "crm", roles = {} })
   assert(letter.now.weekday >= 1 and letter.now.weekday <= 7 and letter.now.utc)
+end
+
+tests["mailboxes are counted as they are parsed"] = function()
+  for _, list in ipairs { "", "a@b.example", "g: a@b.example, c@d.example;, e@f.example" } do
+    expect.equal(address.count(list), #address.parse(list))
+  end
+  expect.equal({ address.count("a@b.example, c@") }, { address.parse("a@b.example, c@") })
 end
 
 tests["a letter of a document that holds nonsense is there all the same"] = function()

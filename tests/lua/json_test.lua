@@ -62,6 +62,18 @@ tests["what encode() would make is measured"] = function()
   expect.equal({ json.measure { a = { 1, { b = "x" } }, c = "é" } }, { 28, 6 })
 end
 
+tests["a copy is equal, and shares no table"] = function()
+  local value = json.decode('{"a":[],"b":[{"c":null}],"d":1.0,"e":{}}')
+  local copy = json.copy(value)
+  expect.equal(json.encode(copy), json.encode(value))
+  copy.a[1], copy.b[1].c, copy.e.f = 1, 2, 3
+  expect.equal(json.encode(value), '{"a":[],"b":[{"c":null}],"d":1.0,"e":{}}')
+  expect.equal({ json.copy("x"), json.copy(json.null) }, { "x", json.null })
+  local loop = {}
+  loop.loop = loop
+  expect.raises("64 levels", json.copy, loop)
+end
+
 tests["malformed texts are refused with line and column"] = function()
   for _, case in ipairs(refused) do
     local err = expect.refused("malformed_json", nil, json.decode(case[1]))
