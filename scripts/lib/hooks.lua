@@ -90,13 +90,16 @@ local function failed(module_name, name, why, trace)
   return err
 end
 
+local function answered(module_name, name, ok, ...)
+  if ok then return true, ... end
+  return false, failed(module_name, name, ...)
+end
+
 --- True and what a hook answered; or false and an error, which is in the log, and has for reviewers
 --- a `rule`, `why` and `at`.
 local function ask(module_name, name, ...)
-  local results = table.pack(policy.call(labels[module_name][name],
-    hooks.find(module_name, name), ...))
-  if results[1] then return table.unpack(results, 1, results.n) end
-  return false, failed(module_name, name, results[2], results[3])
+  return answered(module_name, name,
+    policy.call(labels[module_name][name], hooks.find(module_name, name), ...))
 end
 
 --- The error for an answer that is none of those possible.

@@ -104,29 +104,39 @@ function message.stored()
   return stored
 end
 
+local function count(field, list)
+  local mailboxes, err = address.count(list)
+  if mailboxes then return mailboxes end
+  return fail("invalid_recipient", field .. ": " .. err.message, field)
+end
+
 --- How many mailboxes a recipient field names. In an array every item must name one, so that the
 --- items mean the same when they are joined.
 local function count_mailboxes(field, value)
-  local count = 0
-  for _, list in ipairs(type(value) == "table" and value or { value }) do
-    local mailboxes, err = address.count(list)
-    if not mailboxes then
-      return fail("invalid_recipient", field .. ": " .. err.message, field)
-    end
-    if mailboxes == 0 and type(value) == "table" then
+  if type(value) == "string" then return count(field, value) end
+  local all = 0
+  for _, list in ipairs(value) do
+    local mailboxes, err = count(field, list)
+    if not mailboxes then return nil, err end
+    if mailboxes == 0 then
       return fail("invalid_recipient", field .. ": an item names no recipient", field)
     end
-    count = count + mailboxes
+    all = all + mailboxes
   end
-  return count
+  return all
 end
 
+local RECIPIENTS = { "to", "cc", "bcc", "reply_to" }
+
 local function check_recipients(fields)
-  for _, field in ipairs { "to", "cc", "bcc", "reply_to" } do
-    local count, err = count_mailboxes(field, fields[field])
-    if not count then return nil, err end
-    if count == 0 and field == "to" then
-      return fail("invalid_recipient", "to: names no recipient", "to")
+  for _, field in ipairs(RECIPIENTS) do
+    local value = fields[field]
+    if value then
+      local mailboxes, err = count_mailboxes(field, value)
+      if not mailboxes then return nil, err end
+      if mailboxes == 0 and field == "to" then
+        return fail("invalid_recipient", "to: names no recipient", "to")
+      end
     end
   end
   return true
@@ -254,8 +264,8 @@ function message.members(request)
   local members = with(request, { body = request.message })
   members.message, members.mode = nil, nil
   if type(request.to) == "table" then
-    local count, err = count_mailboxes("to", request.to)
-    if not count then return nil, err end
+    local ok, err = count_mailboxes("to", request.to)
+    if not ok then return nil, err end
     members.to = table.concat(request.to, ", ")
   end
   if not request.attachments then return members end

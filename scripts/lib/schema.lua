@@ -20,6 +20,8 @@ local fail = require "lib.fail"
 
 local schema = {}
 
+local null, array_mt = json.null, json.array_mt
+
 ---@class schema
 ---@field type string|string[]
 ---@field enum? any[]
@@ -90,11 +92,11 @@ end
 --- something at 1.
 local function type_of(value, wanted)
   local kind = type(value)
-  if value == json.null then return "null" end
+  if value == null then return "null" end
   if kind == "number" then return math.type(value) == "integer" and "integer" or "number" end
   if kind == "userdata" and wanted.contentEncoding then return "string" end
   if kind ~= "table" then return kind end
-  if getmetatable(value) == json.array_mt or value[1] ~= nil then return "array" end
+  if getmetatable(value) == array_mt or value[1] ~= nil then return "array" end
   return "object"
 end
 
@@ -143,7 +145,7 @@ local function check_object(wanted, value)
     if not property then
       return fault("there is no such field", "unknown_field", shortened(tostring(name)))
     end
-    if member == json.null then
+    if member == null then
       value[name] = nil
     else
       local found = check(property, member)

@@ -13,8 +13,9 @@ local compose = {}
 
 --- Put `addition` at the end of what is shown: before </body> if there is one.
 local function append(html, addition)
-  local last = html:lower():reverse():find("ydob/<", 1, true)
-  local before = last and #html - last - #"</body" + 1 or #html
+  local lower = html:lower()
+  if not lower:find("</body", 1, true) then return html .. addition end
+  local before = #html - lower:reverse():find("ydob/<", 1, true) - #"</body" + 1
   return html:sub(1, before) .. addition .. html:sub(before + 1)
 end
 
