@@ -63,7 +63,7 @@ void caller_address(const struct http_request *http, char out[CALLER_ADDRESS_SIZ
         last += strspn(last, " \t");
         snprintf(out, CALLER_ADDRESS_SIZE, "%.*s", (int)strcspn(last, " \t"), last);
     } else {
-        http_remote(http, out, CALLER_ADDRESS_SIZE);
+        snprintf(out, CALLER_ADDRESS_SIZE, "%s", http_remote(http));
     }
 }
 

@@ -168,7 +168,6 @@ static void push_header(const char *name, const char *value, void *arg) {
 static int l_push_request(lua_State *L) {
     struct request *q = lua_touserdata(L, 1);
     bool head = strcmp(q->http->method, "HEAD") == 0;
-    char remote[64];
 
     lua_settop(L, 0);
     lua_rawgeti(L, LUA_REGISTRYINDEX, q->match.route->handler);
@@ -190,8 +189,7 @@ static int l_push_request(lua_State *L) {
     lua_setfield(L, 2, "body");
     lua_pushstring(L, q->scope.request_id);
     lua_setfield(L, 2, "id");
-    http_remote(q->http, remote, sizeof(remote));
-    lua_pushstring(L, remote);
+    lua_pushstring(L, http_remote(q->http));
     lua_setfield(L, 2, "remote");
     request_push_caller(L, &q->owner);
     lua_setfield(L, 2, "caller");

@@ -1,6 +1,5 @@
 #include "http.h"
 
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -426,12 +425,8 @@ void http_each_header(const struct http_request *pub,
     MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, on_each, &each);
 }
 
-void http_remote(const struct http_request *pub, char *out, size_t size) {
-    const struct request *r = (const struct request *)pub;
-
-    if (getnameinfo(peer_of(r->mhd), sizeof(struct sockaddr_storage), out, (socklen_t)size, NULL, 0,
-                    NI_NUMERICHOST) != 0)
-        snprintf(out, size, "?");
+const char *http_remote(const struct http_request *pub) {
+    return http_conn_remote(((const struct request *)pub)->conn);
 }
 
 /* --- birth and death ------------------------------------------------------------------------- */

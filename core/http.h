@@ -73,6 +73,6 @@ void http_each_header(const struct http_request *r,
                       void (*fn)(const char *name, const char *value, void *arg), void *arg);
 
 /* The peer's address as text. */
-void http_remote(const struct http_request *r, char *out, size_t size);
+const char *http_remote(const struct http_request *r);
 
 #endif

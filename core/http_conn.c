@@ -1,6 +1,7 @@
 #include "http_conn.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 #define ROOM_MAX 64
 
 #define PEER_BUCKETS 4096
+#define NUMERIC_SIZE 64 /* an address of IPv6 with its zone */
 
 /* Why connections are closed; the first three as in enum http_wait. */
 enum cut { CUT_HEAD, CUT_BODY, CUT_TAKEN, CUT_ROOM, CUT_ADDRESS, CUT_REFUSED, CUT_KINDS };
@@ -51,6 +53,7 @@ struct http_conn {
     enum http_wait wait;
     uint64_t since; /* loop_now_ms() when it began to wait */
     size_t bytes;   /* of the body so far, or of the answer */
+    char remote[NUMERIC_SIZE];
 };
 
 static struct queue heads, transfers;
@@ -243,11 +246,18 @@ struct http_conn *http_conn_open(int fd, const struct sockaddr *a) {
         return NULL;
     }
     c->fd = fd;
+    if (getnameinfo(a, sizeof(struct sockaddr_storage), c->remote, sizeof(c->remote), NULL, 0,
+                    NI_NUMERICHOST) != 0)
+        strcpy(c->remote, "?");
     c->peer->open++;
     open_conns++;
     epoll_ctl(gone_fd, EPOLL_CTL_ADD, fd, &ev);
     http_conn_wait(c, HTTP_WAIT_HEAD, 0);
     return c;
+}
+
+const char *http_conn_remote(const struct http_conn *c) {
+    return c->remote;
 }
 
 void http_conn_close(struct http_conn *c) {

@@ -40,6 +40,9 @@ bool http_conn_admit(const struct sockaddr *peer);
 struct http_conn *http_conn_open(int fd, const struct sockaddr *peer);
 void http_conn_close(struct http_conn *c);
 
+/* The client's address, without its port. */
+const char *http_conn_remote(const struct http_conn *c);
+
 /* It is closed as soon as libmicrohttpd sees it: what still comes in on it is not to be done. */
 bool http_conn_is_cut(const struct http_conn *c);
 

@@ -20,11 +20,13 @@
 
 void reply_init(struct reply *r) {
     memset(r, 0, sizeof(*r));
+    buf_init(&r->text, LUA_JSON_TEXT_MAX);
     r->status = 200;
 }
 
 void reply_fini(struct reply *r) {
     blob_unref(r->body);
+    buf_free(&r->text);
     for (size_t i = 0; i < r->ntexts; i++)
         free(r->texts[i]);
     reply_init(r);
@@ -104,24 +106,6 @@ void reply_error(struct reply *r, const struct err *e, const char *request_id,
 
 /* --- what a handler returned ----------------------------------------------------------------- */
 
-static int l_buf_gc(lua_State *L) {
-    buf_free(lua_touserdata(L, 1));
-    return 0;
-}
-
-/* A buf that the collector frees if something raises on the way. */
-static struct buf *push_buf(lua_State *L, size_t max) {
-    struct buf *b = lua_newuserdatauv(L, sizeof(*b), 0);
-
-    buf_init(b, max);
-    if (luaL_newmetatable(L, "paraph.reply.buf")) {
-        lua_pushcfunction(L, l_buf_gc);
-        lua_setfield(L, -2, "__gc");
-    }
-    lua_setmetatable(L, -2);
-    return b;
-}
-
 static void read_headers(lua_State *L, struct reply *r) {
     if (lua_getfield(L, 1, "headers") == LUA_TNIL)
         return;
@@ -136,14 +120,13 @@ static void read_headers(lua_State *L, struct reply *r) {
 }
 
 static void read_json(lua_State *L, struct reply *r) {
-    struct buf *b = push_buf(L, LUA_JSON_TEXT_MAX);
     struct err e;
     size_t n;
     char *text;
 
-    if (lua_json_encode(L, -2, b, &e) != 0)
+    if (lua_json_encode(L, -1, &r->text, &e) != 0)
         luaL_error(L, "the reply's json: %s", e.message);
-    if ((text = buf_take(b, &n)) == NULL || (r->body = blob_own(text, n)) == NULL) {
+    if ((text = buf_take(&r->text, &n)) == NULL || (r->body = blob_own(text, n)) == NULL) {
         free(text);
         luaL_error(L, "not enough memory");
     }
@@ -189,17 +172,19 @@ struct reading {
 
 /* nil, err: 1 nothing, 2 the error table. */
 static void read_error(lua_State *L, const struct reading *in) {
-    struct buf *b = push_buf(L, DETAILS_MAX);
-    const char *details = NULL;
+    struct buf *b = &in->reply->text;
+    char *details = NULL;
     struct err e, bad;
 
     task_read_err(L, 2, &e);
     if (lua_istable(L, 2) && lua_getfield(L, 2, "details") == LUA_TTABLE) {
+        b->max = DETAILS_MAX;
         if (lua_json_encode(L, -1, b, &bad) != 0)
             luaL_error(L, "the error's details: %s", bad.message);
-        details = b->data;
+        details = buf_take(b, NULL);
     }
     reply_error(in->reply, &e, in->request_id, details);
+    free(details);
 }
 
 static int l_read(lua_State *L) {

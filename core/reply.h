@@ -8,6 +8,7 @@
 
 #include "base.h"
 #include "blob.h"
+#include "buf.h"
 #include "err.h"
 #include "http.h"
 
@@ -20,6 +21,7 @@
 struct reply {
     int status;
     struct blob *body; /* owned; NULL: empty */
+    struct buf text;   /* of JSON, while it is written: here it outlives an error of Lua */
     struct http_header headers[REPLY_HEADERS_MAX + REPLY_ADDED_MAX];
     size_t nheaders;
     char *texts[2 * REPLY_HEADERS_MAX]; /* owned copies of names and values */

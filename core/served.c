@@ -52,7 +52,6 @@ static const char *text_of(const struct buf *b) {
 void served_tell(const struct served *s) {
     bool known = s->owner->roles != 0;
     struct buf http, labels; /* for programs alone */
-    char remote[64];
 
     if (!log_on(LOG_INFO))
         return;
@@ -62,14 +61,13 @@ void served_tell(const struct served *s) {
         add_http_request(&http, s);
         add_labels(&labels, s);
     }
-    http_remote(s->http, remote, sizeof(remote));
     LOG(LOG_INFO, s->scope, "request", LOG_S("method", s->http->method), LOG_S("path", s->path),
         LOG_I("status", s->status), LOG_N("ms", (double)s->us / 1000),
         LOG_S("caller", known ? s->owner->caller : NULL),
         LOG_S("auth", known ? s->owner->method : NULL),
         LOG_S("refused", s->why[0] != '\0' ? s->why : NULL),
         LOG_I("bytes_in", s->http->body_length), LOG_I("bytes_out", s->http->reply_length),
-        LOG_S("remote", remote), LOG_J("httpRequest", text_of(&http)),
+        LOG_S("remote", http_remote(s->http)), LOG_J("httpRequest", text_of(&http)),
         LOG_J("logging.googleapis.com/labels", text_of(&labels)));
     buf_free(&http);
     buf_free(&labels);

@@ -67,7 +67,7 @@ local function data_of(document, changes)
   local data = {}
   for _, name in ipairs(TOLD) do
     local value = changes[name] or document[name]
-    if value and #json.encode(value) > MEMBER_MAX then
+    if value and json.measure(value) > MEMBER_MAX then
       data.omitted = data.omitted or {}
       data.omitted[#data.omitted + 1] = name
     else
