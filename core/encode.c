@@ -323,7 +323,10 @@ static size_t line_end(const char *s, size_t n) {
 }
 
 static bool is_literal(char c) {
-    return (c >= ' ' && c <= '~' && c != '=') || c == '\t';
+    static const bool literal[256] = {
+        ['\t'] = true, [' ' ... '<'] = true, ['>' ... '~'] = true};
+
+    return literal[(unsigned char)c];
 }
 
 /* How many bytes from s on, for one line at most, stand for themselves: a blank does not at the end
@@ -398,8 +401,8 @@ size_t encode_quoted_printable_size(const char *s, size_t n) {
     return quote_printable(NULL, s, n);
 }
 
-void encode_quoted_printable(struct buf *out, const char *s, size_t n) {
-    char *to = buf_reserve(out, encode_quoted_printable_size(s, n));
+void encode_quoted_printable(struct buf *out, const char *s, size_t n, size_t size) {
+    char *to = buf_reserve(out, size);
 
     if (to != NULL)
         finish(out, to + quote_printable(to, s, n));

@@ -43,10 +43,11 @@ void encode_base64_lines(struct buf *out, const void *p, size_t n); /* 76 column
  * stray bits at the end, is ERR_INVALID_FIELD with the offset in the sentence. */
 int encode_base64_decode(struct buf *out, const char *s, size_t n, struct err *e);
 
-/* RFC 2045 §6.7 for text: line ends LF or CRLF become CRLF; lines of at most 76. */
-void encode_quoted_printable(struct buf *out, const char *s, size_t n);
+/* RFC 2045 §6.7 for text: line ends LF or CRLF become CRLF; lines of at most 76.  `size` is what
+ * encode_quoted_printable_size() says of it, which looks at every byte: nobody does so twice. */
+void encode_quoted_printable(struct buf *out, const char *s, size_t n, size_t size);
 
-/* How many bytes encode_quoted_printable() and encode_base64_lines() would write. */
+/* How many bytes they would write. */
 size_t encode_quoted_printable_size(const char *s, size_t n);
 size_t encode_base64_lines_size(size_t n);
 

@@ -265,11 +265,13 @@ static int add_base64_text(struct buf *out, const char *s, size_t n, struct err 
 }
 
 static int add_text(struct buf *out, const char *subtype, const char *s, size_t n, struct err *e) {
+    size_t size = encode_quoted_printable_size(s, n);
+
     buf_join(out, "Content-Type: text/", subtype, "; charset=utf-8\r\n");
-    if (encode_quoted_printable_size(s, n) > encode_base64_lines_size(crlf_size(s, n)))
+    if (size > encode_base64_lines_size(crlf_size(s, n)))
         return add_base64_text(out, s, n, e);
     buf_adds(out, "Content-Transfer-Encoding: quoted-printable\r\n\r\n");
-    encode_quoted_printable(out, s, n);
+    encode_quoted_printable(out, s, n, size);
     return 0;
 }
 

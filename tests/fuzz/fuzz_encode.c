@@ -172,7 +172,7 @@ static void check_quoted_printable(const char *s, size_t n) {
             buf_addc(&want, '\r');
         buf_addc(&want, s[i]);
     }
-    encode_quoted_printable(&out, s, n);
+    encode_quoted_printable(&out, s, n, encode_quoted_printable_size(s, n));
     check(out.len == encode_quoted_printable_size(s, n));
     read_quoted_printable(&back, out.data, out.len);
     check_same(&back, want.data, want.len);

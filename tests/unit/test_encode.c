@@ -255,7 +255,7 @@ static void test_quoted_printable(void **state) {
         size_t n = strlen(cases[i][0]);
 
         buf_reset(&out);
-        encode_quoted_printable(&out, cases[i][0], n);
+        encode_quoted_printable(&out, cases[i][0], n, encode_quoted_printable_size(cases[i][0], n));
         assert_string_equal(out.data, cases[i][1]);
         assert_int_equal(encode_quoted_printable_size(cases[i][0], n), out.len);
     }
@@ -566,7 +566,7 @@ static void test_ceiling(void **state) {
         encode_header(&out, "Subject", "Zoë and a few words");
         encode_phrase(&out, &col, "Müller, Jörg");
         encode_parameter(&out, &col, "filename", "日本語.pdf");
-        encode_quoted_printable(&out, BYTES("a=b"));
+        encode_quoted_printable(&out, BYTES("a=b"), 5);
         encode_base64_lines(&out, BYTES("abc"));
         assert_true(buf_failed(&out));
         assert_true(out.len <= max);
