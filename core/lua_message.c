@@ -85,8 +85,15 @@ static const struct member part_members[] = {
     {"content_id", STRING | ABSENT},
 };
 
+/* Raise unless the table at idx has no more than those of its members that have been found. */
 static void refuse_unknown_members(lua_State *L, int idx, const char *path,
-                                   const struct member *members, size_t n) {
+                                   const struct member *members, size_t n, size_t found) {
+    size_t there = 0;
+
+    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1))
+        there++;
+    if (there == found)
+        return;
     for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
         const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
         size_t i = 0;
@@ -98,32 +105,41 @@ static void refuse_unknown_members(lua_State *L, int idx, const char *path,
     }
 }
 
-/*
- * Push the members of the table at idx, whose path in errors is `path` ("", "from.").  Unknown
- * members and wrong types raise.  Strings with a NUL, which C would cut there, are the world's
- * fault: -1 and *e.
- */
+/* A string with a NUL, which C would cut there, is the world's fault. */
+static int check_text(lua_State *L, int idx, const char *path, const char *name, struct err *e) {
+    char field[sizeof(e->field)];
+    size_t len;
+    const char *s = lua_tolstring(L, idx, &len);
+
+    if (memchr(s, '\0', len) == NULL)
+        return 0;
+    snprintf(field, sizeof(field), "%s%s", path, name);
+    return err_set_field(e, ERR_INVALID_FIELD, field, "%s: a NUL character is not possible", field);
+}
+
+/* Push the members of the table at idx, whose path in errors is `path` ("", "from.").  Unknown
+ * members and wrong types raise; -1 and *e: a text is none. */
 static int push_members(lua_State *L, int idx, const char *path, const struct member *members,
                         size_t n, struct err *e) {
-    char field[sizeof(e->field)];
-    const char *s;
-    size_t len;
+    int base = lua_gettop(L);
+    size_t found = 0;
 
     luaL_checkstack(L, (int)n + LUA_MINSTACK, NULL);
     frozen_resolve(L, idx);
-    refuse_unknown_members(L, idx, path, members, n);
     for (size_t i = 0; i < n; i++) {
         lua_pushstring(L, members[i].name);
-        if ((members[i].types >> lua_rawget(L, idx) & 1) == 0)
+        found += lua_rawget(L, idx) != LUA_TNIL;
+    }
+    refuse_unknown_members(L, idx, path, members, n, found);
+    for (size_t i = 0; i < n; i++) {
+        int member = base + 1 + (int)i;
+
+        if ((members[i].types >> lua_type(L, member) & 1) == 0)
             return luaL_error(L, "wrong type of member '%s%s': %s", path, members[i].name,
-                              luaL_typename(L, -1));
-        if (lua_type(L, -1) != LUA_TSTRING)
-            continue;
-        s = lua_tolstring(L, -1, &len);
-        snprintf(field, sizeof(field), "%s%s", path, members[i].name);
-        if (memchr(s, '\0', len) != NULL)
-            return err_set_field(e, ERR_INVALID_FIELD, field, "%s: a NUL character is not possible",
-                                 field);
+                              luaL_typename(L, member));
+        if (lua_type(L, member) == LUA_TSTRING &&
+            check_text(L, member, path, members[i].name, e) != 0)
+            return -1;
     }
     return 0;
 }
