@@ -11,14 +11,18 @@ void fetch_head_free(struct fetch_head *h) {
     buf_free(&h->text);
 }
 
-/* Without the white space around it; control characters become spaces (RFC 9110 §5.5). */
+/* Control characters become spaces (RFC 9110 §5.5), and there are none around it. */
 static void add_text(struct buf *b, const char *p, size_t n) {
-    while (n > 0 && strchr(" \t\r\n", p[n - 1]) != NULL)
+    size_t from = b->len;
+
+    while (n > 0 && (unsigned char)p[n - 1] <= ' ')
         n--;
-    while (n > 0 && strchr(" \t", *p) != NULL)
+    while (n > 0 && (unsigned char)*p <= ' ')
         p++, n--;
-    for (size_t i = 0; i < n; i++)
-        buf_addc(b, (unsigned char)p[i] < ' ' || p[i] == 0x7F ? ' ' : p[i]);
+    buf_add(b, p, n);
+    for (char *s = b->data + from; s < b->data + b->len; s++)
+        if ((unsigned char)*s < ' ' || *s == 0x7F)
+            *s = ' ';
 }
 
 static void add_field(struct fetch_head *h, const char *line, size_t n) {
