@@ -11,15 +11,15 @@
 #include "buf.h"
 #include "encode.h"
 #include "env.h"
+#include "fetch_easy.h"
 #include "fetch_head.h"
 #include "fetch_late.h"
+#include "fetch_lines.h"
 #include "fetch_multi.h"
 #include "fetch_peer.h"
 
-#define BODY_MAX           (8 * MIB)
-#define BUFFER_BYTES       2048L /* of each transfer's receive buffer: most answers fit in */
-#define CONNECT_TIMEOUT_MS 10000
-#define TIMEOUT_MAX_MS     (24 * 3600 * 1000)
+#define BODY_MAX       (8 * MIB)
+#define TIMEOUT_MAX_MS (24 * 3600 * 1000)
 
 #define SECRET_MAX (8 * KIB)
 
@@ -32,22 +32,19 @@
 
 struct fetch {
     struct fetch *next, **link; /* among all transfers */
-    CURL *easy;
-    CURLU *url; /* taken to pieces once */
+    struct fetch_easy *easy;
     struct fetch_multi *multi;
-    struct curl_slist *headers;
+    struct fetch_lines *lines;
     struct blob *request_body;
     fetch_done_fn *done;
     void *arg;
-    bool tls;
     enum fetch_lane lane;
     bool repeatable; /* RFC 9110 §9.2.2: the method is idempotent */
     bool no_metadata, public_only;
+    bool connected; /* the request is leaving, or has left */
     struct fetch_head head;
     struct buf body;
-    char origin[FETCH_ORIGIN_SIZE]; /* scheme://host[:port]: all of the URL that may be told */
-    char refusal[96];               /* why it was ended from this side, or "" */
-    char fault[CURL_ERROR_SIZE];
+    char refusal[96]; /* why it was ended from this side, or "" */
 };
 
 /* What a reply's body blob owns. */
@@ -76,7 +73,7 @@ static void refuse(struct fetch *f, const char *fmt, ...) {
 
 /* No callback of curl for f comes after this. */
 static void detach(struct fetch *f) {
-    fetch_multi_remove(f->multi, f->easy);
+    fetch_multi_remove(f->multi, f->easy->curl);
     *f->link = f->next;
     if (f->next != NULL)
         f->next->link = f->link;
@@ -84,11 +81,8 @@ static void detach(struct fetch *f) {
 }
 
 static void destroy(struct fetch *f) {
-    curl_easy_cleanup(f->easy);
-    curl_url_cleanup(f->url);
-    for (struct curl_slist *h = f->headers; h != NULL; h = h->next) /* some are secret */
-        explicit_bzero(h->data, strlen(h->data));
-    curl_slist_free_all(f->headers);
+    fetch_easy_give(f->easy);
+    fetch_lines_free(f->lines);
     blob_unref(f->request_body);
     fetch_head_free(&f->head);
     buf_wipe(&f->body);
@@ -134,10 +128,11 @@ static void fill_reply(struct fetch *f, struct fetch_reply *reply) {
     if (a == NULL || (reply->body = blob_wrap(a->body, a->len, release_answer, a)) == NULL) {
         if (a != NULL)
             release_answer(a);
-        err_set(&reply->err, ERR_FETCH_ERROR, "out of memory for the answer of %s", f->origin);
+        err_set(&reply->err, ERR_FETCH_ERROR, "out of memory for the answer of %s",
+                f->easy->origin);
         return;
     }
-    curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(f->easy->curl, CURLINFO_RESPONSE_CODE, &status);
     reply->status = (int)status;
     reply->headers = a->headers;
     reply->nheaders = f->head.n;
@@ -152,15 +147,16 @@ static bool is_lasting(CURLcode rc) {
 
 /* curl's sentence names host, port and numbers; it may quote what the server sent. */
 static void fill_err(struct fetch *f, CURLcode rc, struct fetch_reply *reply) {
+    char *fault = f->easy->fault;
     const char *why = f->refusal[0] != '\0' ? f->refusal
-                      : f->fault[0] != '\0' ? f->fault
+                      : *fault != '\0'      ? fault
                                             : curl_easy_strerror(rc);
 
-    for (char *s = f->fault; *s != '\0'; s++)
+    for (char *s = fault; *s != '\0'; s++)
         if (*s < ' ' || *s > '~')
             *s = '?';
     err_set(&reply->err, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_FETCH_ERROR,
-            "the exchange with %s failed: %s", f->origin, why);
+            "the exchange with %s failed: %s", f->easy->origin, why);
     reply->lasting = is_lasting(rc);
     reply->http2 = rc == CURLE_HTTP2_STREAM || rc == CURLE_HTTP2;
 }
@@ -171,18 +167,27 @@ static bool is_refused_early(const struct fetch *f) {
     curl_off_t uploaded = 0;
     long status = 0;
 
-    curl_easy_getinfo(f->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
-    curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(f->easy->curl, CURLINFO_SIZE_UPLOAD_T, &uploaded);
+    curl_easy_getinfo(f->easy->curl, CURLINFO_RESPONSE_CODE, &status);
     return status >= 400 && !f->head.open && f->refusal[0] == '\0' && (uint64_t)uploaded < len;
+}
+
+/* Until there is a connection curl tells of the handle's last request. */
+static long bytes_sent(const struct fetch *f) {
+    long bytes = 0;
+
+    if (f->connected)
+        curl_easy_getinfo(f->easy->curl, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes;
 }
 
 static void finish(struct fetch *f, CURLcode rc) {
     struct fetch_reply reply = {0};
-    long request_bytes = 0;
+    fetch_done_fn *done = f->done;
+    void *arg = f->arg;
 
     detach(f);
-    curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-    reply.sent = request_bytes > 0;
+    reply.sent = bytes_sent(f) > 0;
     if (rc != CURLE_OK && is_refused_early(f))
         rc = CURLE_OK;
     if (rc == CURLE_OK && f->head.open) { /* curl takes a connection's end for the head's */
@@ -193,22 +198,23 @@ static void finish(struct fetch *f, CURLcode rc) {
         fill_err(f, rc, &reply);
     else
         fill_reply(f, &reply);
-    f->done(&reply, f->arg);
+    destroy(f); /* first, for done() may ask for the same URL */
+    done(&reply, arg);
     blob_unref(reply.body);
-    destroy(f);
 }
 
-static void on_end(CURL *easy, CURLcode rc) {
-    struct fetch *f;
+static void on_end(CURL *curl, CURLcode rc) {
+    struct fetch_easy *easy;
 
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &f);
-    finish(f, rc);
+    curl_easy_getinfo(curl, CURLINFO_PRIVATE, &easy);
+    finish(easy->user, rc);
 }
 
-/* --- one request ----------------------------------------------------------------------------- */
+/* --- callbacks ---------------------------------------------------------------------------------
+ */
 
 static size_t on_header(char *line, size_t size, size_t n, void *arg) {
-    struct fetch *f = arg;
+    struct fetch *f = ((struct fetch_easy *)arg)->user;
 
     (void)size; /* always 1 */
     if (fetch_head_add(&f->head, line, n))
@@ -219,7 +225,7 @@ static size_t on_header(char *line, size_t size, size_t n, void *arg) {
 }
 
 static size_t on_body(char *p, size_t size, size_t n, void *arg) {
-    struct fetch *f = arg;
+    struct fetch *f = ((struct fetch_easy *)arg)->user;
 
     (void)size; /* always 1 */
     /* What is moved while it grows leaves copies behind: a token's answer never is. */
@@ -248,7 +254,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
     char ip[FETCH_PEER_SIZE];
 
     (void)purpose; /* always a connection */
-    if (!may_reach(arg, fetch_peer_text(&to->addr, ip)))
+    if (!may_reach(((struct fetch_easy *)arg)->user, fetch_peer_text(&to->addr, ip)))
         return CURL_SOCKET_BAD;
     return socket(to->family, to->socktype, to->protocol);
 }
@@ -257,20 +263,38 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
  * an answer came, curl repeats the request on a new one by itself, a POST too, although the server
  * may have acted on the first (RFC 9110 §9.2.2 forbids it).  This is where that is refused. */
 static int on_request(void *arg, char *peer, char *local, int peer_port, int local_port) {
-    struct fetch *f = arg;
-    long bytes = 0;
+    struct fetch *f = ((struct fetch_easy *)arg)->user;
 
     (void)local;
     (void)peer_port;
     (void)local_port;
     if (!may_reach(f, peer))
         return CURL_PREREQFUNC_ABORT; /* a connection that others have opened */
-    curl_easy_getinfo(f->easy, CURLINFO_REQUEST_SIZE, &bytes);
-    if (f->repeatable || bytes == 0)
-        return CURL_PREREQFUNC_OK;
-    refuse(f, "the connection broke before an answer came");
-    return CURL_PREREQFUNC_ABORT;
+    if (!f->repeatable && bytes_sent(f) > 0) {
+        refuse(f, "the connection broke before an answer came");
+        return CURL_PREREQFUNC_ABORT;
+    }
+    f->connected = true;
+    return CURL_PREREQFUNC_OK;
 }
+
+static bool prepare(struct fetch_easy *easy) {
+    CURL *curl = easy->curl;
+    unsigned bad = 0;
+
+    bad |= curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    bad |= curl_easy_setopt(curl, CURLOPT_HEADERDATA, easy);
+    bad |= curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    bad |= curl_easy_setopt(curl, CURLOPT_WRITEDATA, easy);
+    bad |= curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    bad |= curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, easy);
+    bad |= curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_request);
+    bad |= curl_easy_setopt(curl, CURLOPT_PREREQDATA, easy);
+    fetch_multi_prepare(curl);
+    return bad == 0;
+}
+
+/* --- one request ----------------------------------------------------------------------------- */
 
 static bool is_one_of(const char *s, const char *const *list) {
     while (*list != NULL && strcasecmp(s, *list) != 0)
@@ -278,83 +302,12 @@ static bool is_one_of(const char *s, const char *const *list) {
     return *list != NULL;
 }
 
-static int add_line(struct fetch *f, const char *line, struct err *e) {
-    struct curl_slist *longer = curl_slist_append(f->headers, line);
-
-    if (longer == NULL)
-        return err_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    f->headers = longer;
-    return 0;
-}
-
-static int add_header(struct fetch *f, const struct fetch_header *h, struct err *e) {
-    static const char *const framing[] = {"connection",        "content-length", "expect",
-                                          "transfer-encoding", "upgrade",        NULL};
-    struct buf line;
-    int rc;
-
-    if (!encode_is_token(h->name, strlen(h->name)))
-        return err_set(e, ERR_INTERNAL_ERROR, "a header's name is not an HTTP token");
-    if (encode_control_at(h->value, strlen(h->value)) < strlen(h->value))
-        return err_set(e, ERR_INTERNAL_ERROR, "header %.40s: control characters are not allowed",
-                       h->name);
-    if (is_one_of(h->name, framing))
-        return err_set(e, ERR_INTERNAL_ERROR, "header %s is not for callers to set", h->name);
-    buf_init(&line, FETCH_HEAD_MAX);
-    buf_join(&line, h->name, *h->value != '\0' ? ": " : ";", h->value);
-    rc = buf_failed(&line) ? err_set(e, ERR_INTERNAL_ERROR, "header %.40s is too long", h->name)
-                           : add_line(f, line.data, e);
-    buf_wipe(&line);
-    return rc;
-}
-
-/* curl adds some headers of its own; an empty one takes them away. */
-static int set_headers(struct fetch *f, const struct fetch_request *rq, struct err *e) {
-    bool typed = false;
-
-    for (size_t i = 0; i < rq->nheaders; i++) {
-        if (add_header(f, &rq->headers[i], e) != 0)
-            return -1;
-        typed = typed || strcasecmp(rq->headers[i].name, "content-type") == 0;
-    }
-    if (add_line(f, "Expect:", e) != 0 || (!typed && add_line(f, "Content-Type:", e) != 0))
-        return -1;
-    if (curl_easy_setopt(f->easy, CURLOPT_HTTPHEADER, f->headers) != CURLE_OK)
-        return err_set(e, ERR_INTERNAL_ERROR, "out of memory");
-    return 0;
-}
-
-static int set_url(struct fetch *f, const char *url, struct err *e) {
-    char *scheme = NULL, *host = NULL, *port = NULL;
-    int rc = -1;
-
-    f->url = curl_url();
-    if (f->url == NULL || curl_url_set(f->url, CURLUPART_URL, url, 0) != CURLUE_OK ||
-        curl_url_get(f->url, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(f->url, CURLUPART_HOST, &host, 0) != CURLUE_OK || strlen(host) > 255 ||
-        (strcasecmp(scheme, "http") != 0 && strcasecmp(scheme, "https") != 0) ||
-        curl_easy_setopt(f->easy, CURLOPT_CURLU, f->url) != CURLE_OK) {
-        err_set(e, ERR_INTERNAL_ERROR, "the URL is not an absolute http or https address");
-        goto out;
-    }
-    (void)curl_url_get(f->url, CURLUPART_PORT, &port, 0);
-    snprintf(f->origin, sizeof(f->origin), "%s://%s%s%s", scheme, host, port != NULL ? ":" : "",
-             port != NULL ? port : "");
-    f->tls = strcasecmp(scheme, "https") == 0;
-    rc = 0;
-out:
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(port);
-    return rc;
-}
-
 static int set_method(struct fetch *f, const struct fetch_request *rq, struct err *e) {
     static const char *const repeatable[] = {"GET",     "HEAD",  "PUT", "DELETE",
                                              "OPTIONS", "TRACE", NULL};
     static const char *const with_body[] = {"POST", "PUT", "PATCH", NULL};
     const char *method = rq->method != NULL ? rq->method : "GET";
-    CURL *easy = f->easy;
+    CURL *curl = f->easy->curl;
     unsigned bad = 0;
 
     if (!encode_is_token(method, strlen(method)))
@@ -365,82 +318,69 @@ static int set_method(struct fetch *f, const struct fetch_request *rq, struct er
         bool empty = rq->body == NULL || rq->body->len == 0;
 
         f->request_body = rq->body != NULL ? blob_ref(rq->body) : NULL;
-        bad |= curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+        bad |= curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
                                 (curl_off_t)(empty ? 0 : rq->body->len));
-        bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, empty ? "" : rq->body->data);
-    } else if (strcmp(method, "HEAD") == 0) {
-        bad |= curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDS, empty ? "" : rq->body->data);
+    } else {
+        bad |= curl_easy_setopt(curl,
+                                strcmp(method, "HEAD") == 0 ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
     }
-    bad |= curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+    bad |= curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     return bad == 0 ? 0 : err_set(e, ERR_INTERNAL_ERROR, "out of memory");
 }
 
-/* What is the same for all.  Left as curl has it: no redirects, no decompression, no cookies. */
-static int set_options(struct fetch *f, uint64_t timeout_ms, struct err *e) {
-    bool http1 = f->lane == FETCH_TLS_HTTP1;
-    CURL *easy = f->easy;
-    unsigned bad = 0;
+static int set_headers(struct fetch *f, const struct fetch_request *rq, struct err *e) {
+    if ((f->lines = fetch_lines_new(rq->headers, rq->nheaders, e)) == NULL)
+        return -1;
+    curl_easy_setopt(f->easy->curl, CURLOPT_HTTPHEADER, fetch_lines_list(f->lines));
+    return 0;
+}
 
-    if (timeout_ms == 0)
-        timeout_ms = env.upstream_timeout * 1000ULL;
-    if (timeout_ms > TIMEOUT_MAX_MS)
-        timeout_ms = TIMEOUT_MAX_MS;
-    bad |= curl_easy_setopt(easy, CURLOPT_PRIVATE, f);
-    bad |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, f->fault);
-    bad |= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    bad |= curl_easy_setopt(easy, CURLOPT_HEADERDATA, f);
-    bad |= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    bad |= curl_easy_setopt(easy, CURLOPT_WRITEDATA, f);
-    bad |= curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
-    bad |= curl_easy_setopt(easy, CURLOPT_PREREQDATA, f);
-    if (f->no_metadata || f->public_only) {
-        bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
-        bad |= curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, f);
-    }
-    bad |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    bad |= curl_easy_setopt(easy, CURLOPT_USERAGENT, "paraph/" PARAPH_VERSION);
-    /* What is not a documented setting has no effect, and a metadata server, an emulator or a
-     * private endpoint is never behind a proxy: http_proxy and its like are not looked at. */
-    bad |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    bad |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    bad |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
-    bad |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
-    /* Cancelling must not wait for the resolver's thread. */
-    bad |= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
-    bad |= curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                            (long)(http1 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
-    bad |= curl_easy_setopt(easy, CURLOPT_PIPEWAIT, f->lane == FETCH_TLS ? 1L : 0L);
-    bad |= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    /* A directory of authorities keeps curl from caching those in the file: 20 ms a connection. */
-    bad |= curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-    return bad == 0 ? 0 : err_set(e, ERR_INTERNAL_ERROR, "libcurl lacks an option it should have");
+static void set_timeout(struct fetch *f, uint64_t ms) {
+    if (ms == 0)
+        ms = env.upstream_timeout * 1000ULL;
+    if (ms > TIMEOUT_MAX_MS)
+        ms = TIMEOUT_MAX_MS;
+    curl_easy_setopt(f->easy->curl, CURLOPT_TIMEOUT_MS, (long)ms);
 }
 
 static enum fetch_lane lane_of(const struct fetch *f, const struct fetch_request *rq) {
-    if (!f->tls)
+    if (!f->easy->tls)
         return FETCH_PLAIN;
     return rq->http1 || (rq->body != NULL && rq->body->len > HTTP2_BODY_MAX) ? FETCH_TLS_HTTP1
                                                                              : FETCH_TLS;
 }
 
+static void set_lane(struct fetch *f, const struct fetch_request *rq) {
+    CURL *curl = f->easy->curl;
+
+    f->lane = lane_of(f, rq);
+    curl_easy_setopt(
+        curl, CURLOPT_HTTP_VERSION,
+        (long)(f->lane == FETCH_TLS_HTTP1 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS));
+    curl_easy_setopt(curl, CURLOPT_PIPEWAIT, f->lane == FETCH_TLS ? 1L : 0L);
+}
+
 /* A transfer that knows what to ask. */
 static struct fetch *create(const struct fetch_request *rq, struct err *e) {
-    struct fetch *f;
+    struct fetch *f = calloc(1, sizeof(*f));
 
-    if (fetch_late_open(e) != 0)
-        return NULL;
-    f = calloc(1, sizeof(*f));
-    if (f == NULL || (f->easy = curl_easy_init()) == NULL) {
-        free(f);
+    if (f == NULL) {
         err_set(e, ERR_INTERNAL_ERROR, "out of memory");
         return NULL;
     }
     fetch_head_init(&f->head);
     buf_init(&f->body, rq->max_bytes > 0 ? rq->max_bytes : BODY_MAX);
-    if (set_url(f, rq->url, e) == 0 && set_method(f, rq, e) == 0 && set_headers(f, rq, e) == 0)
+    f->no_metadata = rq->no_metadata;
+    f->public_only = rq->public_only;
+    if ((f->easy = fetch_easy_take(rq->url, prepare, e)) != NULL && set_method(f, rq, e) == 0 &&
+        set_headers(f, rq, e) == 0) {
+        f->easy->user = f;
+        set_lane(f, rq);
+        set_timeout(f, rq->timeout_ms);
         return f;
+    }
     destroy(f);
     return NULL;
 }
@@ -450,7 +390,7 @@ int fetch_check(const struct fetch_request *rq, char origin[FETCH_ORIGIN_SIZE], 
 
     if (f == NULL)
         return -1;
-    memcpy(origin, f->origin, sizeof(f->origin));
+    memcpy(origin, f->easy->origin, sizeof(f->easy->origin));
     destroy(f);
     return 0;
 }
@@ -467,11 +407,7 @@ struct fetch *fetch_start(const struct fetch_request *rq, fetch_done_fn *done, v
         return NULL;
     f->done = done;
     f->arg = arg;
-    f->lane = lane_of(f, rq);
-    f->no_metadata = rq->no_metadata;
-    f->public_only = rq->public_only;
-    if (set_options(f, rq->timeout_ms, e) != 0 ||
-        (f->multi = fetch_multi_add(f->lane, f->easy, on_end, e)) == NULL) {
+    if ((f->multi = fetch_multi_add(f->lane, f->easy->curl, on_end, e)) == NULL) {
         destroy(f);
         return NULL;
     }
@@ -506,6 +442,7 @@ void fetch_fini(void) {
         refuse(transfers, "the process is shutting down");
         finish(transfers, CURLE_ABORTED_BY_CALLBACK);
     }
+    fetch_easy_close();
     fetch_multi_close();
     fetch_late_close();
 }

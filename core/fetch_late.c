@@ -32,8 +32,6 @@ typedef __typeof__(_Generic(&curl_url_get, CURLUcode (*)(CURLU *, CURLUPart, cha
     X(CURLMsg *, curl_multi_info_read, (CURLM * multi, int *left), (multi, left))                  \
     X(CURLMcode, curl_multi_socket_action,                                                         \
       (CURLM * multi, curl_socket_t fd, int events, int *running), (multi, fd, events, running))   \
-    X(struct curl_slist *, curl_slist_append, (struct curl_slist * list, const char *text),        \
-      (list, text))                                                                                \
     X(CURLU *, curl_url, (void), ())                                                               \
     X(CURLUcode, curl_url_get, (const_url url, CURLUPart part, char **text, unsigned flags),       \
       (url, part, text, flags))                                                                    \
@@ -45,7 +43,6 @@ typedef __typeof__(_Generic(&curl_url_get, CURLUcode (*)(CURLU *, CURLUPart, cha
     X(curl_easy_cleanup, (CURL * easy), (easy))                                                    \
     X(curl_free, (void *block), (block))                                                           \
     X(curl_global_cleanup, (void), ())                                                             \
-    X(curl_slist_free_all, (struct curl_slist * list), (list))                                     \
     X(curl_url_cleanup, (CURLU * url), (url))
 
 /* These take one argument more: a long, a curl_off_t or a pointer. */

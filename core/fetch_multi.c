@@ -243,6 +243,11 @@ static struct fetch_multi *multi_of(enum fetch_lane lane) {
     return m;
 }
 
+void fetch_multi_prepare(CURL *easy) {
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+}
+
 struct fetch_multi *fetch_multi_add(enum fetch_lane lane, CURL *easy, fetch_multi_end_fn *on_end,
                                     struct err *e) {
     struct fetch_multi *m = multi_of(lane);
@@ -251,8 +256,6 @@ struct fetch_multi *fetch_multi_add(enum fetch_lane lane, CURL *easy, fetch_mult
         err_set(e, ERR_INTERNAL_ERROR, "no memory or no descriptor is left");
         return NULL;
     }
-    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_open);
-    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     if (curl_multi_add_handle(m->curl, easy) != CURLM_OK) {
         err_set(e, ERR_INTERNAL_ERROR, "libcurl does not take the request");
         return NULL;

@@ -24,6 +24,9 @@ struct fetch_multi;
  * None of that comes back here. */
 typedef void fetch_multi_end_fn(CURL *easy, CURLcode rc);
 
+/* Before its first transfer. */
+void fetch_multi_prepare(CURL *easy);
+
 /* Start a transfer; the loop runs for as long as there is one.  NULL and *e: it cannot be. */
 struct fetch_multi *fetch_multi_add(enum fetch_lane lane, CURL *easy, fetch_multi_end_fn *on_end,
                                     struct err *e);
