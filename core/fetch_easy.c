@@ -7,19 +7,21 @@
 
 #include "fetch_late.h"
 
-#define IDLE_MAX           16 /* each about 8 KiB */
+#define ENOUGH             32 /* for a dozen URLs or calls at once; each has about 8 KiB */
 #define HOST_MAX           255
 #define BUFFER_BYTES       2048L /* of each transfer's receive buffer: most answers fit in */
 #define CONNECT_TIMEOUT_MS 10000L
 
-static struct fetch_easy *idle[IDLE_MAX]; /* the one that was used last is the last */
+static struct fetch_easy *idle[ENOUGH]; /* the one that was used last is the last */
 static size_t nidle;
+static size_t nall; /* with those in use */
 
 static void destroy(struct fetch_easy *easy) {
     curl_easy_cleanup(easy->curl);
     curl_url_cleanup(easy->parts);
     free(easy->url);
     free(easy);
+    nall--;
 }
 
 /* --- setting up ------------------------------------------------------------------------------ */
@@ -54,6 +56,7 @@ static struct fetch_easy *make(fetch_easy_prepare_fn *prepare, struct err *e) {
         err_set(e, ERR_INTERNAL_ERROR, "out of memory");
         return NULL;
     }
+    nall++;
     if (set_options(easy) && prepare(easy))
         return easy;
     destroy(easy);
@@ -113,9 +116,9 @@ static struct fetch_easy *find_idle(const char *url) {
     return NULL;
 }
 
-/* A new one, unless there are many already: then the one that has been idle for longest. */
+/* A new one; where there are enough, the one that has been idle for longest. */
 static struct fetch_easy *any(fetch_easy_prepare_fn *prepare, struct err *e) {
-    return nidle == IDLE_MAX ? remove_idle(0) : make(prepare, e);
+    return nidle > 0 && nall >= ENOUGH ? remove_idle(0) : make(prepare, e);
 }
 
 struct fetch_easy *fetch_easy_take(const char *url, fetch_easy_prepare_fn *prepare, struct err *e) {
@@ -138,7 +141,7 @@ struct fetch_easy *fetch_easy_take(const char *url, fetch_easy_prepare_fn *prepa
 void fetch_easy_give(struct fetch_easy *easy) {
     if (easy == NULL)
         return;
-    if (nidle == IDLE_MAX)
+    if (nidle == ENOUGH)
         destroy(remove_idle(0));
     idle[nidle++] = easy;
 }
