@@ -29,24 +29,27 @@ void buf_reset(struct buf *b) {
         b->data[0] = '\0';
 }
 
-char *buf_reserve(struct buf *b, size_t n) {
+/* From now on there is no room, so that whoever looks for some comes back here. */
+static char *fail(struct buf *b) {
+    b->failed = true;
+    b->cap = b->len;
+    return NULL;
+}
+
+char *buf_grow(struct buf *b, size_t n) {
     size_t cap = b->cap;
     char *data;
 
-    if (b->failed || n > b->max - b->len) {
-        b->failed = true;
-        return NULL;
-    }
-    if (b->len + n + 1 <= cap)
-        return b->data + b->len;
+    if (b->failed || n > b->max - b->len)
+        return fail(b);
     cap = cap < 64 ? 64 : cap + cap / 2;
     if (cap < b->len + n + 1)
         cap = b->len + n + 1;
+    if (cap - 1 > b->max)
+        cap = b->max + 1;
     data = realloc(b->data == empty ? NULL : b->data, cap);
-    if (data == NULL) {
-        b->failed = true;
-        return NULL;
-    }
+    if (data == NULL)
+        return fail(b);
     b->data = data;
     b->cap = cap;
     data[b->len] = '\0';
@@ -61,20 +64,6 @@ void buf_add(struct buf *b, const void *p, size_t n) {
     memcpy(to, p, n);
     b->len += n;
     b->data[b->len] = '\0';
-}
-
-void buf_adds(struct buf *b, const char *s) {
-    buf_add(b, s, strlen(s));
-}
-
-void buf_addc(struct buf *b, char c) {
-    char *to = buf_reserve(b, 1);
-
-    if (to == NULL)
-        return;
-    to[0] = c;
-    to[1] = '\0';
-    b->len++;
 }
 
 void(buf_join)(struct buf *b, const char *const *texts) {
@@ -93,14 +82,14 @@ void buf_addf(struct buf *b, const char *fmt, ...) {
     va_start(ap, fmt);
     n = vsnprintf(to, room, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < room && (size_t)n <= b->max - b->len) {
+    if (n >= 0 && (size_t)n < room) {
         b->len += (size_t)n;
         return;
     }
     if (to != NULL)
         *to = '\0'; /* it was cut short */
     if (n < 0 || (to = buf_reserve(b, (size_t)n)) == NULL) {
-        b->failed = true;
+        (void)fail(b);
         return;
     }
     va_start(ap, fmt);

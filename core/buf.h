@@ -8,12 +8,14 @@
 #ifndef BUF_H
 #define BUF_H
 
+#include <string.h>
+
 #include "base.h"
 
 struct buf {
     char *data; /* "" while empty, never NULL */
     size_t len;
-    size_t cap;
+    size_t cap; /* of data, with the NUL; no more than max + 1, and len after a failure */
     size_t max; /* ceiling for len, in bytes */
     bool failed;
 };
@@ -27,19 +29,36 @@ void buf_wipe(struct buf *b);
 /* Forget the content and the failure, keep the memory. */
 void buf_reset(struct buf *b);
 
+char *buf_grow(struct buf *b, size_t n); /* for buf_reserve(), where there is no room */
+
+/* Room for n more bytes at the end, which the caller fills and counts by adding to len; NULL on
+ * failure. */
+static inline char *buf_reserve(struct buf *b, size_t n) {
+    return n < b->cap - b->len ? b->data + b->len : buf_grow(b, n);
+}
+
 void buf_add(struct buf *b, const void *p, size_t n);
-void buf_adds(struct buf *b, const char *s);
-void buf_addc(struct buf *b, char c);
+
+static inline void buf_adds(struct buf *b, const char *s) {
+    buf_add(b, s, strlen(s));
+}
+
+static inline void buf_addc(struct buf *b, char c) {
+    char *to = buf_reserve(b, 1);
+
+    if (to == NULL)
+        return;
+    to[0] = c;
+    to[1] = '\0';
+    b->len++;
+}
+
 /* Some strings, one after the other: buf_join(b, "Bearer ", token). */
 #define buf_join(b, ...) (buf_join)((b), (const char *const[]){__VA_ARGS__, NULL})
 void(buf_join)(struct buf *b, const char *const *texts);
 
 /* As printf(); slower than the others. */
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-
-/* Room for n more bytes at the end, which the caller fills and counts by adding to len; NULL on
- * failure. */
-char *buf_reserve(struct buf *b, size_t n);
 
 /* Give back the room that is left: for what is kept. */
 void buf_trim(struct buf *b);
