@@ -184,39 +184,50 @@ static char *event_name(const struct firestore_op *op) {
     return text;
 }
 
-static json_t *event_write(const struct firestore_op *op) {
+static void add_event(struct firestore_op *op, struct buf *body) {
     json_t *plain = json_pack("{s:s*}", "counted_at", op->rq.now);
-    json_t *fields = firestore_value_encode(plain, NULL);
     char *name = event_name(op);
-    json_t *write = name == NULL ? NULL : firestore_wire_create(name, fields);
+    struct buf fields;
 
+    buf_init(&fields, JSON_TEXT_MAX);
+    if (firestore_value_add_members(&fields, plain, &op->reply.err) == 0 && name != NULL)
+        firestore_wire_create(body, name, fields.data);
+    else
+        (void)out_of_memory(&op->reply.err);
+    buf_free(&fields);
     free(name);
-    json_decref(fields);
     json_decref(plain);
-    return write;
 }
 
-/* `version`: the document's while its `first` was not set yet; NULL: leave it alone. */
-static json_t *count_write(struct firestore_op *op, const char *version) {
-    const char *const names[] = {op->rq.last, version == NULL ? NULL : op->rq.first};
+/* The members to set; `first` is left alone where it is NULL. */
+static json_t *fields_to_count(const struct firestore_op *op, const char *first) {
+    const char *const names[] = {op->rq.last, first};
     json_t *plain = op->fields == NULL ? json_object() : json_copy(op->fields);
-    json_t *mask = json_array(), *fields, *write, *value;
-    const char *name;
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (names[i] != NULL)
             (void)json_object_set_new(plain, names[i], json_string(op->rq.now));
-    json_object_foreach(plain, name, value)(void) firestore_wire_mask_add(mask, name, NULL);
-    fields = firestore_value_encode(plain, &op->reply.err);
-    write = firestore_wire_update(op->name, fields, mask, version);
-    if (firestore_wire_count(write, op->rq.counter, op->rq.also, op->append) < 0) {
-        json_decref(write);
-        write = NULL;
+    return plain;
+}
+
+/* `version`: the document's while its `first` was not set yet; NULL: leave it alone. */
+static void add_count(struct firestore_op *op, const char *version, struct buf *body) {
+    json_t *plain = fields_to_count(op, version == NULL ? NULL : op->rq.first), *value;
+    struct buf fields, mask;
+    const char *name;
+
+    buf_init(&fields, JSON_TEXT_MAX);
+    buf_init(&mask, JSON_TEXT_MAX);
+    json_object_foreach(plain, name, value) {
+        firestore_wire_mask_add(&mask, name, NULL);
     }
-    json_decref(fields);
-    json_decref(mask);
+    (void)firestore_value_add_members(&fields, plain, &op->reply.err);
+    if (plain == NULL || buf_failed(&fields) || buf_failed(&mask))
+        (void)out_of_memory(&op->reply.err);
+    firestore_wire_update(body, op->name, fields.data, mask.data, version, op->transforms);
+    buf_free(&mask);
+    buf_free(&fields);
     json_decref(plain);
-    return write;
 }
 
 static void count(struct firestore_op *op);
@@ -232,11 +243,13 @@ static void on_counted(struct firestore_op *op, struct google_reply *r) {
 }
 
 static void commit_count(struct firestore_op *op, const char *version) {
-    json_t *writes = json_pack("[o,o]", event_write(op), count_write(op, version));
+    struct buf body;
 
-    firestore_op_ask(op, FIRESTORE_COMMIT,
-                     json_pack("{s:o}", "writes", firestore_write_add_with(op, writes)),
-                     on_counted);
+    firestore_wire_begin(&body);
+    add_event(op, &body);
+    add_count(op, version, &body);
+    firestore_write_add_with(op, &body);
+    firestore_op_commit(op, &body, on_counted);
 }
 
 /* Did an earlier attempt succeed, of which the answer was lost?  1, 0, -1. */
@@ -357,20 +370,31 @@ static void read_slices(struct firestore_op *op) {
 
 /* --- the backend ----------------------------------------------------------------------------- */
 
-/* As arrays of one value each, typed: a value may be an array, which is another thing in one. */
-static int prepare_append(struct firestore_op *op, json_t *append, struct err *e) {
-    json_t *arrays = json_object(), *value;
+static int add_transforms(struct buf *out, const struct store_request *rq, struct err *e) {
     const char *member;
-    int rc = 0;
+    json_t *value;
 
-    json_object_foreach(append, member, value) {
-        rc |= json_object_set_new(arrays, member, json_pack("[O]", value));
+    firestore_wire_add_one(out, rq->counter);
+    if (rq->also != NULL)
+        firestore_wire_add_one(out, rq->also);
+    json_object_foreach(rq->append, member, value) {
+        if (firestore_wire_append(out, member, value, e) < 0)
+            return -1;
     }
-    op->append = rc < 0 ? NULL : firestore_value_encode(arrays, e);
-    json_decref(arrays);
-    if (rc < 0)
-        return out_of_memory(e);
-    return op->append == NULL ? -1 : 0;
+    return 0;
+}
+
+static int prepare_count(struct firestore_op *op, const struct store_request *rq, struct err *e) {
+    struct buf transforms;
+    int rc;
+
+    op->fields = json_incref(rq->fields);
+    buf_init(&transforms, JSON_TEXT_MAX);
+    rc = add_transforms(&transforms, rq, e);
+    if (rc == 0 && (op->transforms = buf_take(&transforms, NULL)) == NULL)
+        rc = out_of_memory(e);
+    buf_free(&transforms);
+    return rc;
 }
 
 static int prepare(struct firestore_op *op, const struct store_request *rq, struct err *e) {
@@ -384,8 +408,7 @@ static int prepare(struct firestore_op *op, const struct store_request *rq, stru
         return -1;
     if (rq->verb == STORE_CREATE || rq->verb == STORE_UPDATE)
         return firestore_write_prepare(op, rq, e);
-    op->fields = json_incref(rq->fields);
-    return rq->append == NULL ? 0 : prepare_append(op, rq->append, e);
+    return rq->verb == STORE_INCREMENT ? prepare_count(op, rq, e) : 0;
 }
 
 static struct store_call *start(const struct store_request *rq, store_done_fn *done, void *arg) {

@@ -61,10 +61,12 @@ int firestore_op_init(struct err *e) {
 static void release(struct firestore_op *op) {
     store_request_free(op->copy);
     free(op->name);
+    free(op->members);
+    free(op->mask);
+    for (size_t i = 0; i < STORE_WITH_MAX; i++)
+        free(op->with[i]);
     json_decref(op->fields);
-    json_decref(op->append);
-    json_decref(op->mask);
-    json_decref(op->with);
+    free(op->transforms);
     json_decref(op->below);
     json_decref(op->cursor);
     store_reply_fini(&op->reply);
@@ -267,6 +269,16 @@ void firestore_op_ask(struct firestore_op *op, enum firestore_method method, jso
         free(text);
     json_decref(body);
     firestore_op_ask_blob(op, method, blob, step);
+}
+
+void firestore_op_commit(struct firestore_op *op, struct buf *body, firestore_step_fn *step) {
+    struct blob *blob = firestore_wire_end(body);
+
+    if (op->reply.err.code != ERR_NONE) {
+        blob_unref(blob);
+        blob = NULL;
+    }
+    firestore_op_ask_blob(op, FIRESTORE_COMMIT, blob, step);
 }
 
 bool firestore_op_answered(struct firestore_op *op, const struct google_reply *r) {

@@ -10,6 +10,7 @@
 
 #include "auth.h"
 #include "base.h"
+#include "buf.h"
 #include "crypto.h"
 #include "firestore_parts.h"
 #include "google.h"
@@ -37,15 +38,16 @@ struct firestore_op {
     struct store_reply reply;
     unsigned tries;
 
-    json_t *fields; /* CREATE, UPDATE: typed */
-    json_t *append; /* INCREMENT */
-    json_t *mask;   /* UPDATE */
-    json_t *with;   /* members of what is written with it, typed */
-    json_t *below;  /* names of documents below it that are to go */
-    json_t *cursor; /* QUERY: the last document taken */
-    size_t bytes;   /* QUERY: of the documents taken */
-    unsigned most;  /* QUERY: documents to ask for at once */
-    unsigned asked; /* QUERY: documents asked for last */
+    char *members;              /* CREATE, UPDATE: typed, as text */
+    char *mask;                 /* UPDATE, the same */
+    char *with[STORE_WITH_MAX]; /* members of what is written with it, the same */
+    json_t *fields;             /* INCREMENT: as they are in the request */
+    char *transforms;           /* INCREMENT: as text */
+    json_t *below;              /* names of documents below it that are to go */
+    json_t *cursor;             /* QUERY: the last document taken */
+    size_t bytes;               /* QUERY: of the documents taken */
+    unsigned most;              /* QUERY: documents to ask for at once */
+    unsigned asked;             /* QUERY: documents asked for last */
     struct firestore_parts parts;
     size_t slice; /* the next one */
     bool keep;    /* the slices that were written may be in use */
@@ -81,6 +83,9 @@ void firestore_op_ask(struct firestore_op *op, enum firestore_method method, jso
                       firestore_step_fn *step);
 void firestore_op_ask_blob(struct firestore_op *op, enum firestore_method method, struct blob *body,
                            firestore_step_fn *step);
+
+/* The same of a commit, unless there is a reason in op->reply.err already. */
+void firestore_op_commit(struct firestore_op *op, struct buf *body, firestore_step_fn *step);
 
 /* The answer of an exchange; false: there is none, and why is in op->reply.err. */
 bool firestore_op_answered(struct firestore_op *op, const struct google_reply *r);

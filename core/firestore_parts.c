@@ -7,11 +7,9 @@
 #include "buf.h"
 #include "encode.h"
 #include "firestore_wire.h"
-#include "json_text.h"
 
 #define SLICE_BYTES    ((size_t)900000)
 #define NAME_BYTES_MAX (8 * KIB)
-#define BODY_BYTES_MAX (8 * MIB)
 
 struct slice {
     size_t part, number; /* which of its part */
@@ -124,34 +122,23 @@ json_t *firestore_parts_names(const struct firestore_parts *p, const char *docum
     return names;
 }
 
-/* As text at once: a tree would hold the bytes twice. */
 struct blob *firestore_parts_body(const struct firestore_parts *p, const char *document,
                                   struct blob *const *parts, size_t from) {
     struct buf body, name;
-    struct blob *blob = NULL;
     struct slice s;
-    char *text;
-    size_t len;
 
-    buf_init(&body, BODY_BYTES_MAX);
+    firestore_wire_begin(&body);
     buf_init(&name, NAME_BYTES_MAX);
-    buf_adds(&body, "{\"writes\":[");
     for (size_t i = 0; i < FIRESTORE_PARTS_GROUP && find_slice(p, from + i, &s); i++) {
         buf_reset(&name);
         add_name(&name, p, document, &s);
-        buf_adds(&body, i == 0 ? "{\"update\":{\"name\":" : ",{\"update\":{\"name\":");
-        json_text_add_string(&body, name.data, name.len);
+        firestore_wire_document(&body, name.data);
         buf_adds(&body, ",\"fields\":{\"bytes\":{\"bytesValue\":\"");
         encode_base64(&body, parts[s.part]->data + s.at, s.len);
         buf_adds(&body, "\"}}}}");
     }
-    buf_adds(&body, "]}");
-    if (!buf_failed(&name) && (text = buf_take(&body, &len)) != NULL &&
-        (blob = blob_own(text, len)) == NULL)
-        free(text);
     buf_free(&name);
-    buf_free(&body);
-    return blob;
+    return firestore_wire_end(&body);
 }
 
 int firestore_parts_alloc(const struct firestore_parts *p, struct store_reply *r) {

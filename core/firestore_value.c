@@ -1,26 +1,17 @@
 #include "firestore_value.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
 #include "encode.h"
 
-#define DEPTH_MAX       20 /* levels of maps and arrays in a member */
-#define TIME_DIGITS     27 /* 2026-03-01T09:30:00.000000Z */
-#define YEAR_1_US       (INT64_C(-62135596800) * 1000000)
-#define READ_DEPTH_MAX  64 /* Firestore has no deeper ones; this only protects the C stack */
-#define INT64_TEXT_SIZE 24
-#define BOX             "[]" /* the only member of a map that stands for an array in an array */
-
-static json_t *out_of_memory(struct err *e) {
-    err_set(e, ERR_STORE_ERROR, "out of memory");
-    return NULL;
-}
+#define DEPTH_MAX      20 /* levels of maps and arrays in a member */
+#define TIME_DIGITS    27 /* 2026-03-01T09:30:00.000000Z */
+#define YEAR_1_US      (INT64_C(-62135596800) * 1000000)
+#define READ_DEPTH_MAX 64   /* Firestore has no deeper ones; this only protects the C stack */
+#define BOX            "[]" /* the only member of a map that stands for an array in an array */
 
 static bool is_reserved(const char *name, size_t n) {
     return n >= 4 && memcmp(name, "__", 2) == 0 && memcmp(name + n - 2, "__", 2) == 0;
@@ -38,27 +29,10 @@ static bool is_box(const char *name) {
     return name[0] == '[' && name[1] == ']' && name[1 + strspn(name + 1, "]")] == '\0';
 }
 
-static int rename_member(json_t *object, const char *from, const char *to, size_t len) {
-    json_t *value = json_incref(json_object_get(object, from));
-
-    (void)json_object_del(object, from);
-    return json_object_setn_new_nocheck(object, to, len, value);
-}
-
 /* --- to Firestore ---------------------------------------------------------------------------- */
 
-/* {kind: value}, as json_pack() makes it, which reads its format each time. */
-static json_t *typed_new(const char *kind, json_t *value) {
-    json_t *typed = json_object();
-
-    if (json_object_set_new_nocheck(typed, kind, value) == 0)
-        return typed;
-    json_decref(typed);
-    return NULL;
-}
-
-static json_t *encode(const json_t *value, const struct json_text_path *path, unsigned depth,
-                      struct err *e);
+static int add(struct buf *out, const json_t *value, const struct json_text_path *path,
+               unsigned depth, struct err *e);
 
 static bool ends_with(const char *s, size_t n, const char *end) {
     size_t m = strlen(end);
@@ -77,12 +51,13 @@ static void format_time(char out[CLOCK_TEXT_SIZE], int64_t us) {
     memcpy(out + TIME_DIGITS - n, text, n + 1);
 }
 
-static bool read_time(char out[CLOCK_TEXT_SIZE], const char *name, const json_t *value) {
+static bool read_time(char out[CLOCK_TEXT_SIZE], const struct json_text_path *path,
+                      const json_t *value) {
     const char *s = json_string_value(value);
     size_t n = json_string_length(value);
     int64_t us;
 
-    if (!ends_with(name, strlen(name), "_at") && !ends_with(name, strlen(name), "_since"))
+    if (!ends_with(path->name, path->len, "_at") && !ends_with(path->name, path->len, "_since"))
         return false;
     if (s == NULL || (!ends_with(s, n, "Z") && !ends_with(s, n, "+00:00")))
         return false;
@@ -92,158 +67,165 @@ static bool read_time(char out[CLOCK_TEXT_SIZE], const char *name, const json_t 
     return true;
 }
 
-static int check_name(const char *name, const struct json_text_path *path, struct err *e) {
-    size_t n = strlen(name);
-
-    if (n == 0 || n > FIRESTORE_VALUE_NAME_MAX)
+static int check_name(const struct json_text_path *path, struct err *e) {
+    if (path->len == 0 || path->len > FIRESTORE_VALUE_NAME_MAX)
         return json_text_err(e, path, "the name of a member is 1 to %d bytes in Firestore",
                              FIRESTORE_VALUE_NAME_MAX);
-    if (is_reserved(name, n))
+    if (is_reserved(path->name, path->len))
         return json_text_err(e, path, "Firestore keeps names like __x__ for itself");
     return 0;
 }
 
-static json_t *encode_member(const char *name, const json_t *value, const struct json_text_path *up,
-                             unsigned depth, struct err *e) {
-    struct json_text_path path = {.up = up, .name = name, .len = strlen(name)};
-    char time[CLOCK_TEXT_SIZE];
-
-    if (check_name(name, &path, e) < 0)
-        return NULL;
-    if (up == NULL && read_time(time, name, value))
-        return typed_new("timestampValue", json_string_nocheck(time));
-    return encode(value, &path, depth, e);
+static int check_depth(const struct json_text_path *path, unsigned depth, struct err *e) {
+    if (depth >= DEPTH_MAX)
+        return json_text_err(e, path, "Firestore has at most %d levels of objects and arrays",
+                             DEPTH_MAX);
+    return 0;
 }
 
-static json_t *encode_members(const json_t *members, const struct json_text_path *up,
-                              unsigned depth, struct err *e) {
-    json_t *fields = json_object();
-    const char *name;
+static int add_member(struct buf *out, const json_t *value, const struct json_text_path *path,
+                      unsigned depth, struct err *e) {
+    char time[CLOCK_TEXT_SIZE];
+
+    if (path->up != NULL || !read_time(time, path, value))
+        return add(out, value, path, depth, e);
+    buf_join(out, "{\"timestampValue\":\"", time, "\"}");
+    return 0;
+}
+
+static int add_members(struct buf *out, const json_t *members, const struct json_text_path *up,
+                       unsigned depth, struct err *e) {
+    struct json_text_path path = {.up = up};
+    bool first = true;
     json_t *value;
 
-    if (fields == NULL)
-        return out_of_memory(e);
-    json_object_foreach((json_t *)members, name, value) {
-        json_t *typed = encode_member(name, value, up, depth, e);
-
-        if (typed == NULL)
-            goto fail;
-        if (json_object_set_new_nocheck(fields, name, typed) < 0) {
-            (void)out_of_memory(e);
-            goto fail;
-        }
+    json_object_keylen_foreach((json_t *)members, path.name, path.len, value) {
+        if (check_name(&path, e) < 0)
+            return -1;
+        if (!first)
+            buf_addc(out, ',');
+        first = false;
+        json_text_add_string(out, path.name, path.len);
+        buf_addc(out, ':');
+        if (add_member(out, value, &path, depth, e) < 0)
+            return -1;
     }
-    return fields;
-fail:
-    json_decref(fields);
-    return NULL;
+    return 0;
 }
 
 /* {"[]": …} goes out as {"[]]": …}, so that it does not come back as an array. */
-static json_t *encode_box(const json_t *object, const struct json_text_path *path, unsigned depth,
-                          struct err *e) {
-    json_t *typed = encode(object, path, depth, e);
-    json_t *fields = json_object_get(json_object_get(typed, "mapValue"), "fields");
+static int add_box(struct buf *out, const json_t *object, const struct json_text_path *up,
+                   unsigned depth, struct err *e) {
     const char *name = only_name(object);
-    char *longer;
+    struct json_text_path path = {.up = up, .name = name, .len = strlen(name)};
 
-    if (typed == NULL)
-        return NULL;
-    if (asprintf(&longer, "%s]", name) >= 0) {
-        if (rename_member(fields, name, longer, strlen(longer)) == 0) {
-            free(longer);
-            return typed;
-        }
-        free(longer);
-    }
-    json_decref(typed);
-    return out_of_memory(e);
+    if (check_depth(up, depth, e) < 0 || check_name(&path, e) < 0)
+        return -1;
+    buf_join(out, "{\"mapValue\":{\"fields\":{\"", name, "]\":");
+    if (add(out, json_object_get(object, name), &path, depth + 1, e) < 0)
+        return -1;
+    buf_adds(out, "}}}");
+    return 0;
 }
 
-static json_t *encode_element(const json_t *element, const struct json_text_path *path,
-                              unsigned depth, struct err *e) {
-    json_t *inside, *typed;
-
+static int add_element(struct buf *out, const json_t *element, const struct json_text_path *path,
+                       unsigned depth, struct err *e) {
     if (is_box(only_name(element)))
-        return encode_box(element, path, depth, e);
+        return add_box(out, element, path, depth, e);
     if (!json_is_array(element))
-        return encode(element, path, depth, e);
-    if ((inside = encode(element, path, depth + 1, e)) == NULL)
-        return NULL;
-    typed = json_pack("{s:{s:{s:o}}}", "mapValue", "fields", BOX, inside);
-    return typed == NULL ? out_of_memory(e) : typed;
+        return add(out, element, path, depth, e);
+    buf_adds(out, "{\"mapValue\":{\"fields\":{\"" BOX "\":");
+    if (add(out, element, path, depth + 1, e) < 0)
+        return -1;
+    buf_adds(out, "}}}");
+    return 0;
 }
 
-static json_t *encode_elements(const json_t *array, const struct json_text_path *up, unsigned depth,
-                               struct err *e) {
-    json_t *values = json_array();
+static int add_elements(struct buf *out, const json_t *array, const struct json_text_path *up,
+                        unsigned depth, struct err *e) {
+    struct json_text_path path = {.up = up};
 
-    if (values == NULL)
-        return out_of_memory(e);
-    for (size_t i = 0; i < json_array_size(array); i++) {
-        struct json_text_path path = {.up = up, .index = i};
-        json_t *typed = encode_element(json_array_get(array, i), &path, depth, e);
-
-        if (typed == NULL)
-            goto fail;
-        if (json_array_append_new(values, typed) < 0) {
-            (void)out_of_memory(e);
-            goto fail;
-        }
+    for (; path.index < json_array_size(array); path.index++) {
+        if (path.index > 0)
+            buf_addc(out, ',');
+        if (add_element(out, json_array_get(array, path.index), &path, depth, e) < 0)
+            return -1;
     }
-    return values;
-fail:
-    json_decref(values);
-    return NULL;
+    return 0;
 }
 
-static json_t *encode_scalar(const json_t *value) {
-    char digits[INT64_TEXT_SIZE];
+static int add_array(struct buf *out, const json_t *array, const struct json_text_path *path,
+                     unsigned depth, struct err *e) {
+    buf_adds(out, "{\"arrayValue\":{\"values\":[");
+    if (check_depth(path, depth, e) < 0 || add_elements(out, array, path, depth + 1, e) < 0)
+        return -1;
+    buf_adds(out, "]}}");
+    return 0;
+}
 
+static int add_map(struct buf *out, const json_t *object, const struct json_text_path *path,
+                   unsigned depth, struct err *e) {
+    buf_adds(out, "{\"mapValue\":{\"fields\":{");
+    if (check_depth(path, depth, e) < 0 || add_members(out, object, path, depth + 1, e) < 0)
+        return -1;
+    buf_adds(out, "}}}");
+    return 0;
+}
+
+static void add_scalar(struct buf *out, const char *kind, const json_t *value) {
+    buf_join(out, "{\"", kind, "\":");
+    json_text_add(out, value);
+    buf_addc(out, '}');
+}
+
+static int add(struct buf *out, const json_t *value, const struct json_text_path *path,
+               unsigned depth, struct err *e) {
     switch (json_typeof(value)) {
+    case JSON_OBJECT:
+        return add_map(out, value, path, depth, e);
+    case JSON_ARRAY:
+        return add_array(out, value, path, depth, e);
+    case JSON_INTEGER: /* as text */
+        buf_adds(out, "{\"integerValue\":\"");
+        json_text_add_integer(out, json_integer_value(value));
+        buf_adds(out, "\"}");
+        break;
     case JSON_STRING:
-        return typed_new("stringValue", json_incref((json_t *)value));
-    case JSON_INTEGER:
-        snprintf(digits, sizeof(digits), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-        return typed_new("integerValue", json_string_nocheck(digits));
+        add_scalar(out, "stringValue", value);
+        break;
     case JSON_REAL:
-        return typed_new("doubleValue", json_incref((json_t *)value));
+        add_scalar(out, "doubleValue", value);
+        break;
     case JSON_NULL:
-        return typed_new("nullValue", json_null());
+        add_scalar(out, "nullValue", value);
+        break;
     default:
-        return typed_new("booleanValue", json_incref((json_t *)value));
+        add_scalar(out, "booleanValue", value);
+        break;
     }
+    return 0;
 }
 
-static json_t *encode(const json_t *value, const struct json_text_path *path, unsigned depth,
-                      struct err *e) {
-    bool is_array = json_is_array(value);
-    json_t *typed, *inside;
-
-    if (!is_array && !json_is_object(value)) {
-        typed = encode_scalar(value);
-        return typed == NULL ? out_of_memory(e) : typed;
-    }
-    if (depth >= DEPTH_MAX) {
-        json_text_err(e, path, "Firestore has at most %d levels of objects and arrays", DEPTH_MAX);
-        return NULL;
-    }
-    inside = is_array ? encode_elements(value, path, depth + 1, e)
-                      : encode_members(value, path, depth + 1, e);
-    if (inside == NULL)
-        return NULL;
-    typed = is_array ? json_pack("{s:{s:o}}", "arrayValue", "values", inside)
-                     : json_pack("{s:{s:o}}", "mapValue", "fields", inside);
-    return typed == NULL ? out_of_memory(e) : typed;
+int firestore_value_add_members(struct buf *out, const json_t *members, struct err *e) {
+    return add_members(out, members, NULL, 0, e);
 }
 
-json_t *firestore_value_encode(const json_t *members, struct err *e) {
-    return encode_members(members, NULL, 0, e);
+int firestore_value_add_element(struct buf *out, const char *member, const json_t *value,
+                                struct err *e) {
+    const struct json_text_path array = {.name = member, .len = strlen(member)};
+    const struct json_text_path path = {.up = &array};
+
+    return check_name(&array, e) < 0 ? -1 : add_element(out, value, &path, 1, e);
 }
 
 /* --- from Firestore -------------------------------------------------------------------------- */
 
 static json_t *decode(const json_t *typed, unsigned depth, struct err *e);
+
+static json_t *out_of_memory(struct err *e) {
+    err_set(e, ERR_STORE_ERROR, "out of memory");
+    return NULL;
+}
 
 static json_t *unreadable(struct err *e) {
     err_set(e, ERR_FIRESTORE_ERROR,
@@ -272,6 +254,13 @@ static json_t *decode_members(const json_t *fields, unsigned depth, struct err *
 fail:
     json_decref(members);
     return NULL;
+}
+
+static int rename_member(json_t *object, const char *from, const char *to, size_t len) {
+    json_t *value = json_incref(json_object_get(object, from));
+
+    (void)json_object_del(object, from);
+    return json_object_setn_new_nocheck(object, to, len, value);
 }
 
 static json_t *decode_element(const json_t *typed, unsigned depth, struct err *e) {
@@ -416,15 +405,12 @@ json_t *firestore_value_decode_one(const json_t *typed, struct err *e) {
 /* --- paths and names ------------------------------------------------------------------------- */
 
 static bool is_simple(const char *name) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_";
-    static const char others[] = "0123456789";
+    size_t i = 0;
 
-    if (*name == '\0' || strchr(others, *name) != NULL)
-        return false;
-    for (; *name != '\0'; name++)
-        if (strchr(letters, *name) == NULL && strchr(others, *name) == NULL)
-            return false;
-    return true;
+    while ((name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= 'a' && name[i] <= 'z') ||
+           name[i] == '_' || (i > 0 && name[i] >= '0' && name[i] <= '9'))
+        i++;
+    return i > 0 && name[i] == '\0';
 }
 
 void firestore_value_add_path(struct buf *out, const char *name) {

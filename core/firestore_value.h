@@ -28,11 +28,15 @@
 
 #define FIRESTORE_VALUE_NAME_MAX 1500 /* bytes: of an id, of a member's name */
 
-/* An object's members, each typed: the `fields` of a Document. */
-json_t *firestore_value_encode(const json_t *members, struct err *e);
+/* An object's members, each typed, as JSON text: the `fields` of a Document, without the braces. */
+int firestore_value_add_members(struct buf *out, const json_t *members, struct err *e);
 
-/* The opposite; NULL, as of a document without fields, is {}.  What is no typed value is
- * ERR_FIRESTORE_ERROR. */
+/* A value as it is typed in an array, which is a member of a document. */
+int firestore_value_add_element(struct buf *out, const char *member, const json_t *value,
+                                struct err *e);
+
+/* The opposite of firestore_value_add_members(), and with the braces; NULL, as of a document
+ * without fields, is {}.  What is no typed value is ERR_FIRESTORE_ERROR. */
 json_t *firestore_value_decode(const json_t *fields, struct err *e);
 
 /* One value, not at the top. */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
 #include "clock.h"
 #include "encode.h"
 #include "firestore_value.h"
+#include "json_text.h"
 
 #define TOKEN_MAX      (16 * KIB)
 #define PATH_MAX_BYTES (8 * KIB)
@@ -18,81 +18,145 @@ static int unreadable(struct err *e) {
     return err_set(e, ERR_FIRESTORE_ERROR, "Firestore's answer is not of the form it should have");
 }
 
-/* --- requests -------------------------------------------------------------------------------- */
+/* --- writes ---------------------------------------------------------------------------------- */
 
-json_t *firestore_wire_create(const char *name, json_t *fields) {
-    return json_pack("{s:{s:s,s:O},s:{s:b}}", "update", "name", name, "fields", fields,
-                     "currentDocument", "exists", 0);
+/* Where an element of a list begins. */
+static void separate(struct buf *list) {
+    if (list->len > 0 && list->data[list->len - 1] != '[')
+        buf_addc(list, ',');
 }
 
-json_t *firestore_wire_put(const char *name, json_t *fields) {
-    return json_pack("{s:{s:s,s:O}}", "update", "name", name, "fields", fields);
+static void add_text(struct buf *out, const char *s) {
+    json_text_add_string(out, s, strlen(s));
 }
 
-json_t *firestore_wire_update(const char *name, json_t *fields, json_t *mask, const char *version) {
-    json_t *precondition = version == NULL ? json_pack("{s:b}", "exists", 1)
-                                           : json_pack("{s:s}", "updateTime", version);
-
-    return json_pack("{s:{s:s,s:O},s:{s:O},s:o}", "update", "name", name, "fields", fields,
-                     "updateMask", "fieldPaths", mask, "currentDocument", precondition);
+void firestore_wire_begin(struct buf *body) {
+    buf_init(body, JSON_TEXT_MAX);
+    (void)buf_reserve(body, 2 * KIB); /* most are smaller */
+    buf_adds(body, "{\"writes\":[");
 }
 
-json_t *firestore_wire_delete(const char *name, const char *version) {
-    if (version == NULL)
-        return json_pack("{s:s}", "delete", name);
-    return json_pack("{s:s,s:{s:s}}", "delete", name, "currentDocument", "updateTime", version);
+struct blob *firestore_wire_end(struct buf *body) {
+    struct blob *blob = NULL;
+    char *text;
+    size_t n;
+
+    buf_adds(body, "]}");
+    if ((text = buf_take(body, &n)) != NULL && (blob = blob_own(text, n)) == NULL)
+        free(text);
+    buf_free(body);
+    return blob;
 }
 
-json_t *firestore_wire_touch(const char *name) {
-    return json_pack("{s:{s:s},s:{s:[s]},s:{s:b}}", "update", "name", name, "updateMask",
-                     "fieldPaths", FIRESTORE_WIRE_OWN, "currentDocument", "exists", 1);
+void firestore_wire_document(struct buf *body, const char *name) {
+    separate(body);
+    buf_adds(body, "{\"update\":{\"name\":");
+    add_text(body, name);
 }
 
-static json_t *path_new(const char *name, const char *sub) {
+static void add_document(struct buf *body, const char *name, const char *fields) {
+    firestore_wire_document(body, name);
+    buf_join(body, ",\"fields\":{", fields, "}}");
+}
+
+void firestore_wire_create(struct buf *body, const char *name, const char *fields) {
+    add_document(body, name, fields);
+    buf_adds(body, ",\"currentDocument\":{\"exists\":false}}");
+}
+
+void firestore_wire_put(struct buf *body, const char *name, const char *fields) {
+    add_document(body, name, fields);
+    buf_addc(body, '}');
+}
+
+void firestore_wire_update(struct buf *body, const char *name, const char *fields, const char *mask,
+                           const char *version, const char *transforms) {
+    add_document(body, name, fields);
+    buf_join(body, ",\"updateMask\":{\"fieldPaths\":[", mask, "]}");
+    if (transforms != NULL)
+        buf_join(body, ",\"updateTransforms\":[", transforms, "]");
+    if (version == NULL) {
+        buf_adds(body, ",\"currentDocument\":{\"exists\":true}}");
+    } else {
+        buf_adds(body, ",\"currentDocument\":{\"updateTime\":");
+        add_text(body, version);
+        buf_adds(body, "}}");
+    }
+}
+
+void firestore_wire_delete(struct buf *body, const char *name, const char *version) {
+    separate(body);
+    buf_adds(body, "{\"delete\":");
+    add_text(body, name);
+    if (version != NULL) {
+        buf_adds(body, ",\"currentDocument\":{\"updateTime\":");
+        add_text(body, version);
+        buf_addc(body, '}');
+    }
+    buf_addc(body, '}');
+}
+
+void firestore_wire_touch(struct buf *body, const char *name) {
+    firestore_wire_document(body, name);
+    buf_adds(body, "},\"updateMask\":{\"fieldPaths\":[\"" FIRESTORE_WIRE_OWN
+                   "\"]},\"currentDocument\":{\"exists\":true}}");
+}
+
+static void add_path(struct buf *out, const char *name, const char *sub) {
+    struct buf path;
+
+    buf_init(&path, JSON_TEXT_MAX);
+    firestore_value_add_path(&path, name);
+    if (sub != NULL) {
+        buf_addc(&path, '.');
+        firestore_value_add_path(&path, sub);
+    }
+    json_text_add_string(out, path.data, path.len);
+    buf_free(&path);
+}
+
+void firestore_wire_mask_add(struct buf *mask, const char *name, const char *sub) {
+    separate(mask);
+    add_path(mask, name, sub);
+}
+
+void firestore_wire_add_one(struct buf *transforms, const char *member) {
+    separate(transforms);
+    buf_adds(transforms, "{\"fieldPath\":");
+    add_path(transforms, member, NULL);
+    buf_adds(transforms, ",\"increment\":{\"integerValue\":\"1\"}}");
+}
+
+int firestore_wire_append(struct buf *transforms, const char *member, const json_t *value,
+                          struct err *e) {
+    separate(transforms);
+    buf_adds(transforms, "{\"fieldPath\":");
+    add_path(transforms, member, NULL);
+    buf_adds(transforms, ",\"appendMissingElements\":{\"values\":[");
+    if (firestore_value_add_element(transforms, member, value, e) < 0)
+        return -1;
+    buf_adds(transforms, "]}}");
+    return 0;
+}
+
+/* --- other requests -------------------------------------------------------------------------- */
+
+static json_t *path_new(const char *name) {
     json_t *path = NULL;
     struct buf text;
 
     buf_init(&text, PATH_MAX_BYTES);
     firestore_value_add_path(&text, name);
-    if (sub != NULL) {
-        buf_addc(&text, '.');
-        firestore_value_add_path(&text, sub);
-    }
     if (!buf_failed(&text))
         path = json_stringn(text.data, text.len);
     buf_free(&text);
     return path;
 }
 
-int firestore_wire_mask_add(json_t *mask, const char *name, const char *sub) {
-    return json_array_append_new(mask, path_new(name, sub));
-}
-
-static json_t *add_one(const char *member) {
-    return json_pack("{s:o,s:{s:s}}", "fieldPath", path_new(member, NULL), "increment",
-                     "integerValue", "1");
-}
-
-int firestore_wire_count(json_t *update, const char *member, const char *also, json_t *arrays) {
-    json_t *transforms = json_array(), *typed;
-    int rc = json_array_append_new(transforms, add_one(member));
-    const char *name;
-
-    if (also != NULL)
-        rc |= json_array_append_new(transforms, add_one(also));
-    json_object_foreach(arrays, name, typed) {
-        rc |= json_array_append_new(
-            transforms, json_pack("{s:o,s:O}", "fieldPath", path_new(name, NULL),
-                                  "appendMissingElements", json_object_get(typed, "arrayValue")));
-    }
-    return rc | json_object_set_new(update, "updateTransforms", transforms);
-}
-
 json_t *firestore_wire_get(json_t *names, const char *only) {
     if (only == NULL)
         return json_pack("{s:O}", "documents", names);
-    return json_pack("{s:O,s:{s:[o]}}", "documents", names, "mask", "fieldPaths",
-                     path_new(only, NULL));
+    return json_pack("{s:O,s:{s:[o]}}", "documents", names, "mask", "fieldPaths", path_new(only));
 }
 
 /* NULL also for all. */

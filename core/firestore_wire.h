@@ -1,8 +1,8 @@
 /*
  * firestore_wire.h - what is said to Firestore (REST v1) and what it answers.
  *
- * Bodies are trees, handed out as new references; NULL is out of memory, and a NULL that is passed
- * on gives NULL, so that whoever puts them together asks once, at the end.  Names are whole:
+ * What is written is text from the start, for it may be large; other bodies are trees, handed out
+ * as new references, and NULL when out of memory.  Names are whole:
  * "projects/P/databases/D/documents/collection/id".
  *
  * Every document that is written here has one member more than its owner knows,
@@ -15,27 +15,44 @@
 #define FIRESTORE_WIRE_H
 
 #include "base.h"
+#include "blob.h"
+#include "buf.h"
 #include "err.h"
 #include "store.h"
 
 #define FIRESTORE_WIRE_OWN       "_paraph"
 #define FIRESTORE_WIRE_BELOW_MAX 300 /* documents that firestore_wire_below() finds */
 
-/* --- requests -------------------------------------------------------------------------------- */
+/* --- writes ---------------------------------------------------------------------------------- */
 
-/* Writes of a commit.  `exists` and `version` are the precondition. */
-json_t *firestore_wire_create(const char *name, json_t *fields);
-json_t *firestore_wire_put(const char *name, json_t *fields); /* whatever is there */
-json_t *firestore_wire_update(const char *name, json_t *fields, json_t *mask, const char *version);
-json_t *firestore_wire_delete(const char *name, const char *version); /* version may be NULL */
+/* The body of a commit is text, to which its writes are added; the end is NULL when out of memory.
+ * `fields` are as firestore_value_add_members() writes them, a mask and transforms are lists that
+ * the functions below have begun as "", and `version` is the precondition (NULL: it exists). */
+void firestore_wire_begin(struct buf *body);
+void firestore_wire_create(struct buf *body, const char *name, const char *fields);
+void firestore_wire_put(struct buf *body, const char *name, const char *fields); /* in any case */
+void firestore_wire_update(struct buf *body, const char *name, const char *fields, const char *mask,
+                           const char *version, const char *transforms);
+struct blob *firestore_wire_end(struct buf *body);
+
+void firestore_wire_delete(struct buf *body, const char *name, const char *version); /* or NULL */
 
 /* Changes nothing (it takes a member away that a slice does not have), and fails the commit unless
  * the document exists. */
-json_t *firestore_wire_touch(const char *name);
+void firestore_wire_touch(struct buf *body, const char *name);
 
-/* Let a write of an update also add one to a member, and to another (or NULL), and append to the
- * members of `arrays` (typed, or NULL) what they hold there. */
-int firestore_wire_count(json_t *update, const char *member, const char *also, json_t *arrays);
+/* The beginning of a write of a document, for who adds ,"fields":…}} to it. */
+void firestore_wire_document(struct buf *body, const char *name);
+
+/* A mask grows by the member `name`, or by `sub` in it. */
+void firestore_wire_mask_add(struct buf *mask, const char *name, const char *sub);
+
+/* Transforms grow by one that adds one to a member, or that appends a value to it. */
+void firestore_wire_add_one(struct buf *transforms, const char *member);
+int firestore_wire_append(struct buf *transforms, const char *member, const json_t *value,
+                          struct err *e);
+
+/* --- other requests -------------------------------------------------------------------------- */
 
 /* batchGet: whole documents, or of each just the member `only`. */
 json_t *firestore_wire_get(json_t *names, const char *only);
@@ -52,9 +69,6 @@ json_t *firestore_wire_how_many(const char *collection, const char *where, const
 /* runQuery below one document: the names of those in `collection`, or with NULL of all, at any
  * depth. */
 json_t *firestore_wire_below(const char *collection);
-
-/* A list of field paths grows by the member `name`, or by `sub` in it. */
-int firestore_wire_mask_add(json_t *mask, const char *name, const char *sub);
 
 /* --- answers --------------------------------------------------------------------------------- */
 

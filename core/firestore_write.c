@@ -14,43 +14,67 @@ static int out_of_memory(struct err *e) {
 }
 
 /* Our own member: the tag, and where the parts are (or NULL). */
-static int add_own(json_t *fields, const char *tag, const struct firestore_parts *parts,
+static int add_own(struct buf *out, const char *tag, const struct firestore_parts *parts,
                    struct err *e) {
-    json_t *own = json_pack("{s:{s:s}}", FIRESTORE_WIRE_OWN, "write", tag);
-    json_t *inside = json_object_get(own, FIRESTORE_WIRE_OWN), *typed;
+    json_t *plain;
     int rc = 0;
 
-    if (parts != NULL && parts->n > 0)
-        rc = json_object_set_new(inside, "parts", firestore_parts_encode(parts));
-    if (own == NULL || rc < 0) {
-        json_decref(own);
-        return out_of_memory(e);
+    buf_join(out,
+             "\"" FIRESTORE_WIRE_OWN "\":{\"mapValue\":{\"fields\":{\"write\":{\"stringValue\":\"",
+             tag, "\"}");
+    if (parts != NULL && parts->n > 0) {
+        plain = json_pack("{s:o}", "parts", firestore_parts_encode(parts));
+        buf_addc(out, ',');
+        rc = plain == NULL ? out_of_memory(e) : firestore_value_add_members(out, plain, e);
+        json_decref(plain);
     }
-    typed = firestore_value_encode(own, e);
-    json_decref(own);
-    if (typed == NULL)
-        return -1;
-    rc = json_object_update(fields, typed);
-    json_decref(typed);
-    return rc < 0 ? out_of_memory(e) : 0;
+    buf_adds(out, "}}}");
+    return rc;
+}
+
+static char *take(struct buf *text, struct err *e) {
+    char *taken = buf_take(text, NULL);
+
+    if (taken == NULL)
+        (void)out_of_memory(e);
+    return taken;
+}
+
+/* The members of a document and our own, typed. */
+static char *type_members(const json_t *plain, const char *tag, const struct firestore_parts *parts,
+                          struct err *e) {
+    struct buf text;
+    char *typed = NULL;
+
+    buf_init(&text, JSON_TEXT_MAX);
+    (void)buf_reserve(&text, KIB); /* most are smaller */
+    if (firestore_value_add_members(&text, plain, e) == 0) {
+        if (json_object_size(plain) > 0)
+            buf_addc(&text, ',');
+        if (add_own(&text, tag, parts, e) == 0)
+            typed = take(&text, e);
+    }
+    buf_free(&text);
+    return typed;
 }
 
 /* What is in the mask and not among the fields is taken away. */
-static int make_mask(struct firestore_op *op, const struct store_request *rq, struct err *e) {
-    const char *name, *sub = rq->set_parts ? NULL : "write";
+static char *make_mask(const json_t *fields, const struct store_request *rq, struct err *e) {
+    struct buf mask;
+    const char *name;
     json_t *value;
-    int rc = 0;
+    char *text;
 
-    op->mask = json_array();
-    for (size_t i = 0; i < rq->nremove; i++) {
-        (void)json_object_del(op->fields, rq->remove[i]);
-        rc |= firestore_wire_mask_add(op->mask, rq->remove[i], NULL);
+    buf_init(&mask, JSON_TEXT_MAX);
+    for (size_t i = 0; i < rq->nremove; i++)
+        firestore_wire_mask_add(&mask, rq->remove[i], NULL);
+    json_object_foreach((json_t *)fields, name, value) {
+        firestore_wire_mask_add(&mask, name, NULL);
     }
-    json_object_foreach(op->fields, name, value) {
-        rc |= firestore_wire_mask_add(op->mask, name, NULL);
-    }
-    rc |= firestore_wire_mask_add(op->mask, FIRESTORE_WIRE_OWN, sub);
-    return rc < 0 ? out_of_memory(e) : 0;
+    firestore_wire_mask_add(&mask, FIRESTORE_WIRE_OWN, rq->set_parts ? NULL : "write");
+    text = take(&mask, e);
+    buf_free(&mask);
+    return text;
 }
 
 static int refuse_own(const char *name, struct err *e) {
@@ -59,66 +83,76 @@ static int refuse_own(const char *name, struct err *e) {
     return err_set_field(e, ERR_INVALID_FIELD, name, "%s: this member is the store's own", name);
 }
 
+/* A new reference to the members that are to be set. */
+static json_t *fields_to_set(const struct store_request *rq) {
+    json_t *fields = rq->nremove > 0 ? json_copy(rq->fields) : json_incref(rq->fields);
+
+    for (size_t i = 0; i < rq->nremove; i++)
+        (void)json_object_del(fields, rq->remove[i]);
+    return fields;
+}
+
+static int type_request(struct firestore_op *op, const json_t *fields,
+                        const struct store_request *rq, struct err *e) {
+    if (fields == NULL)
+        return out_of_memory(e);
+    if (firestore_parts_plan(&op->parts, op->tag, rq->parts, rq->nparts, e) < 0 ||
+        (op->members = type_members(fields, op->tag, &op->parts, e)) == NULL)
+        return -1;
+    return rq->verb == STORE_UPDATE && (op->mask = make_mask(fields, rq, e)) == NULL ? -1 : 0;
+}
+
 int firestore_write_prepare(struct firestore_op *op, const struct store_request *rq,
                             struct err *e) {
+    json_t *fields;
+    int rc;
+
     if (json_object_get(rq->fields, FIRESTORE_WIRE_OWN) != NULL)
         return refuse_own(FIRESTORE_WIRE_OWN, e);
     for (size_t i = 0; i < rq->nremove; i++)
         if (refuse_own(rq->remove[i], e) < 0)
             return -1;
-    if ((op->fields = firestore_value_encode(rq->fields, e)) == NULL ||
-        firestore_parts_plan(&op->parts, op->tag, rq->parts, rq->nparts, e) < 0)
-        return -1;
-    if (rq->verb == STORE_UPDATE && make_mask(op, rq, e) < 0)
-        return -1;
-    return add_own(op->fields, op->tag, &op->parts, e);
+    fields = fields_to_set(rq);
+    rc = type_request(op, fields, rq, e);
+    json_decref(fields);
+    return rc;
 }
 
 /* --- what is written with it ----------------------------------------------------------------- */
 
 int firestore_write_prepare_with(struct firestore_op *op, const struct store_request *rq,
                                  struct err *e) {
-    op->with = json_array();
     for (size_t i = 0; i < rq->nwith; i++) {
         const struct store_companion *with = &rq->with[i];
-        json_t *typed;
 
         if (!firestore_value_is_id(with->collection) || !firestore_value_is_id(with->id))
             return err_set_field(e, ERR_INVALID_FIELD, "with",
                                  "with: Firestore has no collections or ids of this name");
         if ((json_object_get(with->fields, FIRESTORE_WIRE_OWN) != NULL &&
              refuse_own(FIRESTORE_WIRE_OWN, e) < 0) ||
-            (typed = firestore_value_encode(with->fields, e)) == NULL)
-            return -1;
-        if (json_array_append(op->with, typed) < 0)
-            (void)out_of_memory(e);
-        json_decref(typed);
-        if (json_array_size(op->with) <= i || add_own(typed, op->tag, NULL, e) < 0)
+            (op->with[i] = type_members(with->fields, op->tag, NULL, e)) == NULL)
             return -1;
     }
     return 0;
 }
 
-json_t *firestore_write_add_with(const struct firestore_op *op, json_t *writes) {
-    for (size_t i = 0; i < json_array_size(op->with); i++) {
+void firestore_write_add_with(struct firestore_op *op, struct buf *body) {
+    for (size_t i = 0; i < op->rq.nwith; i++) {
         char *name = firestore_op_name(op->rq.with[i].collection, op->rq.with[i].id);
-        json_t *write = name == NULL ? NULL : firestore_wire_put(name, json_array_get(op->with, i));
 
+        if (name != NULL)
+            firestore_wire_put(body, name, op->with[i]);
+        else
+            (void)out_of_memory(&op->reply.err);
         free(name);
-        if (json_array_append_new(writes, write) < 0) {
-            json_decref(writes);
-            writes = NULL;
-        }
     }
-    return writes;
 }
 
 /* --- the end of a write ---------------------------------------------------------------------- */
 
-static void add_deletes(json_t *writes, const json_t *names) {
+static void add_deletes(struct buf *body, const json_t *names) {
     for (size_t i = 0; i < json_array_size(names); i++)
-        (void)json_array_append_new(
-            writes, firestore_wire_delete(json_string_value(json_array_get(names, i)), NULL));
+        firestore_wire_delete(body, json_string_value(json_array_get(names, i)), NULL);
 }
 
 static void on_cleaned(struct firestore_op *op, struct google_reply *r) {
@@ -128,17 +162,18 @@ static void on_cleaned(struct firestore_op *op, struct google_reply *r) {
 
 /* Take back slices that no document names, and end. */
 static void finish(struct firestore_op *op) {
-    json_t *names, *writes;
+    struct buf body;
+    json_t *names;
 
     if (op->slice == 0 || op->keep) {
         firestore_op_end(op);
         return;
     }
-    writes = json_array();
     names = firestore_parts_names(&op->parts, op->name, 0, op->slice);
-    add_deletes(writes, names);
+    firestore_wire_begin(&body);
+    add_deletes(&body, names);
     json_decref(names);
-    firestore_op_ask(op, FIRESTORE_COMMIT, json_pack("{s:o}", "writes", writes), on_cleaned);
+    firestore_op_ask_blob(op, FIRESTORE_COMMIT, firestore_wire_end(&body), on_cleaned);
 }
 
 static void conflict(struct firestore_op *op) {
@@ -189,10 +224,6 @@ static void on_written(struct firestore_op *op, struct google_reply *r) {
     finish(op);
 }
 
-static void commit(struct firestore_op *op, json_t *writes) {
-    firestore_op_ask(op, FIRESTORE_COMMIT, json_pack("{s:o}", "writes", writes), on_written);
-}
-
 /* A version is the time of a write; what is none, no document has. */
 static bool is_version(const char *version) {
     int64_t us;
@@ -228,25 +259,25 @@ static bool take_below(struct firestore_op *op, const struct google_reply *r) {
 static void write_document(struct firestore_op *op) {
     size_t n = firestore_parts_slices(&op->parts);
     json_t *names = firestore_parts_names(&op->parts, op->name, 0, n);
-    json_t *writes = json_pack(
-        "[o]", op->rq.verb == STORE_CREATE
-                   ? firestore_wire_create(op->name, op->fields)
-                   : firestore_wire_update(op->name, op->fields, op->mask, op->rq.version));
+    struct buf body;
 
-    for (size_t i = 0; i < n; i++)
-        if (json_array_append_new(
-                writes, firestore_wire_touch(json_string_value(json_array_get(names, i)))) < 0) {
-            json_decref(writes);
-            writes = NULL;
-        }
+    if (names == NULL)
+        (void)out_of_memory(&op->reply.err);
+    firestore_wire_begin(&body);
+    if (op->rq.verb == STORE_CREATE)
+        firestore_wire_create(&body, op->name, op->members);
+    else
+        firestore_wire_update(&body, op->name, op->members, op->mask, op->rq.version, NULL);
+    for (size_t i = 0; i < json_array_size(names); i++)
+        firestore_wire_touch(&body, json_string_value(json_array_get(names, i)));
     json_decref(names);
-    add_deletes(writes, op->below);
-    writes = firestore_write_add_with(op, writes);
+    add_deletes(&body, op->below);
+    firestore_write_add_with(op, &body);
     op->keep = true; /* until the outcome is known */
-    json_decref(op->fields);
-    json_decref(op->mask);
-    op->fields = op->mask = NULL; /* from now on they are text */
-    commit(op, writes);
+    free(op->members);
+    free(op->mask);
+    op->members = op->mask = NULL; /* they are in the body now */
+    firestore_op_commit(op, &body, on_written);
 }
 
 static void write_slices(struct firestore_op *op);
@@ -293,15 +324,16 @@ void firestore_write_begin(struct firestore_op *op) {
 /* --- delete ---------------------------------------------------------------------------------- */
 
 static void on_below(struct firestore_op *op, struct google_reply *r) {
-    json_t *writes;
+    struct buf body;
 
     if (!take_below(op, r)) {
         firestore_op_end(op);
         return;
     }
-    writes = json_pack("[o]", firestore_wire_delete(op->name, op->rq.version));
-    add_deletes(writes, op->below);
-    commit(op, writes);
+    firestore_wire_begin(&body);
+    firestore_wire_delete(&body, op->name, op->rq.version);
+    add_deletes(&body, op->below);
+    firestore_op_commit(op, &body, on_written);
 }
 
 void firestore_write_erase(struct firestore_op *op) {

@@ -7,16 +7,17 @@
 #ifndef FIRESTORE_WRITE_H
 #define FIRESTORE_WRITE_H
 
+#include "buf.h"
 #include "firestore_op.h"
 
 /* Type the members, plan the parts: what needs no answer. */
 int firestore_write_prepare(struct firestore_op *op, const struct store_request *rq, struct err *e);
 
 /* The same of what is written with a document, by whatever verb; and its writes at the end of those
- * of a commit, which is passed on: NULL is out of memory. */
+ * of a commit. */
 int firestore_write_prepare_with(struct firestore_op *op, const struct store_request *rq,
                                  struct err *e);
-json_t *firestore_write_add_with(const struct firestore_op *op, json_t *writes);
+void firestore_write_add_with(struct firestore_op *op, struct buf *body);
 
 void firestore_write_begin(struct firestore_op *op); /* CREATE, UPDATE */
 void firestore_write_erase(struct firestore_op *op); /* DELETE */

@@ -18,13 +18,29 @@ static void demand(bool ok) {
         abort();
 }
 
+/* NULL and *e: Firestore cannot hold it. */
+static json_t *encode(const json_t *plain, struct err *e) {
+    json_t *typed = NULL;
+    struct buf text;
+
+    buf_init(&text, 64 * MIB);
+    buf_addc(&text, '{');
+    if (firestore_value_add_members(&text, plain, e) == 0) {
+        buf_addc(&text, '}');
+        demand(!buf_failed(&text));
+        typed = json_text_parse(text.data, text.len, JSON_TEXT_DEPTH_MAX, e);
+    }
+    buf_free(&text);
+    return typed;
+}
+
 /* From the second time on nothing changes any more: what looks like a time has become one. */
 static void round_trip(const json_t *typed) {
     json_t *plain = firestore_value_decode(typed, NULL), *before = NULL;
 
     for (unsigned i = 0; i < 3 && plain != NULL; i++) {
         struct err e = {0};
-        json_t *again = firestore_value_encode(plain, &e);
+        json_t *again = encode(plain, &e);
 
         demand((again != NULL) == (e.code == ERR_NONE));
         demand(before == NULL || json_equal(plain, before));

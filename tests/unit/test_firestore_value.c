@@ -34,6 +34,22 @@ static void assert_json(json_t *tree, const char *want) {
 
 /* --- values ---------------------------------------------------------------------------------- */
 
+/* NULL and *e: Firestore cannot hold it. */
+static json_t *encode(const json_t *plain, struct err *e) {
+    json_t *typed = NULL;
+    struct buf text;
+
+    buf_init(&text, MIB);
+    buf_addc(&text, '{');
+    if (firestore_value_add_members(&text, plain, e) == 0) {
+        buf_addc(&text, '}');
+        assert_false(buf_failed(&text));
+        typed = parse(text.data);
+    }
+    buf_free(&text);
+    return typed;
+}
+
 static void test_encode_and_back(void **state) {
     static const struct {
         const char *plain, *typed;
@@ -91,7 +107,7 @@ static void test_encode_and_back(void **state) {
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         json_t *plain = parse(cases[i].plain);
         struct err e = {0};
-        json_t *typed = firestore_value_encode(plain, &e);
+        json_t *typed = encode(plain, &e);
 
         assert_string_equal(e.message, "");
         assert_json(firestore_value_decode(typed, &e),
@@ -125,7 +141,7 @@ static void test_arrays_in_arrays(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         json_t *plain = json_pack("{s:o}", "a", parse(cases[i].plain));
-        json_t *typed = firestore_value_encode(plain, &e);
+        json_t *typed = encode(plain, &e);
         json_t *back = firestore_value_decode(typed, &e);
 
         assert_json(json_incref(json_object_get(typed, "a")), cases[i].typed);
@@ -162,13 +178,13 @@ static void test_what_firestore_cannot_hold(void **state) {
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         plain = parse(cases[i].plain);
-        assert_null(firestore_value_encode(plain, &e));
+        assert_null(encode(plain, &e));
         assert_int_equal(e.code, ERR_INVALID_FIELD);
         assert_string_equal(e.field, cases[i].field);
         json_decref(plain);
     }
     plain = parse("{\"m\":{\"\":1}}");
-    assert_null(firestore_value_encode(plain, &e));
+    assert_null(encode(plain, &e));
     assert_int_equal(e.code, ERR_INVALID_FIELD);
     json_decref(plain);
 
@@ -178,7 +194,7 @@ static void test_what_firestore_cannot_hold(void **state) {
 
         longest[n] = '\0';
         plain = json_pack("{s:n}", longest);
-        typed = firestore_value_encode(plain, &e);
+        typed = encode(plain, &e);
         assert_int_equal(typed != NULL, n == FIRESTORE_VALUE_NAME_MAX);
         json_decref(typed);
         json_decref(plain);
@@ -191,7 +207,7 @@ static void test_depth(void **state) {
 
     (void)state;
     for (unsigned levels = 20; levels <= 22; levels++) { /* the document itself is the first */
-        json_t *plain = nested(levels), *typed = firestore_value_encode(plain, &e);
+        json_t *plain = nested(levels), *typed = encode(plain, &e);
 
         assert_int_equal(typed != NULL, levels <= 21);
         json_decref(typed);
@@ -327,45 +343,69 @@ static void test_ids_and_addresses(void **state) {
 /* --- requests -------------------------------------------------------------------------------- */
 
 static void test_writes(void **state) {
-    json_t *fields = parse("{\"a\":{\"nullValue\":null}}"), *mask = json_array(), *update;
-    json_t *arrays = parse("{\"a b\":{\"arrayValue\":{\"values\":[{\"nullValue\":null}]}}}");
+    static const char fields[] = "\"a\":{\"nullValue\":null}";
+    struct buf body;
+    struct blob *blob;
+    json_t *tree;
 
     (void)state;
-    assert_json(firestore_wire_create("n", fields),
-                "{\"currentDocument\":{\"exists\":false},\"update\":{\"fields\":{\"a\":"
-                "{\"nullValue\":null}},\"name\":\"n\"}}");
-    assert_int_equal(firestore_wire_mask_add(mask, "a", NULL), 0);
-    assert_int_equal(firestore_wire_mask_add(mask, "b c", "d"), 0);
-    assert_json(firestore_wire_update("n", fields, mask, "T"),
-                "{\"currentDocument\":{\"updateTime\":\"T\"},\"update\":{\"fields\":{\"a\":"
-                "{\"nullValue\":null}},\"name\":\"n\"},\"updateMask\":{\"fieldPaths\":"
-                "[\"a\",\"`b c`.d\"]}}");
-    update = firestore_wire_update("n", fields, mask, NULL);
-    assert_int_equal(firestore_wire_count(update, "open_count", NULL, NULL), 0);
-    assert_json(json_incref(json_object_get(update, "currentDocument")), "{\"exists\":true}");
-    assert_json(json_incref(json_object_get(update, "updateTransforms")),
-                "[{\"fieldPath\":\"open_count\",\"increment\":{\"integerValue\":\"1\"}}]");
-    assert_int_equal(firestore_wire_count(update, "a", "b c", NULL), 0);
-    assert_json(json_incref(json_object_get(update, "updateTransforms")),
-                "[{\"fieldPath\":\"a\",\"increment\":{\"integerValue\":\"1\"}},"
-                "{\"fieldPath\":\"`b c`\",\"increment\":{\"integerValue\":\"1\"}}]");
-    assert_int_equal(firestore_wire_count(update, "n", NULL, arrays), 0);
-    assert_json(json_incref(json_object_get(update, "updateTransforms")),
-                "[{\"fieldPath\":\"n\",\"increment\":{\"integerValue\":\"1\"}},"
-                "{\"appendMissingElements\":{\"values\":[{\"nullValue\":null}]},"
-                "\"fieldPath\":\"`a b`\"}]");
-    assert_json(firestore_wire_delete("n", NULL), "{\"delete\":\"n\"}");
-    assert_json(firestore_wire_delete("n", "T"),
-                "{\"currentDocument\":{\"updateTime\":\"T\"},\"delete\":\"n\"}");
-    assert_json(firestore_wire_touch("n"),
-                "{\"currentDocument\":{\"exists\":true},\"update\":"
-                "{\"name\":\"n\"},\"updateMask\":{\"fieldPaths\":[\"_paraph\"]}}");
-    assert_null(firestore_wire_create("n", NULL));
-    assert_null(firestore_wire_update("n", NULL, mask, NULL));
-    json_decref(update);
-    json_decref(arrays);
-    json_decref(mask);
-    json_decref(fields);
+    firestore_wire_begin(&body);
+    firestore_wire_create(&body, "n\"", fields);
+    firestore_wire_put(&body, "n", "");
+    firestore_wire_update(&body, "n", fields, "\"a\",\"b\"", "T", NULL);
+    firestore_wire_update(&body, "n", fields, "", NULL, "{}");
+    firestore_wire_delete(&body, "n", NULL);
+    firestore_wire_delete(&body, "n", "T");
+    firestore_wire_touch(&body, "n");
+    blob = firestore_wire_end(&body);
+    assert_non_null(blob);
+    tree = parse(blob->data);
+    assert_json(
+        json_incref(json_object_get(tree, "writes")),
+        "[{\"currentDocument\":{\"exists\":false},\"update\":{\"fields\":{\"a\":"
+        "{\"nullValue\":null}},\"name\":\"n\\\"\"}},"
+        "{\"update\":{\"fields\":{},\"name\":\"n\"}},"
+        "{\"currentDocument\":{\"updateTime\":\"T\"},\"update\":{\"fields\":{\"a\":"
+        "{\"nullValue\":null}},\"name\":\"n\"},\"updateMask\":{\"fieldPaths\":[\"a\",\"b\"]}},"
+        "{\"currentDocument\":{\"exists\":true},\"update\":{\"fields\":{\"a\":"
+        "{\"nullValue\":null}},\"name\":\"n\"},\"updateMask\":{\"fieldPaths\":[]},"
+        "\"updateTransforms\":[{}]},"
+        "{\"delete\":\"n\"},"
+        "{\"currentDocument\":{\"updateTime\":\"T\"},\"delete\":\"n\"},"
+        "{\"currentDocument\":{\"exists\":true},\"update\":{\"name\":\"n\"},"
+        "\"updateMask\":{\"fieldPaths\":[\"_paraph\"]}}]");
+    json_decref(tree);
+    blob_unref(blob);
+}
+
+static void test_masks_and_transforms(void **state) {
+    json_t *list = parse("[1,[2]]");
+    struct buf b;
+    struct err e;
+
+    (void)state;
+    buf_init(&b, KIB);
+    firestore_wire_mask_add(&b, "a", NULL);
+    firestore_wire_mask_add(&b, "b c", "d");
+    firestore_wire_mask_add(&b, "\"", NULL);
+    assert_string_equal(b.data, "\"a\",\"`b c`.d\",\"`\\\"`\"");
+    buf_reset(&b);
+    firestore_wire_add_one(&b, "open_count");
+    firestore_wire_add_one(&b, "b c");
+    assert_string_equal(b.data,
+                        "{\"fieldPath\":\"open_count\",\"increment\":{\"integerValue\":\"1\"}},"
+                        "{\"fieldPath\":\"`b c`\",\"increment\":{\"integerValue\":\"1\"}}");
+    buf_reset(&b);
+    assert_int_equal(firestore_wire_append(&b, "a", json_array_get(list, 0), &e), 0);
+    assert_int_equal(firestore_wire_append(&b, "b", json_array_get(list, 1), &e), 0);
+    assert_string_equal(b.data, "{\"fieldPath\":\"a\",\"appendMissingElements\":{\"values\":"
+                                "[{\"integerValue\":\"1\"}]}},"
+                                "{\"fieldPath\":\"b\",\"appendMissingElements\":{\"values\":"
+                                "[" M("\"[]\":" A("{\"integerValue\":\"2\"}")) "]}}");
+    assert_int_equal(firestore_wire_append(&b, "__a__", json_array_get(list, 0), &e), -1);
+    assert_string_equal(e.field, "__a__");
+    buf_free(&b);
+    json_decref(list);
 }
 
 static void test_reads(void **state) {
@@ -780,6 +820,7 @@ int main(void) {
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_ids_and_addresses),
         cmocka_unit_test(test_writes),
+        cmocka_unit_test(test_masks_and_transforms),
         cmocka_unit_test(test_reads),
         cmocka_unit_test(test_find),
         cmocka_unit_test(test_rows),
