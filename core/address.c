@@ -430,14 +430,14 @@ void address_header(struct buf *out, const char *name, const struct address_list
     buf_join(out, name, ":");
     for (size_t i = 0; i < list->n; i++) {
         const struct address *a = &list->v[i];
-        bool named = a->name[0] != '\0';
-        char token[SPEC_MAX + sizeof("<>,")];
+        bool named = a->name[0] != '\0', last = i + 1 == list->n;
 
-        if (named)
+        if (named) {
             encode_phrase(out, &col, a->name);
-        snprintf(token, sizeof(token), "%s%s%s%s", named ? "<" : "", a->spec, named ? ">" : "",
-                 i + 1 < list->n ? "," : "");
-        encode_token(out, &col, token);
+            encode_token(out, &col, "<", a->spec, last ? ">" : ">,");
+        } else {
+            encode_token(out, &col, "", a->spec, last ? "" : ",");
+        }
     }
     buf_adds(out, "\r\n");
 }

@@ -81,6 +81,8 @@ size_t encode_control_at(const char *s, size_t n) {
     const unsigned char *u = (const unsigned char *)s;
 
     for (size_t i = 0; i < n; i++) {
+        if (u[i] >= 0x20 && u[i] < 0x7F)
+            continue;
         if (u[i] < 0x20 || u[i] == 0x7F)
             return i;
         if (u[i] == 0xC2 && i + 1 < n && u[i + 1] >= 0x80 && u[i + 1] <= 0x9F)
@@ -329,12 +331,23 @@ static bool is_literal(char c) {
     return literal[(unsigned char)c];
 }
 
+/* The same of eight; no if one of them is a tab. */
+static bool are_literal(const char *s) {
+    const uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
+    uint64_t w;
+
+    memcpy(&w, s, 8);
+    return ((w | (w + ones) | (w - ones * ' ') | ((w ^ ones * '=') - ones)) & high) == 0;
+}
+
 /* How many bytes from s on, for one line at most, stand for themselves: a blank does not at the end
  * of a line. */
 static size_t literal_span(const char *s, size_t n) {
-    size_t span = 0;
+    size_t span = 0, most = n < LINE_COLUMNS ? n : LINE_COLUMNS;
 
-    while (span < n && span < LINE_COLUMNS && is_literal(s[span]))
+    while (span + 8 <= most && are_literal(s + span))
+        span += 8;
+    while (span < most && is_literal(s[span]))
         span++;
     if (span > 0 && (s[span - 1] == ' ' || s[span - 1] == '\t') &&
         (span == n || line_end(s + span, n - span) > 0))

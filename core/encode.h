@@ -64,8 +64,9 @@ void encode_header(struct buf *out, const char *name, const char *value);
  * a comma or semicolon behind any of them.
  */
 
-/* What cannot be folded: an address, a message id. */
-void encode_token(struct buf *out, size_t *col, const char *s);
+/* What cannot be folded, an address or a message id, with what is put around it. */
+void encode_token(struct buf *out, size_t *col, const char *before, const char *s,
+                  const char *after);
 
 /* A display name as an RFC 5322 phrase: atoms, a quoted string or encoded words. */
 void encode_phrase(struct buf *out, size_t *col, const char *text);

@@ -220,7 +220,16 @@ static bool is_plain_word(const char *s, size_t n) {
 }
 
 bool encode_is_atext(char c) {
-    return is_alnum_or(c, "!#$%&'*+-/=?^_`{|}~");
+    static const bool in_atoms[256] = {
+        ['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
+        ['#'] = true,         ['$'] = true,         ['%'] = true,         ['&'] = true,
+        ['\''] = true,        ['*'] = true,         ['+'] = true,         ['-'] = true,
+        ['/'] = true,         ['='] = true,         ['?'] = true,         ['^'] = true,
+        ['_'] = true,         ['`'] = true,         ['{'] = true,         ['|'] = true,
+        ['}'] = true,         ['~'] = true,
+    };
+
+    return in_atoms[(unsigned char)c];
 }
 
 static bool is_atom(const char *s, size_t n) {
@@ -277,10 +286,12 @@ void encode_header(struct buf *out, const char *name, const char *value) {
     buf_adds(out, "\r\n");
 }
 
-void encode_token(struct buf *out, size_t *col, const char *s) {
+void encode_token(struct buf *out, size_t *col, const char *before, const char *s,
+                  const char *after) {
     struct line l = {.out = out, .col = *col};
 
-    put(&l, s, strlen(s));
+    space(&l, strlen(before) + strlen(s) + strlen(after));
+    buf_join(out, before, s, after);
     *col = l.col;
 }
 

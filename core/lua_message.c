@@ -374,7 +374,7 @@ static int with_message(struct message *msg, lua_State *L, message_fn *fn, struc
     m.html = lua_tolstring(L, HTML, &m.html_len);
     if (!crypto_is_uuid(m.seed, strlen(m.seed)))
         return luaL_error(L, "member 'id' must be a UUID");
-    snprintf(msg->id, sizeof(msg->id), "%s", m.seed);
+    memcpy(msg->id, m.seed, sizeof(msg->id));
     if (read_from(msg, L, e) != 0 || read_all_recipients(msg, L, e) != 0 ||
         read_thread_id(msg, L, e) != 0 || read_date(&m.date, L, e) != 0 ||
         read_parts(&m, L, e) != 0)

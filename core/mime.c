@@ -10,12 +10,11 @@
  */
 #include "mime.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "clock.h"
 #include "encode.h"
 
 #define ID_MAX     900 /* with its header's name, a line of less than 998 characters */
@@ -321,11 +320,15 @@ static struct multipart begin_multipart(struct buf *out, const struct mime_messa
                                         const char *subtype, const char *root_type) {
     struct multipart mp;
     uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    size_t col = out->len;
+    size_t col = out->len, at;
+    char *digits;
 
     for (const char *s = m->seed; *s != '\0'; s++)
         hash = (hash ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-    snprintf(mp.boundary, sizeof(mp.boundary), "=_%s_%016" PRIx64, subtype, hash);
+    digits = stpcpy(stpcpy(stpcpy(mp.boundary, "=_"), subtype), "_");
+    for (at = 16; at-- > 0; hash >>= 4)
+        digits[at] = "0123456789abcdef"[hash & 15];
+    digits[16] = '\0';
     buf_join(out, "Content-Type: multipart/", subtype);
     col = out->len - col;
     encode_parameter(out, &col, "boundary", mp.boundary);
@@ -420,13 +423,23 @@ static int add_mixed(struct buf *out, const struct mime_message *m, struct err *
 static void add_date(struct buf *out, int64_t seconds) {
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t t = (time_t)seconds;
-    struct tm tm;
+    int64_t weekday = (seconds / 86400 + 4) % 7; /* 1970 began on a Thursday */
+    char utc[CLOCK_TEXT_SIZE];                   /* 2026-03-01T09:30:00.000000Z */
+    int month;
 
-    gmtime_r(&t, &tm);
-    buf_addf(out, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d +0000\r\n", days + 3 * tm.tm_wday,
-             tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-             tm.tm_sec);
+    clock_format(utc, seconds * 1000000);
+    month = 10 * (utc[5] - '0') + utc[6] - '0';
+    buf_adds(out, "Date: ");
+    buf_add(out, days + 3 * weekday, 3);
+    buf_adds(out, ", ");
+    buf_add(out, utc + 8, 2);
+    buf_addc(out, ' ');
+    buf_add(out, months + 3 * (month - 1), 3);
+    buf_addc(out, ' ');
+    buf_add(out, utc, 4);
+    buf_addc(out, ' ');
+    buf_add(out, utc + 11, 8);
+    buf_adds(out, " +0000\r\n");
 }
 
 /* "Name: <id> <id>\r\n", folded. */
@@ -436,15 +449,16 @@ static void add_references(struct buf *out, const char *name, const char *ids) {
 
     buf_join(out, name, ":");
     while (next_reference(&ids, token) != NULL)
-        encode_token(out, &col, token);
+        encode_token(out, &col, "", token, "");
     buf_adds(out, "\r\n");
 }
 
 static void add_id(struct buf *out, const char *name, const char *id) {
-    char token[TOKEN_SIZE];
+    size_t col = strlen(name) + 1;
 
-    snprintf(token, sizeof(token), "<%s>", id);
-    add_references(out, name, token);
+    buf_join(out, name, ":");
+    encode_token(out, &col, "<", id, ">");
+    buf_adds(out, "\r\n");
 }
 
 static void add_header(struct buf *out, const struct mime_message *m) {

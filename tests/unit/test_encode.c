@@ -465,7 +465,7 @@ static void test_phrase_folds(void **state) {
     encode_phrase(&out, &col, "Bob van Dyke");
     assert_string_equal(out.data, " Bob\r\n van Dyke");
     assert_int_equal(col, 9);
-    encode_token(&out, &col, A70);
+    encode_token(&out, &col, "", A70, "");
     assert_string_equal(out.data, " Bob\r\n van Dyke\r\n " A70);
     assert_int_equal(col, 71);
     buf_reset(&out);
