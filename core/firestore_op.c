@@ -11,12 +11,14 @@
 #include "firestore_wire.h"
 #include "json_text.h"
 
+#define NAME_BYTES_MAX   (8 * KIB)
 #define URL_BYTES_MAX    (24 * KIB)
 #define ANSWER_BYTES_MAX (64 * MIB) /* a page of documents of 1 MiB each */
 #define EMULATOR_PROJECT "paraph-local"
 
 static char *base;      /* "https://firestore.googleapis.com" */
 static char *documents; /* "projects/P/databases/D/documents"; NULL: the project is not known yet */
+static char *address;   /* of them, as in URLs */
 static struct firestore_op *under_way;
 
 /* NULL when out of memory. */
@@ -31,9 +33,25 @@ static char *PRINTF_LIKE(1, 2) format(const char *fmt, ...) {
     return n < 0 ? NULL : text;
 }
 
+/* Both of what all documents are below, or none where there is no memory. */
+static void set_documents(const char *project) {
+    struct buf url;
+
+    documents = format("projects/%s/databases/%s/documents", project, env.firestore_database);
+    if (documents == NULL)
+        return;
+    buf_init(&url, URL_BYTES_MAX);
+    firestore_value_add_url(&url, base, documents, "");
+    if ((address = buf_take(&url, NULL)) == NULL) {
+        free(documents);
+        documents = NULL;
+    }
+    buf_free(&url);
+}
+
 static void set_project(const char *project) {
     if (documents == NULL)
-        documents = format("projects/%s/databases/%s/documents", project, env.firestore_database);
+        set_documents(project);
     log_set_project(project);
 }
 
@@ -47,9 +65,9 @@ int firestore_op_init(struct err *e) {
 
     if (project == NULL && emulator != NULL)
         project = EMULATOR_PROJECT;
-    if (project != NULL)
-        set_project(project);
     base = emulator != NULL ? format("http://%s", emulator) : format("%s", env.firestore_url);
+    if (base != NULL && project != NULL)
+        set_project(project);
     if (base != NULL && (documents != NULL || project == NULL))
         return 0;
     firestore_op_fini();
@@ -120,7 +138,8 @@ void firestore_op_fini(void) {
     }
     free(base);
     free(documents);
-    base = documents = NULL;
+    free(address);
+    base = documents = address = NULL;
 }
 
 struct firestore_op *firestore_op_new(const struct store_request *rq, store_done_fn *done,
@@ -147,7 +166,14 @@ struct firestore_op *firestore_op_new(const struct store_request *rq, store_done
 }
 
 char *firestore_op_name(const char *collection, const char *id) {
-    return format("%s/%s/%s", documents, collection, id);
+    struct buf name;
+    char *text;
+
+    buf_init(&name, NAME_BYTES_MAX);
+    buf_join(&name, documents, "/", collection, "/", id);
+    text = buf_take(&name, NULL);
+    buf_free(&name);
+    return text;
 }
 
 static void begin(struct firestore_op *op) {
@@ -246,8 +272,10 @@ void firestore_op_ask_blob(struct firestore_op *op, enum firestore_method method
 
     op->step = step;
     buf_init(&url, URL_BYTES_MAX);
-    firestore_value_add_url(&url, base, method == FIRESTORE_BELOW ? op->name : documents,
-                            verbs[method]);
+    if (method == FIRESTORE_BELOW)
+        firestore_value_add_url(&url, base, op->name, verbs[method]);
+    else
+        buf_join(&url, address, verbs[method]);
     if (body != NULL && !buf_failed(&url)) {
         send(op, method, url.data, body);
     } else {
