@@ -109,10 +109,10 @@ static const char *read_escape(struct reader *r, const char *p) {
     return p + 12;
 }
 
-static json_t *read_string(struct reader *r) {
+/* The string at p: *len bytes of the document itself, or of scratch if it has escapes. */
+static const char *read_text(struct reader *r, size_t *len) {
     const char *start = r->p + 1, *from = start, *p = start;
     bool ascii = true;
-    json_t *string;
     size_t n;
 
     buf_reset(&r->scratch);
@@ -138,14 +138,20 @@ static json_t *read_string(struct reader *r) {
     r->p = p + 1;
     if (!ascii && encode_utf8_error(start, n) < n)
         return malformed(r, start + encode_utf8_error(start, n), "this is not UTF-8");
-    if (from == start) {
-        string = json_stringn_nocheck(start, n);
-    } else {
-        buf_add(&r->scratch, from, (size_t)(p - from));
-        string =
-            buf_failed(&r->scratch) ? NULL : json_stringn_nocheck(r->scratch.data, r->scratch.len);
-    }
-    return string != NULL ? string : out_of_memory(r);
+    *len = n;
+    if (from == start)
+        return start;
+    buf_add(&r->scratch, from, (size_t)(p - from));
+    *len = r->scratch.len;
+    return buf_failed(&r->scratch) ? out_of_memory(r) : r->scratch.data;
+}
+
+static json_t *read_string(struct reader *r) {
+    size_t n;
+    const char *text = read_text(r, &n);
+    json_t *string = text == NULL ? NULL : json_stringn_nocheck(text, n);
+
+    return string != NULL || text == NULL ? string : out_of_memory(r);
 }
 
 static bool integer_value(const char *s, size_t n, json_int_t *out) {
@@ -295,16 +301,17 @@ fail:
 static int read_member(struct reader *r, const struct json_text_path *up, json_t *object) {
     struct json_text_path path = {.up = up};
     const char *start = r->p;
-    json_t *name, *value = NULL;
+    char *unescaped = NULL;
+    json_t *value = NULL;
 
     if (start == r->end || *start != '"') {
         malformed(r, start, "a name in double quotes was expected");
         return -1;
     }
-    if ((name = read_string(r)) == NULL)
+    if ((path.name = read_text(r, &path.len)) == NULL)
         return -1;
-    path.name = json_string_value(name);
-    path.len = json_string_length(name);
+    if (path.name == r->scratch.data) /* which what is inside may need */
+        path.name = unescaped = buf_take(&r->scratch, NULL);
     if (memchr(path.name, '\0', path.len) != NULL) {
         malformed(r, start, "a name cannot contain \\u0000");
     } else if (json_object_getn(object, path.name, path.len) != NULL) {
@@ -318,7 +325,7 @@ static int read_member(struct reader *r, const struct json_text_path *up, json_t
     }
     if (value != NULL && json_object_setn_new_nocheck(object, path.name, path.len, value) != 0)
         value = out_of_memory(r);
-    json_decref(name);
+    free(unescaped);
     return value != NULL ? 0 : -1;
 }
 
