@@ -53,7 +53,7 @@ static bool leave(struct auth_caller *c) {
 static void refuse(struct auth_caller *c, const char *what, const struct err *e) {
     struct err before = c->why;
 
-    err_set(&c->why, before.code == ERR_UNAUTHENTICATED ? e->code : before.code,
+    err_set(&c->why, c->refused && before.code != ERR_UNAUTHENTICATED ? before.code : e->code,
             "%.200s%s%s: %.250s", c->refused ? before.message : "", c->refused ? "; " : "", what,
             e->message);
     c->refused = true;
@@ -283,6 +283,8 @@ static void go_on(struct auth_caller *c) {
             break;
         }
     }
+    if (!c->refused)
+        err_set(&c->why, ERR_UNAUTHENTICATED, "no credentials");
     end(c, &c->why, NULL);
 }
 
@@ -299,7 +301,6 @@ struct auth_caller *auth_caller_start(const struct auth_credentials *given,
     c->given = *given;
     c->done = done;
     c->arg = arg;
-    err_set(&c->why, ERR_UNAUTHENTICATED, "no credentials");
     c->inside++;
     go_on(c);
     return leave(c) ? NULL : c;
