@@ -124,6 +124,7 @@ static int list_push(struct address_list *list, const char *name, const char *lo
     if (list_reserve(list) != 0)
         return -1;
     buf_init(&block, nname + nlocal + ndomain + 2 * nlocal + 2 + ndomain + 1);
+    (void)buf_reserve(&block, nname + 2 * (nlocal + ndomain)); /* unless it has to be quoted */
     buf_add(&block, name, nname);
     buf_add(&block, local, nlocal);
     buf_add(&block, domain, ndomain);

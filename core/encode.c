@@ -141,10 +141,12 @@ static const char url_safe[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 static char *put_triples(char *to, const unsigned char *u, size_t n, const char *alphabet) {
     for (; n >= 3; n -= 3, u += 3, to += 4) {
-        to[0] = alphabet[u[0] >> 2];
-        to[1] = alphabet[(u[0] & 3) << 4 | u[1] >> 4];
-        to[2] = alphabet[(u[1] & 15) << 2 | u[2] >> 6];
-        to[3] = alphabet[u[2] & 63];
+        unsigned bits = (unsigned)u[0] << 16 | u[1] << 8 | u[2];
+
+        to[0] = alphabet[bits >> 18];
+        to[1] = alphabet[bits >> 12 & 63];
+        to[2] = alphabet[bits >> 6 & 63];
+        to[3] = alphabet[bits & 63];
     }
     if (n > 0) {
         *to++ = alphabet[u[0] >> 2];

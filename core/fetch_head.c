@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define USUAL_SIZE 500 /* of a head, in bytes */
+
 void fetch_head_init(struct fetch_head *h) {
     *h = (struct fetch_head){0};
     buf_init(&h->text, FETCH_HEAD_MAX);
@@ -43,6 +45,7 @@ static void add_field(struct fetch_head *h, const char *line, size_t n) {
 bool fetch_head_add(struct fetch_head *h, const char *line, size_t n) {
     if (n > 5 && memcmp(line, "HTTP/", 5) == 0) {
         buf_reset(&h->text);
+        (void)buf_reserve(&h->text, USUAL_SIZE);
         h->n = 0;
         h->open = true;
     } else if (h->open && (*line == '\r' || *line == '\n')) {

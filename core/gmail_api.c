@@ -82,14 +82,14 @@ static struct google_call *post_message(const char *mailbox, const char *step, c
 
     if (message->len <= GMAIL_JSON_MAX) {
         body = gmail_json_body(message, thread_id, draft);
-        snprintf(at, sizeof(at), USERS "%s", path);
+        stpcpy(stpcpy(at, USERS), path);
     } else if (thread_id == NULL) {
         body = blob_ref(message);
-        snprintf(type, sizeof(type), "message/rfc822");
-        snprintf(at, sizeof(at), "/upload" USERS "%s?uploadType=media", path);
+        stpcpy(type, "message/rfc822");
+        stpcpy(stpcpy(stpcpy(at, "/upload" USERS), path), "?uploadType=media");
     } else {
         body = gmail_related_body(message, thread_id, draft, type);
-        snprintf(at, sizeof(at), "/upload" USERS "%s?uploadType=multipart", path);
+        stpcpy(stpcpy(stpcpy(at, "/upload" USERS), path), "?uploadType=multipart");
     }
     return post(mailbox, step, at, type, body, done, arg);
 }
