@@ -1,5 +1,6 @@
 #include "gmail_call.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ struct gmail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *d
     c->place.deadline_ms = rq->deadline_ms;
     if (rq->message != NULL)
         c->message = blob_ref(rq->message);
-    (void)memccpy(c->mailbox, mailbox, '\0', sizeof(c->mailbox) - 1);
+    snprintf(c->mailbox, sizeof(c->mailbox), "%s", mailbox);
     if (copy(&c->sender, rq->sender) == 0 && copy(&c->key, rq->key) == 0 &&
         copy(&c->message_id, rq->message_id) == 0 && copy(&c->draft_id, rq->draft_id) == 0 &&
         copy(&c->thread_id, rq->thread_id) == 0 && copy(&c->in_reply_to, rq->in_reply_to) == 0)
