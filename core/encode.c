@@ -54,7 +54,9 @@ size_t encode_utf8_error(const char *s, size_t n) {
                 continue;
             }
         }
-        if ((len = encode_utf8_char(s + i, n - i, &cp)) == 0)
+        if ((unsigned char)s[i] < 0x80)
+            len = 1;
+        else if ((len = encode_utf8_char(s + i, n - i, &cp)) == 0)
             return i;
         i += len;
     }
@@ -327,8 +329,7 @@ static size_t line_end(const char *s, size_t n) {
 }
 
 static bool is_literal(char c) {
-    static const bool literal[256] = {
-        ['\t'] = true, [' ' ... '<'] = true, ['>' ... '~'] = true};
+    static const bool literal[256] = {['\t'] = true, [' ' ... '<'] = true, ['>' ... '~'] = true};
 
     return literal[(unsigned char)c];
 }

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const bool is_plain[256] = {
+    [' '] = true, ['!'] = true, ['#' ... '['] = true, [']' ... 0x7F] = true};
+
 /* Eight at a time: large bodies are one long string. */
 size_t json_text_plain_span(const char *p, size_t n) {
     const uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
@@ -19,8 +22,7 @@ size_t json_text_plain_span(const char *p, size_t n) {
         if (((w | (w - ones * ' ') | (quote - ones) | (backslash - ones)) & high) != 0)
             break;
     }
-    while (i < n && (unsigned char)p[i] >= ' ' && (unsigned char)p[i] < 0x80 && p[i] != '"' &&
-           p[i] != '\\')
+    while (i < n && is_plain[(unsigned char)p[i]])
         i++;
     return i;
 }
