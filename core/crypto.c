@@ -1,9 +1,11 @@
 #include "crypto.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -12,25 +14,30 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/rand.h>
 
 #define SHA1_LEN 20
 #define UUID_LEN 16
 
-/* OpenSSL fails here only without memory or entropy: going on would mean guessable ids or hashes
- * of nothing. */
+/* What fails here does so only without memory or entropy: going on would mean guessable ids or
+ * hashes of nothing. */
 static void require(bool ok, const char *what) {
     if (ok)
         return;
-    fprintf(stderr, "paraph: cannot go on: OpenSSL failed in %s\n", what);
+    fprintf(stderr, "paraph: cannot go on: %s failed\n", what);
     abort();
 }
 
+/* The kernel's: a generator of our own would be one more to seed, and to part from at a fork. */
 void crypto_random(void *out, size_t n) {
-    require(RAND_bytes_ex(NULL, out, n, 0) == 1, "RAND_bytes_ex");
+    unsigned char *to = out;
+    ssize_t got;
+
+    for (; n > 0; to += got, n -= (size_t)got)
+        while ((got = getrandom(to, n, 0)) < 0)
+            require(errno == EINTR, "getrandom");
 }
 
-/* Random bytes for the ids of this thread: OpenSSL takes longer over a call than over its bytes. */
+/* Random bytes for the ids of this thread: a call takes longer than its bytes. */
 static _Thread_local struct {
     unsigned char bytes[64 * UUID_LEN];
     size_t left;
