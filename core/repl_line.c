@@ -1,6 +1,5 @@
 #include "repl_line.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <locale.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include <histedit.h>
 
+#include "late.h"
 #include "loop.h"
 
 #define HISTORY_MAX 2000 /* lines */
@@ -34,10 +34,8 @@
     X(history_end)                                                                                 \
     X(history_init)
 
-static struct {
-#define MEMBER(name) __typeof__(&(name)) name;
-    FUNCTIONS(MEMBER)
-} edit;
+static struct { FUNCTIONS(LATE_MEMBER) } edit;
+static const char *const names[] = {FUNCTIONS(LATE_NAME)};
 
 static EditLine *editor;
 static History *past;
@@ -205,18 +203,8 @@ void repl_line_continued(void) {
     edit.el_set(editor, EL_REFRESH);
 }
 
-static int open_library(struct err *e) {
-    void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-
-#define FIND(name)                                                                                 \
-    if (handle == NULL || (*(void **)&edit.name = dlsym(handle, #name)) == NULL)                   \
-        return err_set(e, ERR_INTERNAL_ERROR, "libedit cannot be loaded: %s", dlerror());
-    FUNCTIONS(FIND)
-    return 0;
-}
-
 int repl_line_init(const char *file, repl_complete_fn *fn, struct err *e) {
-    if (open_library(e) != 0)
+    if (late_open(LIBRARY, names, COUNT_OF(names), &edit, e) != 0)
         return -1;
     setlocale(LC_CTYPE, "");
     if (MB_CUR_MAX == 1)
