@@ -1,9 +1,11 @@
 #include "crypto.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -12,25 +14,40 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/rand.h>
+
+#include "err.h"
+#include "late.h"
 
 #define SHA1_LEN 20
 #define UUID_LEN 16
 
-/* OpenSSL fails here only without memory or entropy: going on would mean guessable ids or hashes
- * of nothing. */
-static void require(bool ok, const char *what) {
-    if (ok)
-        return;
-    fprintf(stderr, "paraph: cannot go on: OpenSSL failed in %s\n", what);
+/* Going on would mean guessable ids, or hashes of nothing. */
+static void die(const char *why) {
+    fprintf(stderr, "paraph: cannot go on: %s\n", why);
     abort();
 }
 
-void crypto_random(void *out, size_t n) {
-    require(RAND_bytes_ex(NULL, out, n, 0) == 1, "RAND_bytes_ex");
+/* What is asked for here fails only without memory or entropy. */
+static void require(bool ok, const char *what) {
+    char why[64];
+
+    if (ok)
+        return;
+    snprintf(why, sizeof(why), "%s failed", what);
+    die(why);
 }
 
-/* Random bytes for the ids of this thread: OpenSSL takes longer over a call than over its bytes. */
+/* The kernel's: a generator of our own would be one more to seed, and to part from at a fork. */
+void crypto_random(void *out, size_t n) {
+    unsigned char *to = out;
+    ssize_t got;
+
+    for (; n > 0; to += got, n -= (size_t)got)
+        while ((got = getrandom(to, n, 0)) < 0)
+            require(errno == EINTR, "getrandom");
+}
+
+/* Random bytes for the ids of this thread: a call takes longer than its bytes. */
 static _Thread_local struct {
     unsigned char bytes[64 * UUID_LEN];
     size_t left;
@@ -55,38 +72,82 @@ static void take_random(unsigned char u[UUID_LEN]) {
     }
     pool.left -= UUID_LEN;
     memcpy(u, pool.bytes + pool.left, UUID_LEN);
-    OPENSSL_cleanse(pool.bytes + pool.left, UUID_LEN);
+    explicit_bzero(pool.bytes + pool.left, UUID_LEN);
 }
+
+/* --- OpenSSL --------------------------------------------------------------------------------- */
+
+#define LIBRARY "libcrypto.so.3"
+
+#define FUNCTIONS(X)                                                                               \
+    X(BN_bin2bn)                                                                                   \
+    X(BN_free)                                                                                     \
+    X(BN_is_odd)                                                                                   \
+    X(BN_is_one)                                                                                   \
+    X(BN_num_bits)                                                                                 \
+    X(ECDSA_SIG_free)                                                                              \
+    X(ECDSA_SIG_new)                                                                               \
+    X(ECDSA_SIG_set0)                                                                              \
+    X(ERR_clear_error)                                                                             \
+    X(EVP_DigestFinal_ex)                                                                          \
+    X(EVP_DigestInit_ex2)                                                                          \
+    X(EVP_DigestUpdate)                                                                            \
+    X(EVP_DigestVerify)                                                                            \
+    X(EVP_DigestVerifyInit)                                                                        \
+    X(EVP_MD_CTX_free)                                                                             \
+    X(EVP_MD_CTX_new)                                                                              \
+    X(EVP_MD_fetch)                                                                                \
+    X(EVP_PKEY_CTX_free)                                                                           \
+    X(EVP_PKEY_CTX_new_from_name)                                                                  \
+    X(EVP_PKEY_free)                                                                               \
+    X(EVP_PKEY_fromdata)                                                                           \
+    X(EVP_PKEY_fromdata_init)                                                                      \
+    X(EVP_Q_mac)                                                                                   \
+    X(OSSL_PARAM_BLD_free)                                                                         \
+    X(OSSL_PARAM_BLD_new)                                                                          \
+    X(OSSL_PARAM_BLD_push_BN)                                                                      \
+    X(OSSL_PARAM_BLD_push_octet_string)                                                            \
+    X(OSSL_PARAM_BLD_push_utf8_string)                                                             \
+    X(OSSL_PARAM_BLD_to_param)                                                                     \
+    X(OSSL_PARAM_free)                                                                             \
+    X(i2d_ECDSA_SIG)
+
+static struct { FUNCTIONS(LATE_MEMBER) } ssl;
+static const char *const names[] = {FUNCTIONS(LATE_NAME)};
 
 /* Looked up once: by its name OpenSSL searches its providers each time. */
 static EVP_MD *sha1, *sha256;
 
-static void fetch_digests(void) {
-    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+static void open_ssl(void) {
+    struct err e = {0};
+
+    if (late_open(LIBRARY, names, COUNT_OF(names), &ssl, &e) != 0)
+        die(e.message);
+    sha1 = ssl.EVP_MD_fetch(NULL, "SHA1", NULL);
+    sha256 = ssl.EVP_MD_fetch(NULL, "SHA256", NULL);
     require(sha1 != NULL && sha256 != NULL, "EVP_MD_fetch");
 }
 
-static void need_digests(void) {
+static void need_ssl(void) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    require(pthread_once(&once, fetch_digests) == 0, "pthread_once");
+    require(pthread_once(&once, open_ssl) == 0, "pthread_once");
 }
 
 /* The digest of two pieces, one after the other. */
 static void digest(const EVP_MD *md, unsigned char *out, const void *a, size_t na, const void *b,
                    size_t nb) {
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_MD_CTX *ctx = ssl.EVP_MD_CTX_new();
 
-    require(ctx != NULL && EVP_DigestInit_ex2(ctx, md, NULL) == 1 &&
-                EVP_DigestUpdate(ctx, a, na) == 1 && EVP_DigestUpdate(ctx, b, nb) == 1 &&
-                EVP_DigestFinal_ex(ctx, out, NULL) == 1,
+    require(ctx != NULL && ssl.EVP_DigestInit_ex2(ctx, md, NULL) == 1 &&
+                ssl.EVP_DigestUpdate(ctx, a, na) == 1 && ssl.EVP_DigestUpdate(ctx, b, nb) == 1 &&
+                ssl.EVP_DigestFinal_ex(ctx, out, NULL) == 1,
             "EVP_Digest");
-    EVP_MD_CTX_free(ctx);
+    ssl.EVP_MD_CTX_free(ctx);
 }
 
 void crypto_sha256(unsigned char out[CRYPTO_SHA256_LEN], const void *p, size_t n) {
-    need_digests();
+    need_ssl();
     digest(sha256, out, p, n, NULL, 0);
 }
 
@@ -109,8 +170,9 @@ void crypto_sha256_hex(char out[CRYPTO_SHA256_HEX], const void *p, size_t n) {
 
 void crypto_hmac_sha256(unsigned char out[CRYPTO_SHA256_LEN], const void *key, size_t nkey,
                         const void *p, size_t n) {
-    require(EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, nkey, p, n, out, CRYPTO_SHA256_LEN,
-                      NULL) != NULL,
+    need_ssl();
+    require(ssl.EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key, nkey, p, n, out,
+                          CRYPTO_SHA256_LEN, NULL) != NULL,
             "EVP_Q_mac");
 }
 
@@ -174,7 +236,7 @@ int crypto_uuid5(char out[CRYPTO_UUID_SIZE], const char *ns, const char *name, s
 
     if (!parse_uuid(space, ns, strlen(ns)))
         return -1;
-    need_digests();
+    need_ssl();
     digest(sha1, hash, space, sizeof(space), name, n);
     format_uuid(out, hash, 5);
     return 0;
@@ -201,16 +263,16 @@ struct crypto_key {
 
 /* The key that the parameters describe; OpenSSL checks that a point is on its curve. */
 static struct crypto_key *make_key(enum crypto_key_kind kind, OSSL_PARAM_BLD *parameters) {
-    static const char *const names[] = {[CRYPTO_KEY_RSA] = "RSA", [CRYPTO_KEY_P256] = "EC"};
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, names[kind], NULL);
-    OSSL_PARAM *list = OSSL_PARAM_BLD_to_param(parameters);
+    static const char *const kinds[] = {[CRYPTO_KEY_RSA] = "RSA", [CRYPTO_KEY_P256] = "EC"};
+    EVP_PKEY_CTX *ctx = ssl.EVP_PKEY_CTX_new_from_name(NULL, kinds[kind], NULL);
+    OSSL_PARAM *list = ssl.OSSL_PARAM_BLD_to_param(parameters);
     struct crypto_key *key = calloc(1, sizeof(*key));
 
-    if (key != NULL && ctx != NULL && list != NULL && EVP_PKEY_fromdata_init(ctx) == 1)
-        EVP_PKEY_fromdata(ctx, &key->pkey, EVP_PKEY_PUBLIC_KEY, list);
-    ERR_clear_error();
-    OSSL_PARAM_free(list);
-    EVP_PKEY_CTX_free(ctx);
+    if (key != NULL && ctx != NULL && list != NULL && ssl.EVP_PKEY_fromdata_init(ctx) == 1)
+        ssl.EVP_PKEY_fromdata(ctx, &key->pkey, EVP_PKEY_PUBLIC_KEY, list);
+    ssl.ERR_clear_error();
+    ssl.OSSL_PARAM_free(list);
+    ssl.EVP_PKEY_CTX_free(ctx);
     if (key != NULL && key->pkey == NULL) {
         free(key);
         key = NULL;
@@ -221,23 +283,25 @@ static struct crypto_key *make_key(enum crypto_key_kind kind, OSSL_PARAM_BLD *pa
 }
 
 struct crypto_key *crypto_key_rsa(const void *n, size_t nlen, const void *e, size_t elen) {
-    OSSL_PARAM_BLD *parameters = OSSL_PARAM_BLD_new();
+    OSSL_PARAM_BLD *parameters;
     BIGNUM *modulus = NULL, *exponent = NULL;
     struct crypto_key *key = NULL;
 
+    need_ssl();
+    parameters = ssl.OSSL_PARAM_BLD_new();
     if (nlen <= RSA_BITS_MAX / 8 && elen <= RSA_E_LEN_MAX) {
-        modulus = BN_bin2bn(n, (int)nlen, NULL);
-        exponent = BN_bin2bn(e, (int)elen, NULL);
+        modulus = ssl.BN_bin2bn(n, (int)nlen, NULL);
+        exponent = ssl.BN_bin2bn(e, (int)elen, NULL);
     }
     if (parameters != NULL && modulus != NULL && exponent != NULL &&
-        BN_num_bits(modulus) >= RSA_BITS_MIN && BN_is_odd(modulus) && BN_is_odd(exponent) &&
-        !BN_is_one(exponent) &&
-        OSSL_PARAM_BLD_push_BN(parameters, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
-        OSSL_PARAM_BLD_push_BN(parameters, OSSL_PKEY_PARAM_RSA_E, exponent) == 1)
+        ssl.BN_num_bits(modulus) >= RSA_BITS_MIN && ssl.BN_is_odd(modulus) &&
+        ssl.BN_is_odd(exponent) && !ssl.BN_is_one(exponent) &&
+        ssl.OSSL_PARAM_BLD_push_BN(parameters, OSSL_PKEY_PARAM_RSA_N, modulus) == 1 &&
+        ssl.OSSL_PARAM_BLD_push_BN(parameters, OSSL_PKEY_PARAM_RSA_E, exponent) == 1)
         key = make_key(CRYPTO_KEY_RSA, parameters);
-    OSSL_PARAM_BLD_free(parameters);
-    BN_free(modulus);
-    BN_free(exponent);
+    ssl.OSSL_PARAM_BLD_free(parameters);
+    ssl.BN_free(modulus);
+    ssl.BN_free(exponent);
     return key;
 }
 
@@ -246,21 +310,23 @@ struct crypto_key *crypto_key_p256(const void *x, size_t xlen, const void *y, si
     OSSL_PARAM_BLD *parameters;
     struct crypto_key *key = NULL;
 
-    if (xlen != P256_LEN || ylen != P256_LEN || (parameters = OSSL_PARAM_BLD_new()) == NULL)
+    need_ssl();
+    if (xlen != P256_LEN || ylen != P256_LEN || (parameters = ssl.OSSL_PARAM_BLD_new()) == NULL)
         return NULL;
     memcpy(point + 1, x, P256_LEN);
     memcpy(point + 1 + P256_LEN, y, P256_LEN);
-    if (OSSL_PARAM_BLD_push_utf8_string(parameters, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) == 1 &&
-        OSSL_PARAM_BLD_push_octet_string(parameters, OSSL_PKEY_PARAM_PUB_KEY, point,
-                                         sizeof(point)) == 1)
+    if (ssl.OSSL_PARAM_BLD_push_utf8_string(parameters, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) ==
+            1 &&
+        ssl.OSSL_PARAM_BLD_push_octet_string(parameters, OSSL_PKEY_PARAM_PUB_KEY, point,
+                                             sizeof(point)) == 1)
         key = make_key(CRYPTO_KEY_P256, parameters);
-    OSSL_PARAM_BLD_free(parameters);
+    ssl.OSSL_PARAM_BLD_free(parameters);
     return key;
 }
 
 void crypto_key_free(struct crypto_key *key) {
     if (key != NULL)
-        EVP_PKEY_free(key->pkey);
+        ssl.EVP_PKEY_free(key->pkey);
     free(key);
 }
 
@@ -270,18 +336,19 @@ enum crypto_key_kind crypto_key_kind(const struct crypto_key *key) {
 
 /* r and s as ASN.1 has them; 0: out of memory. */
 static size_t to_der(unsigned char out[DER_MAX], const unsigned char *rs) {
-    ECDSA_SIG *sig = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(rs, P256_LEN, NULL), *s = BN_bin2bn(rs + P256_LEN, P256_LEN, NULL);
+    ECDSA_SIG *sig = ssl.ECDSA_SIG_new();
+    BIGNUM *r = ssl.BN_bin2bn(rs, P256_LEN, NULL),
+           *s = ssl.BN_bin2bn(rs + P256_LEN, P256_LEN, NULL);
     int n = 0;
 
-    if (sig != NULL && r != NULL && s != NULL && ECDSA_SIG_set0(sig, r, s) == 1) {
+    if (sig != NULL && r != NULL && s != NULL && ssl.ECDSA_SIG_set0(sig, r, s) == 1) {
         r = s = NULL; /* the signature's */
-        if (i2d_ECDSA_SIG(sig, NULL) <= DER_MAX)
-            n = i2d_ECDSA_SIG(sig, &out);
+        if (ssl.i2d_ECDSA_SIG(sig, NULL) <= DER_MAX)
+            n = ssl.i2d_ECDSA_SIG(sig, &out);
     }
-    BN_free(r);
-    BN_free(s);
-    ECDSA_SIG_free(sig);
+    ssl.BN_free(r);
+    ssl.BN_free(s);
+    ssl.ECDSA_SIG_free(sig);
     return n > 0 ? (size_t)n : 0;
 }
 
@@ -297,22 +364,27 @@ bool crypto_verify(const struct crypto_key *key, const void *p, size_t len, cons
         signature = der;
     }
     /* PKCS #1 v1.5 is what RSA does when nothing else is said. */
-    ctx = EVP_MD_CTX_new();
-    is = ctx != NULL && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1 &&
-         EVP_DigestVerify(ctx, signature, nsignature, p, len) == 1;
-    EVP_MD_CTX_free(ctx);
-    ERR_clear_error();
+    ctx = ssl.EVP_MD_CTX_new();
+    is = ctx != NULL && ssl.EVP_DigestVerifyInit(ctx, NULL, sha256, NULL, key->pkey) == 1 &&
+         ssl.EVP_DigestVerify(ctx, signature, nsignature, p, len) == 1;
+    ssl.EVP_MD_CTX_free(ctx);
+    ssl.ERR_clear_error();
     return is;
 }
 
 /* --- secrets --------------------------------------------------------------------------------- */
 
 bool crypto_equal(const void *a, const void *b, size_t n) {
-    return CRYPTO_memcmp(a, b, n) == 0;
+    const volatile unsigned char *x = a, *y = b; /* each byte is looked at, whatever was found */
+    unsigned char difference = 0;
+
+    for (size_t i = 0; i < n; i++)
+        difference |= x[i] ^ y[i];
+    return difference == 0;
 }
 
 void crypto_wipe(char *secret) {
     if (secret != NULL)
-        OPENSSL_cleanse(secret, strlen(secret));
+        explicit_bzero(secret, strlen(secret));
     free(secret);
 }

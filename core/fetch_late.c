@@ -1,12 +1,13 @@
 #include "fetch_late.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 
 #include <curl/curl.h>
+
+#include "late.h"
 
 #define LIBRARY "libcurl.so.4"
 
@@ -55,10 +56,9 @@ static_assert(sizeof(long) == sizeof(void *) && sizeof(curl_off_t) == sizeof(voi
               "what a setter takes is passed on as a pointer, as wide as the others");
 
 static struct {
-#define MEMBER(name)                                         __typeof__(&(name)) name;
-#define FUNCTION_MEMBER(result, name, parameters, arguments) MEMBER(name)
-#define PROCEDURE_MEMBER(name, parameters, arguments)        MEMBER(name)
-#define SETTER_MEMBER(result, name, handle, option)          MEMBER(name)
+#define FUNCTION_MEMBER(result, name, parameters, arguments) LATE_MEMBER(name)
+#define PROCEDURE_MEMBER(name, parameters, arguments)        LATE_MEMBER(name)
+#define SETTER_MEMBER(result, name, handle, option)          LATE_MEMBER(name)
     FUNCTIONS(FUNCTION_MEMBER) PROCEDURES(PROCEDURE_MEMBER) SETTERS(SETTER_MEMBER)
 } library;
 
@@ -89,30 +89,15 @@ SETTERS(DEFINE_SETTER)
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for who opens */
 static atomic_bool started;
 
-static int cannot_open(struct err *e) {
-    return err_set(e, ERR_INTERNAL_ERROR, "libcurl cannot be loaded: %s", dlerror());
-}
-
-/* It stays loaded until the process ends. */
-static int find_all(struct err *e) {
-    void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-
-    if (handle == NULL)
-        return cannot_open(e);
-#define FIND(name)                                                                                 \
-    if ((*(void **)&library.name = dlsym(handle, #name)) == NULL)                                  \
-        return cannot_open(e);
-#define FIND_FUNCTION(result, name, parameters, arguments) FIND(name)
-#define FIND_PROCEDURE(name, parameters, arguments)        FIND(name)
-#define FIND_SETTER(result, name, type, option)            FIND(name)
-    FUNCTIONS(FIND_FUNCTION)
-    PROCEDURES(FIND_PROCEDURE)
-    SETTERS(FIND_SETTER)
-    return 0;
-}
+static const char *const names[] = {
+#define FUNCTION_NAME(result, name, parameters, arguments) LATE_NAME(name)
+#define PROCEDURE_NAME(name, parameters, arguments)        LATE_NAME(name)
+#define SETTER_NAME(result, name, handle, option)          LATE_NAME(name)
+    FUNCTIONS(FUNCTION_NAME) PROCEDURES(PROCEDURE_NAME) SETTERS(SETTER_NAME)};
 
 static int start(struct err *e) {
-    if (library.curl_global_init == NULL && find_all(e) != 0)
+    if (library.curl_global_init == NULL &&
+        late_open(LIBRARY, names, COUNT_OF(names), &library, e) != 0)
         return -1;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return err_set(e, ERR_INTERNAL_ERROR, "libcurl does not start");

@@ -1,5 +1,6 @@
 #include "gen.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -370,11 +371,9 @@ void gen_swap(struct gen *g) {
 
     live = g;
     gen_refuse(NULL);
-    if (old == NULL)
-        return;
-    old->replaced = true;
-    if (old->holders == 0)
-        gen_close(old);
+    if (old != NULL)
+        gen_drop(old);
+    malloc_trim(0); /* what compiling has left behind, and what the old one was in */
 }
 
 lua_State *gen_state(struct gen *g) {

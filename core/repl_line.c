@@ -11,9 +11,31 @@
 
 #include <histedit.h>
 
+#include "late.h"
 #include "loop.h"
 
 #define HISTORY_MAX 2000 /* lines */
+
+/* Opened when there is a terminal: a service has none. */
+#define LIBRARY "libedit.so.2"
+
+#define FUNCTIONS(X)                                                                               \
+    X(el_end)                                                                                      \
+    X(el_gets)                                                                                     \
+    X(el_init)                                                                                     \
+    X(el_insertstr)                                                                                \
+    X(el_line)                                                                                     \
+    X(el_reset)                                                                                    \
+    X(el_resize)                                                                                   \
+    X(el_set)                                                                                      \
+    X(el_source)                                                                                   \
+    X(el_wset)                                                                                     \
+    X(history)                                                                                     \
+    X(history_end)                                                                                 \
+    X(history_init)
+
+static struct { FUNCTIONS(LATE_MEMBER) } edit;
+static const char *const names[] = {FUNCTIONS(LATE_NAME)};
 
 static EditLine *editor;
 static History *past;
@@ -85,7 +107,7 @@ static void list(const struct repl_candidates *c) {
 }
 
 static unsigned char on_tab(EditLine *el, int ch) {
-    const LineInfo *info = el_line(el);
+    const LineInfo *info = edit.el_line(el);
     struct repl_candidates c = {0};
     char *text = strndup(info->buffer, (size_t)(info->cursor - info->buffer)), *more;
     size_t n;
@@ -99,7 +121,7 @@ static unsigned char on_tab(EditLine *el, int ch) {
         return CC_REFRESH_BEEP;
     if ((n = common_length(&c)) > c.typed) {
         if ((more = strndup(c.v[0] + c.typed, n - c.typed)) != NULL)
-            el_insertstr(el, more);
+            edit.el_insertstr(el, more);
         free(more);
     } else if (c.n > 1) {
         list(&c);
@@ -116,14 +138,14 @@ static unsigned char on_tab(EditLine *el, int ch) {
 static int open_history(const char *file) {
     HistEvent event;
 
-    if ((past = history_init()) == NULL)
+    if ((past = edit.history_init()) == NULL)
         return -1;
-    history(past, &event, H_SETSIZE, HISTORY_MAX);
-    history(past, &event, H_SETUNIQUE, 1);
+    edit.history(past, &event, H_SETSIZE, HISTORY_MAX);
+    edit.history(past, &event, H_SETUNIQUE, 1);
     if (file != NULL)
-        history(past, &event, H_LOAD, file);
+        edit.history(past, &event, H_LOAD, file);
     history_file = file;
-    return el_set(editor, EL_HIST, history, past);
+    return edit.el_set(editor, EL_HIST, edit.history, past);
 }
 
 /* What begins with a space is not kept. */
@@ -131,7 +153,7 @@ static void remember(const char *line) {
     HistEvent event;
 
     if (line[0] != '\0' && line[0] != ' ')
-        history(past, &event, H_ENTER, line);
+        edit.history(past, &event, H_ENTER, line);
 }
 
 static void save_history(void) {
@@ -139,7 +161,7 @@ static void save_history(void) {
     HistEvent event;
 
     if (history_file != NULL)
-        history(past, &event, H_SAVE, history_file);
+        edit.history(past, &event, H_SAVE, history_file);
     umask(mask);
 }
 
@@ -151,10 +173,10 @@ const char *repl_line_read(const char *prompt, bool *cancelled) {
 
     prompt_text = prompt;
     given_up = *cancelled = false;
-    line = el_gets(editor, &n);
+    line = edit.el_gets(editor, &n);
     if (given_up) {
         *cancelled = true;
-        el_reset(editor);
+        edit.el_reset(editor);
         printf("^C\n");
         return NULL;
     }
@@ -173,38 +195,40 @@ void repl_line_cancel(void) {
 }
 
 void repl_line_resized(void) {
-    el_resize(editor);
+    edit.el_resize(editor);
 }
 
 void repl_line_continued(void) {
-    el_set(editor, EL_PREP_TERM, 1);
-    el_set(editor, EL_REFRESH);
+    edit.el_set(editor, EL_PREP_TERM, 1);
+    edit.el_set(editor, EL_REFRESH);
 }
 
 int repl_line_init(const char *file, repl_complete_fn *fn, struct err *e) {
+    if (late_open(LIBRARY, names, COUNT_OF(names), &edit, e) != 0)
+        return -1;
     setlocale(LC_CTYPE, "");
     if (MB_CUR_MAX == 1)
         setlocale(LC_CTYPE, "C.UTF-8");
     complete = fn;
-    if ((editor = el_init("paraph", stdin, stdout, stderr)) == NULL || open_history(file) != 0)
+    if ((editor = edit.el_init("paraph", stdin, stdout, stderr)) == NULL || open_history(file) != 0)
         return err_set(e, ERR_INTERNAL_ERROR, "this terminal cannot be used for editing lines");
-    el_set(editor, EL_PROMPT, prompt_of);
-    el_set(editor, EL_EDITOR, "emacs");
-    el_set(editor, EL_GETCFN, read_key);
+    edit.el_set(editor, EL_PROMPT, prompt_of);
+    edit.el_set(editor, EL_EDITOR, "emacs");
+    edit.el_set(editor, EL_GETCFN, read_key);
     /* While a line is carried out, what is typed ahead waits as it is, and is shown in its turn. */
-    el_set(editor, EL_SETTY, "-x", "-echo", "-icanon", NULL);
+    edit.el_set(editor, EL_SETTY, "-x", "-echo", "-icanon", NULL);
     /* Of narrow texts libedit makes copies that it never frees. */
-    el_wset(editor, EL_ADDFN, L"paraph-complete", L"Complete what is typed", on_tab);
-    el_set(editor, EL_BIND, "^I", "paraph-complete", NULL);
-    el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
-    el_source(editor, NULL);
+    edit.el_wset(editor, EL_ADDFN, L"paraph-complete", L"Complete what is typed", on_tab);
+    edit.el_set(editor, EL_BIND, "^I", "paraph-complete", NULL);
+    edit.el_set(editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    edit.el_source(editor, NULL);
     return 0;
 }
 
 void repl_line_fini(void) {
     save_history();
-    history_end(past);
-    el_end(editor);
+    edit.history_end(past);
+    edit.el_end(editor);
     free(last_line);
     last_line = NULL;
     editor = NULL;

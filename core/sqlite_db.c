@@ -187,10 +187,12 @@ static int settle(sqlite3 *db, int busy_ms, struct err *e) {
     return 0;
 }
 
-/* SQLite would count its memory under a lock that two threads want at every allocation.  That this
- * comes too late for the second connection is no failure. */
-static void count_no_memory(void) {
+/* SQLite would count its memory under a lock that two threads want at every allocation, and begin
+ * each cache with twenty pages.  That this comes too late for the second connection is no failure.
+ */
+static void save_memory(void) {
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 }
 
 int sqlite_db_open(sqlite3 **out, const char *path, int busy_ms, struct err *e) {
@@ -199,7 +201,7 @@ int sqlite_db_open(sqlite3 **out, const char *path, int busy_ms, struct err *e) 
 
     if (create_file(path, e) < 0)
         return -1;
-    count_no_memory();
+    save_memory();
     if (sqlite3_open_v2(path, &db, flags, NULL) != SQLITE_OK) {
         err_set(e, ERR_STORE_ERROR, "%s: %s", path,
                 db == NULL ? "out of memory" : sqlite3_errmsg(db));

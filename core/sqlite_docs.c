@@ -16,7 +16,7 @@ struct sqlite_docs *sqlite_docs_open(const char *path, int busy_ms, struct err *
         err_set(e, ERR_STORE_ERROR, "%s: out of memory", path);
         return NULL;
     }
-    if (sqlite_db_open(&d->db, path, busy_ms, e) == 0 && sqlite_statement_prepare(d, e) == 0)
+    if (sqlite_db_open(&d->db, path, busy_ms, e) == 0)
         return d;
     sqlite_docs_close(d);
     return NULL;
@@ -105,7 +105,7 @@ void sqlite_docs_read(struct sqlite_docs *d, const struct store_request *rq,
 static int begin_several(struct sqlite_docs *d, struct err *e) {
     if (d->savepoint)
         return 0;
-    d->savepoint = sqlite_statement_run(d, d->statements[ST_SAVEPOINT], e) == 0;
+    d->savepoint = sqlite_statement_run(d, sqlite_statement(d, ST_SAVEPOINT), e) == 0;
     return d->savepoint ? 0 : -1;
 }
 
@@ -372,7 +372,7 @@ void sqlite_docs_texts_free(struct sqlite_docs_texts *texts) {
 
 /* The numbers that a group uses up are counted here, and written down with it. */
 static int read_sequence(struct sqlite_docs *d, struct err *e) {
-    sqlite3_stmt *st = d->statements[ST_LAST];
+    sqlite3_stmt *st = sqlite_statement(d, ST_LAST);
     int rc = sqlite_statement_step(d, st, e);
 
     if (rc > 0)
@@ -385,7 +385,7 @@ static int read_sequence(struct sqlite_docs *d, struct err *e) {
 }
 
 static int keep_sequence(struct sqlite_docs *d, struct err *e) {
-    sqlite3_stmt *st = d->statements[ST_KEEP];
+    sqlite3_stmt *st = sqlite_statement(d, ST_KEEP);
 
     if (d->last == d->kept)
         return 0;
@@ -395,7 +395,7 @@ static int keep_sequence(struct sqlite_docs *d, struct err *e) {
 
 int sqlite_docs_begin(struct sqlite_docs *d, struct err *e) {
     d->savepoint = false;
-    if (sqlite_statement_run(d, d->statements[ST_BEGIN], e) == 0 && read_sequence(d, e) == 0)
+    if (sqlite_statement_run(d, sqlite_statement(d, ST_BEGIN), e) == 0 && read_sequence(d, e) == 0)
         return 0;
     sqlite_db_rollback(d->db);
     return -1;
@@ -404,9 +404,9 @@ int sqlite_docs_begin(struct sqlite_docs *d, struct err *e) {
 /* End what begin_several() began: keep it all, or undo it all. */
 static int end_several(struct sqlite_docs *d, bool undo, struct err *e) {
     d->savepoint = false;
-    if (undo && sqlite_statement_run(d, d->statements[ST_UNDO], e) < 0)
+    if (undo && sqlite_statement_run(d, sqlite_statement(d, ST_UNDO), e) < 0)
         return -1;
-    return sqlite_statement_run(d, d->statements[ST_RELEASE], e);
+    return sqlite_statement_run(d, sqlite_statement(d, ST_RELEASE), e);
 }
 
 /* What fails halfway without a savepoint takes the group with it. */
@@ -424,7 +424,7 @@ int sqlite_docs_write(struct sqlite_docs *d, const struct store_request *rq,
 }
 
 int sqlite_docs_commit(struct sqlite_docs *d, struct err *e) {
-    if (keep_sequence(d, e) == 0 && sqlite_statement_run(d, d->statements[ST_COMMIT], e) == 0)
+    if (keep_sequence(d, e) == 0 && sqlite_statement_run(d, sqlite_statement(d, ST_COMMIT), e) == 0)
         return 0;
     sqlite_db_rollback(d->db);
     return -1;

@@ -12,8 +12,8 @@ static sqlite3_stmt *choose(struct sqlite_docs *d, const struct store_request *r
                             enum sqlite_statement all, enum sqlite_statement by_status,
                             enum sqlite_statement by_waiting) {
     if (rq->where == NULL)
-        return d->statements[all];
-    return d->statements[strcmp(rq->where, "status") == 0 ? by_status : by_waiting];
+        return sqlite_statement(d, all);
+    return sqlite_statement(d, strcmp(rq->where, "status") == 0 ? by_status : by_waiting);
 }
 
 /* created_at, NUL, id */

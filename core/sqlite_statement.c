@@ -54,12 +54,12 @@ static const char *const sql[STATEMENTS] = {
     [ST_DELETE_ELEMENTS] = "DELETE FROM element WHERE collection = ?1 AND id = ?2 AND member = ?3",
 };
 
-int sqlite_statement_prepare(struct sqlite_docs *d, struct err *e) {
-    for (size_t i = 0; i < STATEMENTS; i++)
-        if (sqlite3_prepare_v3(d->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->statements[i],
-                               NULL) != SQLITE_OK)
-            return sqlite_db_err(d->db, e);
-    return 0;
+/* Of one that cannot be prepared the connection keeps the reason. */
+sqlite3_stmt *sqlite_statement(struct sqlite_docs *d, enum sqlite_statement s) {
+    if (d->statements[s] == NULL)
+        (void)sqlite3_prepare_v3(d->db, sql[s], -1, SQLITE_PREPARE_PERSISTENT, &d->statements[s],
+                                 NULL);
+    return d->statements[s];
 }
 
 void sqlite_statement_finalize(struct sqlite_docs *d) {
@@ -73,9 +73,11 @@ void sqlite_statement_bind(sqlite3_stmt *st, int i, const char *text) {
 
 sqlite3_stmt *sqlite_statement_about(struct sqlite_docs *d, enum sqlite_statement s,
                                      const struct store_request *rq) {
-    sqlite_statement_bind(d->statements[s], 1, rq->collection);
-    sqlite_statement_bind(d->statements[s], 2, rq->id);
-    return d->statements[s];
+    sqlite3_stmt *st = sqlite_statement(d, s);
+
+    sqlite_statement_bind(st, 1, rq->collection);
+    sqlite_statement_bind(st, 2, rq->id);
+    return st;
 }
 
 int sqlite_statement_step(struct sqlite_docs *d, sqlite3_stmt *st, struct err *e) {
@@ -88,7 +90,8 @@ int sqlite_statement_step(struct sqlite_docs *d, sqlite3_stmt *st, struct err *e
 
 void sqlite_statement_finish(sqlite3_stmt *st) {
     sqlite3_reset(st);
-    sqlite3_clear_bindings(st);
+    if (st != NULL)
+        sqlite3_clear_bindings(st);
 }
 
 int sqlite_statement_run(struct sqlite_docs *d, sqlite3_stmt *st, struct err *e) {

@@ -1,5 +1,5 @@
 /*
- * sqlite_statement.h - the statements of a connection, prepared once, and how they are run.
+ * sqlite_statement.h - the statements of a connection, and how they are run.
  *
  * For sqlite_docs.c and sqlite_query.c.  What is bound is only borrowed, until
  * sqlite_statement_finish() forgets it.
@@ -43,14 +43,16 @@ enum sqlite_statement {
 
 struct sqlite_docs {
     sqlite3 *db;
-    sqlite3_stmt *statements[STATEMENTS];
+    sqlite3_stmt *statements[STATEMENTS]; /* NULL: not asked for yet */
 
     /* Of the transaction that is open. */
     sqlite3_int64 last, kept; /* number that was given; that is in the table sequence */
     bool savepoint;           /* for the write that has begun */
 };
 
-int sqlite_statement_prepare(struct sqlite_docs *d, struct err *e);
+/* Prepared when it is first asked for, since few connections need them all.  NULL: it cannot be,
+ * and stepping it tells why. */
+sqlite3_stmt *sqlite_statement(struct sqlite_docs *d, enum sqlite_statement s);
 void sqlite_statement_finalize(struct sqlite_docs *d);
 
 void sqlite_statement_bind(sqlite3_stmt *st, int i, const char *text);

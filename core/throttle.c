@@ -4,13 +4,12 @@
 #include <string.h>
 
 #include "crypto.h"
+#include "hash.h"
 
 /* A key may be in any of the buckets of its set, which its hash names. */
-#define SETS       512
-#define SET_SIZE   8
-#define NEVER_MS   (3600 * (uint64_t)1000) /* to wait at a rate of nothing */
-#define FNV_PRIME  0x100000001B3u
-#define FNV_OFFSET 0xCBF29CE484222325u
+#define SETS     512
+#define SET_SIZE 8
+#define NEVER_MS (3600 * (uint64_t)1000) /* to wait at a rate of nothing */
 
 struct bucket {
     uint64_t key; /* its hash; 0: free */
@@ -35,22 +34,10 @@ void throttle_free(struct throttle *t) {
     free(t);
 }
 
-/* FNV-1a, begun at the seed and stirred at the end, for the set is taken from the low bits. */
-static uint64_t hash(const struct throttle *t, const unsigned char *key, size_t n) {
-    uint64_t h = FNV_OFFSET ^ t->seed;
-
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ key[i]) * FNV_PRIME;
-    h ^= h >> 32;
-    h *= FNV_PRIME;
-    h ^= h >> 29;
-    return h != 0 ? h : 1;
-}
-
 /* The bucket of a key, as full as it is by now. */
 static struct bucket *bucket_of(struct throttle *t, struct throttle_rate rate, const void *key,
                                 size_t n, uint64_t now_ms) {
-    uint64_t h = hash(t, key, n);
+    uint64_t h = hash_bytes(t->seed, key, n);
     struct bucket *set = t->buckets[h % SETS], *b = &set[0];
 
     for (size_t i = 0; i < SET_SIZE; i++) {

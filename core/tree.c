@@ -12,6 +12,8 @@
 
 #include "buf.h"
 #include "env.h"
+#include "hash.h"
+#include "tree_stamp.h"
 
 #define FILE_MAX  MIB
 #define FILES_MAX 2000 /* of all four directories together, as BYTES_MAX */
@@ -24,7 +26,8 @@ struct tree {
     size_t n, bytes;
     struct tree_dir *dirs;
     size_t ndirs;
-    char digest[CRYPTO_SHA256_HEX];
+    uint64_t hash;
+    struct tree_stamp stamp;
 };
 
 /* Where files of one kind are, and what their names end in. */
@@ -182,8 +185,10 @@ static int add_place(struct tree *t, const struct place *p, struct err *e) {
         return 0;
     if ((fts = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL)) == NULL)
         return cannot_read(e, p->dir, errno);
-    while (status == 0 && (errno = 0, f = fts_read(fts)) != NULL)
+    while (status == 0 && (errno = 0, f = fts_read(fts)) != NULL) {
+        tree_stamp_add(&t->stamp, f);
         status = add_entry(t, p, fts, f, e);
+    }
     if (status == 0 && errno != 0)
         status = cannot_read(e, p->dir, errno);
     fts_close(fts);
@@ -198,25 +203,18 @@ static int compare(const void *a, const void *b) {
     return f->kind != g->kind ? (int)f->kind - (int)g->kind : strcmp(f->name, g->name);
 }
 
-/* One record of fixed form for each file, and the hash of all records. */
-static int add_digest(struct tree *t, struct err *e) {
-    unsigned char hash[CRYPTO_SHA256_LEN];
-    struct buf b;
-    bool failed;
+static uint64_t hash_of(const struct tree *t) {
+    uint64_t hash = 0;
 
-    buf_init(&b, BYTES_MAX);
     for (size_t i = 0; i < t->n; i++) {
-        crypto_sha256(hash, t->files[i].text, t->files[i].len);
-        buf_addc(&b, t->files[i].kind == TREE_SCRIPTS ? 's' : 't');
-        buf_addc(&b, t->files[i].shipped ? 's' : 'o');
-        buf_add(&b, t->files[i].name, strlen(t->files[i].name) + 1);
-        buf_add(&b, &t->files[i].len, sizeof(t->files[i].len));
-        buf_add(&b, hash, sizeof(hash));
+        const struct tree_file *f = &t->files[i];
+        const unsigned char origin[] = {f->kind == TREE_SCRIPTS, f->shipped};
+
+        hash = hash_bytes(hash, origin, sizeof(origin));
+        hash = hash_bytes(hash, f->name, strlen(f->name));
+        hash = hash_bytes(hash, f->text, f->len);
     }
-    crypto_sha256_hex(t->digest, b.data, b.len);
-    failed = buf_failed(&b);
-    buf_free(&b);
-    return failed ? err_set(e, ERR_INTERNAL_ERROR, "not enough memory for the scripts") : 0;
+    return hash_bytes(hash, NULL, 0);
 }
 
 static struct tree *tree_new(struct err *e) {
@@ -224,6 +222,7 @@ static struct tree *tree_new(struct err *e) {
 
     if (t != NULL) {
         t->refs = 1;
+        tree_stamp_begin(&t->stamp);
         t->files = calloc(FILES_MAX, sizeof(*t->files));
         t->dirs = calloc(DIRS_MAX, sizeof(*t->dirs));
         if (t->files != NULL && t->dirs != NULL)
@@ -258,8 +257,7 @@ struct tree *tree_read(struct err *e) {
         if (add_place(t, &places[i], e) != 0)
             goto fail;
     qsort(t->files, t->n, sizeof(t->files[0]), compare);
-    if (add_digest(t, e) != 0)
-        goto fail;
+    t->hash = hash_of(t);
     trim(t);
     return t;
 fail:
@@ -303,8 +301,12 @@ const struct tree_dir *tree_dirs(const struct tree *t, size_t *n) {
     return t->dirs;
 }
 
-const char *tree_digest(const struct tree *t) {
-    return t->digest;
+uint64_t tree_hash(const struct tree *t) {
+    return t->hash;
+}
+
+uint64_t tree_stamp(const struct tree *t) {
+    return t->stamp.hash;
 }
 
 static bool is_same(const struct tree_file *f, const struct tree_file *g) {

@@ -10,7 +10,6 @@
 #define TREE_H
 
 #include "base.h"
-#include "crypto.h"
 #include "err.h"
 
 enum tree_kind { TREE_SCRIPTS, TREE_TEMPLATES };
@@ -44,8 +43,12 @@ const struct tree_file *tree_find(const struct tree *t, enum tree_kind kind, con
 /* All of them: the scripts, then the templates, by name. */
 const struct tree_file *tree_files(const struct tree *t, size_t *n);
 
-/* The same for two trees only if they hold the same: SHA-256 of names, origins and contents. */
-const char *tree_digest(const struct tree *t);
+/* The same for two trees that hold the same, and for no others that anybody will ever have: a hash
+ * of names, origins and contents.  Never 0. */
+uint64_t tree_hash(const struct tree *t);
+
+/* What tree_stamp.h says of the files as they were read; 0: nothing. */
+uint64_t tree_stamp(const struct tree *t);
 
 /* The directories that it was read from.  `inode` tells one from another that has taken its place.
  */

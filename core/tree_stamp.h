@@ -9,9 +9,23 @@
 #ifndef TREE_STAMP_H
 #define TREE_STAMP_H
 
-#include "crypto.h"
+#include <fts.h>
+#include <time.h>
 
-/* Of what the directories that env names hold, from any thread.  "": only reading them can tell. */
-void tree_stamp(char stamp[CRYPTO_SHA256_HEX]);
+#include "base.h"
+
+/* Of what the directories that env names hold, from any thread.  0: only reading them can tell. */
+uint64_t tree_stamp_now(void);
+
+/* The same, made by who walks through these directories, in their order, and looks at each entry
+ * before he reads it. */
+struct tree_stamp {
+    uint64_t hash; /* the stamp */
+    time_t began_s;
+    dev_t device; /* known to date what it holds */
+    bool has_device;
+};
+void tree_stamp_begin(struct tree_stamp *s);
+void tree_stamp_add(struct tree_stamp *s, const FTSENT *f);
 
 #endif

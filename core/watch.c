@@ -6,10 +6,10 @@
 
 #include "buf.h"
 #include "clock.h"
-#include "crypto.h"
 #include "env.h"
 #include "excerpt.h"
 #include "gen.h"
+#include "hash.h"
 #include "job.h"
 #include "log.h"
 #include "loop.h"
@@ -28,7 +28,7 @@ struct look {
     uint64_t us; /* what it took */
     bool asked;  /* for by SIGHUP */
     bool same;   /* as it was when it was read last, by `stamp` */
-    char stamp[CRYPTO_SHA256_HEX];
+    uint64_t stamp;
 };
 
 /* Of a directory. */
@@ -39,17 +39,17 @@ struct hint {
 
 static struct loop_timer *timer; /* to the next look */
 static uint64_t due_ms;
-static struct loop_work *work;          /* a look under way */
-static bool hinted;                     /* since it began */
-static unsigned asked;                  /* how many looks SIGHUP still waits for */
-static struct gen *candidate;           /* loaded, and being checked */
-static uint64_t load_us;                /* what loading it took */
-static char settled[CRYPTO_SHA256_HEX]; /* what was decided on last: it is live, or refused */
-static char seen[CRYPTO_SHA256_HEX];    /* what the last look found instead, or "" */
-static char stamp[CRYPTO_SHA256_HEX];   /* of what was settled, or "": read it */
-static struct test_files test_files;    /* that the candidate must pass */
-static struct test_run *tests;          /* of these, under way, or NULL */
-static struct err failure;              /* the first one */
+static struct loop_work *work;       /* a look under way */
+static bool hinted;                  /* since it began */
+static unsigned asked;               /* how many looks SIGHUP still waits for */
+static struct gen *candidate;        /* loaded, and being checked */
+static uint64_t load_us;             /* what loading it took */
+static uint64_t settled;             /* what was decided on last: it is live, or refused */
+static uint64_t seen;                /* what the last look found instead, or 0 */
+static uint64_t stamp;               /* of what was settled, or 0: read it */
+static struct test_files test_files; /* that the candidate must pass */
+static struct test_run *tests;       /* of these, under way, or NULL */
+static struct err failure;           /* the first one */
 static struct hint *hints;
 static size_t nhints;
 
@@ -81,13 +81,13 @@ static void look_again(void) {
     if (asked > 0)
         look();
     else if (env.reload_interval > 0)
-        look_in(seen[0] != '\0' ? SETTLE_MS : hinted ? HINT_MS : env.reload_interval * 1000ULL);
+        look_in(seen != 0 ? SETTLE_MS : hinted ? HINT_MS : env.reload_interval * 1000ULL);
 }
 
 static void on_hint(void *arg) {
     (void)arg;
     hinted = true;
-    if (work == NULL && candidate == NULL && seen[0] == '\0')
+    if (work == NULL && candidate == NULL && seen == 0)
         look_in(HINT_MS);
 }
 
@@ -228,7 +228,7 @@ static void check_candidate(void) {
 }
 
 static bool is_live(const struct tree *t) {
-    return strcmp(tree_digest(t), tree_digest(gen_tree(gen_live()))) == 0;
+    return tree_hash(t) == tree_hash(gen_tree(gen_live()));
 }
 
 /* Into `candidate`; the time that the loop stands still for it is told later. */
@@ -256,17 +256,14 @@ static void decide(const struct look *l) {
 
 /* --- a look ---------------------------------------------------------------------------------- */
 
-/* On a thread.  The stamp comes first: what changes while the tree is read makes another. */
+/* On a thread. */
 static void read_tree(void *arg) {
     struct look *l = arg;
     uint64_t began = clock_monotonic_us();
-    char was[CRYPTO_SHA256_HEX];
 
-    memcpy(was, l->stamp, sizeof(was));
-    tree_stamp(l->stamp);
-    l->same = was[0] != '\0' && strcmp(was, l->stamp) == 0;
-    if (!l->same)
-        l->tree = tree_read(&l->err);
+    l->same = l->stamp != 0 && l->stamp == tree_stamp_now();
+    if (!l->same && (l->tree = tree_read(&l->err)) != NULL)
+        l->stamp = tree_stamp(l->tree);
     l->us = clock_monotonic_us() - began;
 }
 
@@ -282,37 +279,32 @@ static void release_look(void *arg) {
 }
 
 /* The same for two looks that found the same. */
-static void name_found(const struct look *l, char found[CRYPTO_SHA256_HEX]) {
+static uint64_t hash_of(const struct look *l) {
     if (l->same)
-        memcpy(found, settled, CRYPTO_SHA256_HEX);
-    else if (l->tree != NULL)
-        memcpy(found, tree_digest(l->tree), CRYPTO_SHA256_HEX);
-    else
-        crypto_sha256_hex(found, l->err.message, strlen(l->err.message));
+        return settled;
+    if (l->tree != NULL)
+        return tree_hash(l->tree);
+    return hash_bytes(0, l->err.message, strlen(l->err.message));
 }
 
 static void on_looked(void *arg) {
     struct look *l = arg;
-    char found[CRYPTO_SHA256_HEX];
-    bool changed;
+    uint64_t found = hash_of(l);
+    bool changed = found != settled;
 
     work = NULL;
-    name_found(l, found);
-    changed = strcmp(found, settled) != 0;
     LOG(LOG_DEBUG, NULL, "scripts looked at", LOG_B("read", !l->same), LOG_B("changed", changed),
         LOG_N("ms", (double)l->us / 1000));
     if (l->tree != NULL)
         follow(l->tree);
-    if (l->asked || (changed && strcmp(found, seen) == 0)) {
-        memcpy(settled, found, sizeof(settled));
-        seen[0] = '\0';
+    if (l->asked || (changed && found == seen)) {
+        settled = found;
+        seen = 0;
         decide(l);
     } else {
-        memcpy(seen, changed ? found : "", changed ? sizeof(seen) : 1);
+        seen = changed ? found : 0;
     }
-    memcpy(stamp, l->stamp, sizeof(stamp));
-    if (seen[0] != '\0' || (l->tree == NULL && !l->same))
-        stamp[0] = '\0';
+    stamp = seen == 0 && (l->tree != NULL || l->same) ? l->stamp : 0;
     look_again();
 }
 
@@ -324,8 +316,7 @@ static void look(void) {
     asked -= is_asked;
     if (l != NULL) {
         l->asked = is_asked;
-        if (!is_asked)
-            memcpy(l->stamp, stamp, sizeof(stamp));
+        l->stamp = is_asked ? 0 : stamp;
         work = loop_work_start(read_tree, on_looked, release_look, l);
     }
     if (work == NULL) {
@@ -338,8 +329,11 @@ static void look(void) {
 /* --- birth and death ------------------------------------------------------------------------- */
 
 void watch_init(void) {
-    memcpy(settled, tree_digest(gen_tree(gen_live())), sizeof(settled));
-    follow(gen_tree(gen_live()));
+    const struct tree *t = gen_tree(gen_live());
+
+    settled = tree_hash(t);
+    stamp = tree_stamp(t);
+    follow(t);
     look_again();
 }
 

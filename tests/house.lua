@@ -7,8 +7,8 @@
 -- Layers, from the bottom up. Includes point down, or to the side. A file is named without its
 -- ending; `a*` is every file that begins with a.
 local layers = {
-  { "base", "blob", "buf", "clock", "err", "log", "mask", "metrics*", "role", "slab",
-    "terminal" },
+  { "base", "blob", "buf", "clock", "err", "gnutls_late", "hash", "late", "log", "mask", "metrics*",
+    "role", "slab", "terminal" },
   -- The configuration is read with the codecs that will read it again.
   { "address", "crypto", "encode*", "env*", "excerpt", "html", "json_line", "json_text*", "jwt",
     "mime*", "origin", "text*", "throttle", "trace", "tree*" },

@@ -15,8 +15,8 @@
 --- Every node has `line`: where its tag starts; for a text, the tag before it.
 ---
 --- White space is most of the work: a tag that stands alone on its lines takes them with it. The
---- passes are therefore: find all tags; pair them and widen those that stand alone by the white
---- space they take; then what is left between the tags is text.
+--- passes are therefore: find all tags; pair them; widen those that stand alone by the white space
+--- they take; then what is left between the tags is text.
 
 local MAX_NESTING = 100
 local LONGEST_SHOWN = 40
@@ -63,6 +63,28 @@ local function read_name(kind, content)
   return name
 end
 
+--- Read the tag whose content starts at `from`: its last position, its name or what are delimiters
+--- from then on. nil and what is wrong with it.
+local function read_tag(source, tag, sigil, from, open, close)
+  local stop, last = source:find((TAILS[sigil] or "") .. close, from, true)
+  local content = stop and (source:sub(from, stop - 1):match("^%s*(.*%S)") or "")
+  local swallowed = content and not NAMELESS[tag.kind] and content:find(open, 1, true)
+  if not content or swallowed then
+    local shown = shorten(source:match("^[^\r\n]*", tag.first))
+    return nil, ("the tag '%s' is not closed"):format(shown)
+  end
+  tag.last = last
+  if tag.kind == "delimiters" then
+    open, close = content:match("^([^%s=]+)%s+([^%s=]+)$")
+    if not open then return nil, ("'%s' are not two delimiters"):format(shorten(content)) end
+  elseif not NAMELESS[tag.kind] then
+    local why
+    tag.name, why = read_name(tag.kind, content)
+    if not tag.name then return nil, why end
+  end
+  return open, close
+end
+
 --- All tags in order: { kind, name, line, first, last }, the last two being positions.
 local function scan(source, template)
   local tags, open, close = {}, "{{", "}}"
@@ -77,27 +99,18 @@ local function scan(source, template)
     local sigil = source:sub(opened + 1, opened + 1)
     local kind = KINDS[sigil] or "escaped"
     local from = opened + (KINDS[sigil] and 2 or 1)
-    local stop, last = source:find((TAILS[sigil] or "") .. close, from, true)
-    local content = stop and (source:sub(from, stop - 1):match("^%s*(.*%S)") or "")
-    local swallowed = content and not NAMELESS[kind] and content:find(open, 1, true)
-    if not content or swallowed then
-      local shown = shorten(source:match("^[^\r\n]*", first))
-      return nil, message_at(template, line, "the tag '%s' is not closed", shown)
+    local tag = { kind = kind, line = line, first = first }
+    if open == "{{" and close == "}}" and not TAILS[sigil] then -- most tags are plain
+      tag.name, pos = source:match("^([%w_]+)}}()", from)
     end
-
-    local tag = { kind = kind, line = line, first = first, last = last }
-    if kind == "delimiters" then
-      open, close = content:match("^([^%s=]+)%s+([^%s=]+)$")
-      if not open then
-        return nil, message_at(template, line, "'%s' are not two delimiters", shorten(content))
-      end
-    elseif not NAMELESS[kind] then
-      local why
-      tag.name, why = read_name(kind, content)
-      if not tag.name then return nil, message_at(template, line, "%s", why) end
+    if tag.name then
+      tag.last = pos - 1
+    else
+      local opens, closes = read_tag(source, tag, sigil, from, open, close)
+      if not opens then return nil, message_at(template, line, "%s", closes) end
+      open, close, pos = opens, closes, tag.last + 1
     end
     tags[#tags + 1] = tag
-    pos = last + 1
   end
 end
 
@@ -164,8 +177,8 @@ local function trim_pair(source, open, close)
   end
 end
 
---- Find each tag's partner, and take the white space that goes with those that stand alone.
-local function pair(source, tags, template)
+--- Find for each tag that closes the one that it closes; nil and a message.
+local function pair(tags, template)
   local stack = {}
   for _, tag in ipairs(tags) do
     local outer = stack[#stack]
@@ -183,9 +196,7 @@ local function pair(source, tags, template)
           tag.name, OPENS[outer.kind], outer.name, outer.line)
       end
       stack[#stack] = nil
-      trim_pair(source, outer, tag)
-    elseif NAMELESS[tag.kind] or tag.kind == "partial" then
-      trim_around(source, tag, tag)
+      tag.open = outer
     end
   end
   local open = stack[#stack]
@@ -194,6 +205,17 @@ local function pair(source, tags, template)
       open.name)
   end
   return true
+end
+
+--- Take the white space that goes with the tags that stand alone.
+local function trim(source, tags)
+  for _, tag in ipairs(tags) do
+    if tag.open then
+      trim_pair(source, tag.open, tag)
+    elseif NAMELESS[tag.kind] or tag.kind == "partial" then
+      trim_around(source, tag, tag)
+    end
+  end
 end
 
 --- Take the margin from all lines that start in a text.
@@ -274,7 +296,7 @@ local function find_tags(source, name)
   local tags, why = scan(source, name)
   if not tags then return nil, why end
   local paired
-  paired, why = pair(source, tags, name)
+  paired, why = pair(tags, name)
   if not paired then return nil, why end
   return tags
 end
@@ -296,6 +318,7 @@ end
 function parser.parse(source, name)
   local tags, message = find_tags(source, name)
   if not tags then return nil, message end
+  trim(source, tags)
   return build(source, tags)
 end
 

@@ -553,6 +553,20 @@ static void test_an_older_file_is_brought_up_to_date(void **state) {
     assert_int_equal(schema(), newest);
 }
 
+/* What cannot even be prepared is told as what fails later, and leaves nothing undone. */
+static void test_a_table_that_is_gone(void **state) {
+    (void)state;
+    edit_database("ALTER TABLE element RENAME TO elsewhere");
+    assert_store_error(&get("one")->reply.err, "no such table: element");
+    edit_database("ALTER TABLE document RENAME TO away");
+    assert_store_error(&write_json(STORE_CREATE, "one", NULL, "{}")->reply.err,
+                       "no such table: document");
+    edit_database("ALTER TABLE away RENAME TO document");
+    edit_database("ALTER TABLE elsewhere RENAME TO element");
+    assert_created("one", "{}");
+    assert_document("one", "{}");
+}
+
 static void test_a_file_that_is_no_database(void **state) {
     FILE *f;
 
@@ -582,6 +596,7 @@ int main(void) {
         OPEN(test_a_group_without_room),
         OPEN(test_the_files_are_private),
         OPEN(test_stored_bodies_that_are_no_documents),
+        OPEN(test_a_table_that_is_gone),
         OPEN(test_a_newer_file_is_refused),
         OPEN(test_an_older_file_is_brought_up_to_date),
         SHUT(test_processes_share_the_file),

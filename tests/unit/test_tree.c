@@ -288,7 +288,7 @@ static void its_directories_are_known(void **state) {
     assert_int_equal(remove(in(dirs[0], "policy")), 0);
     assert_int_equal(symlink(".v2", in(dirs[0], "policy")), 0);
     later = read_all();
-    assert_string_equal(tree_digest(t), tree_digest(later));
+    assert_int_equal(tree_hash(t), tree_hash(later));
     assert_true(find_dir(t, in(dirs[0], "policy"))->inode !=
                 find_dir(later, in(dirs[0], "policy"))->inode);
     assert_true(find_dir(t, dirs[0])->inode == find_dir(later, dirs[0])->inode);
@@ -309,7 +309,7 @@ static void too_many_directories_are_an_error(void **state) {
     assert_refused("/templates/one is one directory too many: up to 1000 are possible");
 }
 
-/* --- the digest ------------------------------------------------------------------------------ */
+/* --- the hash -------------------------------------------------------------------------------- */
 
 static void add_name(const char *name, void *arg) {
     strcat(strcat(arg, " "), name);
@@ -322,13 +322,13 @@ static const char *changes_since(struct tree **before) {
 
     names[0] = '\0';
     tree_compare(*before, now, add_name, names);
-    assert_int_equal(strcmp(tree_digest(*before), tree_digest(now)) == 0, names[0] == '\0');
+    assert_int_equal(tree_hash(*before) == tree_hash(now), names[0] == '\0');
     tree_unref(*before);
     *before = now;
     return names;
 }
 
-static void the_digest_is_that_of_the_content(void **state) {
+static void the_hash_is_that_of_the_content(void **state) {
     struct tree *t;
 
     (void)state;
@@ -336,7 +336,6 @@ static void the_digest_is_that_of_the_content(void **state) {
     put(dirs[1], "b.lua", "b");
     put(dirs[3], "c.mustache", "c");
     t = read_all();
-    assert_int_equal(strlen(tree_digest(t)), 64);
     put(dirs[1], "a.lua", "a");
     put(dirs[1], ".a.lua", "x");
     assert_string_equal(changes_since(&t), "");
@@ -355,7 +354,7 @@ static void the_digest_is_that_of_the_content(void **state) {
 }
 
 /* What moves from one file to the next is a change, too. */
-static void the_digest_tells_files_apart(void **state) {
+static void the_hash_tells_files_apart(void **state) {
     struct tree *t;
 
     (void)state;
@@ -399,8 +398,8 @@ int main(void) {
         TEST(each_limit_is_an_error),
         TEST(its_directories_are_known),
         TEST(too_many_directories_are_an_error),
-        TEST(the_digest_is_that_of_the_content),
-        TEST(the_digest_tells_files_apart),
+        TEST(the_hash_is_that_of_the_content),
+        TEST(the_hash_tells_files_apart),
         TEST(a_reference_keeps_a_tree),
     };
 

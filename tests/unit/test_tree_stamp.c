@@ -14,10 +14,11 @@
 #include <unistd.h>
 
 #include "env.h"
+#include "tree.h"
 #include "tree_stamp.h"
 
 static char dir[64], path[128], hidden[128];
-static char stamp[CRYPTO_SHA256_HEX], other[CRYPTO_SHA256_HEX];
+static uint64_t stamp, other;
 static time_t later_s; /* than it is */
 
 int __real_clock_gettime(clockid_t id, struct timespec *now);
@@ -47,7 +48,7 @@ static int make(void **state) {
     write_file(path, "return 1");
     env.shipped_scripts_dir = dir;
     later_s = 10;
-    tree_stamp(stamp);
+    stamp = tree_stamp_now();
     return 0;
 }
 
@@ -74,26 +75,37 @@ static void rewrite_until_dated(const char *text) {
 
 static void what_stays_has_the_same_stamp(void **state) {
     (void)state;
-    tree_stamp(other);
-    assert_string_not_equal(stamp, "");
-    assert_string_equal(stamp, other);
+    other = tree_stamp_now();
+    assert_int_not_equal(stamp, 0);
+    assert_int_equal(stamp, other);
+}
+
+static void what_is_read_has_the_stamp_that_it_has_unread(void **state) {
+    struct err e;
+    struct tree *t;
+
+    (void)state;
+    t = tree_read(&e);
+    assert_non_null(t);
+    assert_int_equal(tree_stamp(t), stamp);
+    tree_unref(t);
 }
 
 static void what_has_just_changed_has_none(void **state) {
     (void)state;
     later_s = 0;
-    tree_stamp(stamp);
-    assert_string_equal(stamp, "");
+    stamp = tree_stamp_now();
+    assert_int_equal(stamp, 0);
 }
 
 static void size_and_date_may_be_the_same(void **state) {
     (void)state;
     rewrite_until_dated("return 2");
-    tree_stamp(stamp);
+    stamp = tree_stamp_now();
     rewrite_until_dated("return 3");
-    tree_stamp(other);
-    assert_string_not_equal(other, "");
-    assert_string_not_equal(stamp, other);
+    other = tree_stamp_now();
+    assert_int_not_equal(other, 0);
+    assert_int_not_equal(stamp, other);
 }
 
 static void another_file_in_its_place_changes_it(void **state) {
@@ -103,30 +115,31 @@ static void another_file_in_its_place_changes_it(void **state) {
     snprintf(next, sizeof(next), "%s/.next", dir);
     write_file(next, "return 1");
     assert_int_equal(rename(next, path), 0);
-    tree_stamp(other);
-    assert_string_not_equal(other, "");
-    assert_string_not_equal(stamp, other);
+    other = tree_stamp_now();
+    assert_int_not_equal(other, 0);
+    assert_int_not_equal(stamp, other);
 }
 
 static void a_link_to_nothing_must_be_read(void **state) {
     (void)state;
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink("nowhere", path), 0);
-    tree_stamp(stamp);
-    assert_string_equal(stamp, "");
+    stamp = tree_stamp_now();
+    assert_int_equal(stamp, 0);
 }
 
 static void what_a_pseudo_file_system_dates_must_be_read(void **state) {
     (void)state;
     env.templates_dir = "/proc/self/fdinfo";
-    tree_stamp(stamp);
+    stamp = tree_stamp_now();
     env.templates_dir = NULL;
-    assert_string_equal(stamp, "");
+    assert_int_equal(stamp, 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_stays_has_the_same_stamp, make, clean),
+        cmocka_unit_test_setup_teardown(what_is_read_has_the_stamp_that_it_has_unread, make, clean),
         cmocka_unit_test_setup_teardown(what_has_just_changed_has_none, make, clean),
         cmocka_unit_test_setup_teardown(size_and_date_may_be_the_same, make, clean),
         cmocka_unit_test_setup_teardown(another_file_in_its_place_changes_it, make, clean),
