@@ -95,7 +95,7 @@ static int l_send_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     push_sent(L, &o->reply);
     op_close(&o->op);
@@ -165,7 +165,7 @@ static int l_draft_create_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     if (o->reply.id[0] == '\0') {
         lua_pushnil(L);
@@ -203,7 +203,7 @@ static int l_draft_exists_finish(lua_State *L, int status, lua_KContext ctx) {
     bool exists = o->reply.exists;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     lua_pushboolean(L, exists);
     if (!exists)
@@ -229,7 +229,7 @@ static int l_draft_delete_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     lua_pushboolean(L, o->reply.exists);
     op_close(&o->op);
@@ -249,7 +249,7 @@ static int l_drafts_of_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     lua_createtable(L, (int)o->reply.nfound, 0);
     for (size_t i = 0; i < o->reply.nfound; i++) {
@@ -282,7 +282,7 @@ static int l_signature_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     lua_pushstring(L, o->reply.signature);
     op_close(&o->op);
@@ -303,7 +303,7 @@ static int l_reply_headers_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     lua_createtable(L, 0, 3);
     set_text(L, "in_reply_to", o->reply.in_reply_to);
@@ -328,7 +328,7 @@ static int l_profile_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     lua_createtable(L, 0, 1);
     set_text(L, "address", o->reply.mailbox);
