@@ -41,16 +41,16 @@ static void store_op_release(struct op *op) {
     struct lua_store_op *o = (struct lua_store_op *)op;
 
     free_trees(o);
-    store_reply_fini(&o->reply);
+    store_reply_free(o->reply);
 }
 
 static void on_done(struct store_reply *reply, void *arg) {
     struct lua_store_op *o = arg;
 
     o->call = NULL;
-    o->reply = *reply;
-    *reply = (struct store_reply){0};
-    op_ready(&o->op, &o->reply.err);
+    if (reply->err.code == ERR_NONE && (o->reply = store_reply_take(reply)) == NULL)
+        err_set(&reply->err, ERR_STORE_ERROR, "out of memory");
+    op_ready(&o->op, &reply->err);
 }
 
 /* --- replies --------------------------------------------------------------------------------- */
@@ -124,7 +124,7 @@ static int l_store_finish(lua_State *L, int status, lua_KContext ctx) {
     if (o->op.err != NULL)
         return op_push_err(L, &o->op);
     task_bulk(true);
-    n = push_reply(L, o->verb, &o->reply);
+    n = push_reply(L, o->verb, o->reply);
     op_close(&o->op);
     task_bulk(false);
     return n;
