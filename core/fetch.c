@@ -17,7 +17,8 @@
 #include "fetch_peer.h"
 
 #define BODY_MAX           (8 * MIB)
-#define BUFFER_BYTES       2048L /* of each transfer's receive buffer: most answers fit in */
+#define RECEIVE_BYTES      1024L              /* of each transfer's buffer: most answers fit in */
+#define SEND_BYTES         ((size_t)64 * KIB) /* the same at most: over TLS, curl copies what it sends */
 #define CONNECT_TIMEOUT_MS 10000
 #define TIMEOUT_MAX_MS     (24 * 3600 * 1000)
 
@@ -45,8 +46,7 @@ struct fetch {
     bool no_metadata, public_only;
     struct fetch_head head;
     struct buf body;
-    char origin[FETCH_ORIGIN_SIZE]; /* scheme://host[:port]: all of the URL that may be told */
-    char refusal[96];               /* why it was ended from this side, or "" */
+    char *refusal; /* why it was ended from this side, or NULL */
     char fault[CURL_ERROR_SIZE];
 };
 
@@ -70,8 +70,24 @@ static void refuse(struct fetch *f, const char *fmt, ...) {
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(f->refusal, sizeof(f->refusal), fmt, ap);
+    free(f->refusal);
+    if (vasprintf(&f->refusal, fmt, ap) < 0)
+        f->refusal = NULL;
     va_end(ap);
+}
+
+/* scheme://host[:port]: all of the URL that may be told. */
+static void tell_origin(const struct fetch *f, char origin[FETCH_ORIGIN_SIZE]) {
+    char *scheme = NULL, *host = NULL, *port = NULL;
+
+    (void)curl_url_get(f->url, CURLUPART_SCHEME, &scheme, 0);
+    (void)curl_url_get(f->url, CURLUPART_HOST, &host, 0);
+    (void)curl_url_get(f->url, CURLUPART_PORT, &port, 0);
+    snprintf(origin, FETCH_ORIGIN_SIZE, "%s://%s%s%s", scheme != NULL ? scheme : "",
+             host != NULL ? host : "", port != NULL ? ":" : "", port != NULL ? port : "");
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(port);
 }
 
 /* No callback of curl for f comes after this. */
@@ -92,6 +108,7 @@ static void destroy(struct fetch *f) {
     blob_unref(f->request_body);
     fetch_head_free(&f->head);
     buf_wipe(&f->body);
+    free(f->refusal);
     free(f);
 }
 
@@ -129,12 +146,14 @@ static struct answer *make_answer(struct fetch *f) {
 
 static void fill_reply(struct fetch *f, struct fetch_reply *reply) {
     struct answer *a = make_answer(f);
+    char origin[FETCH_ORIGIN_SIZE];
     long status = 0;
 
     if (a == NULL || (reply->body = blob_wrap(a->body, a->len, release_answer, a)) == NULL) {
         if (a != NULL)
             release_answer(a);
-        err_set(&reply->err, ERR_FETCH_ERROR, "out of memory for the answer of %s", f->origin);
+        tell_origin(f, origin);
+        err_set(&reply->err, ERR_FETCH_ERROR, "out of memory for the answer of %s", origin);
         return;
     }
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -152,15 +171,17 @@ static bool is_lasting(CURLcode rc) {
 
 /* curl's sentence names host, port and numbers; it may quote what the server sent. */
 static void fill_err(struct fetch *f, CURLcode rc, struct fetch_reply *reply) {
-    const char *why = f->refusal[0] != '\0' ? f->refusal
+    const char *why = f->refusal != NULL    ? f->refusal
                       : f->fault[0] != '\0' ? f->fault
                                             : curl_easy_strerror(rc);
+    char origin[FETCH_ORIGIN_SIZE];
 
     for (char *s = f->fault; *s != '\0'; s++)
         if (*s < ' ' || *s > '~')
             *s = '?';
+    tell_origin(f, origin);
     err_set(&reply->err, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_FETCH_ERROR,
-            "the exchange with %s failed: %s", f->origin, why);
+            "the exchange with %s failed: %s", origin, why);
     reply->lasting = is_lasting(rc);
     reply->http2 = rc == CURLE_HTTP2_STREAM || rc == CURLE_HTTP2;
 }
@@ -173,7 +194,7 @@ static bool is_refused_early(const struct fetch *f) {
 
     curl_easy_getinfo(f->easy, CURLINFO_SIZE_UPLOAD_T, &uploaded);
     curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
-    return status >= 400 && !f->head.open && f->refusal[0] == '\0' && (uint64_t)uploaded < len;
+    return status >= 400 && !f->head.open && f->refusal == NULL && (uint64_t)uploaded < len;
 }
 
 static void finish(struct fetch *f, CURLcode rc) {
@@ -325,7 +346,7 @@ static int set_headers(struct fetch *f, const struct fetch_request *rq, struct e
 }
 
 static int set_url(struct fetch *f, const char *url, struct err *e) {
-    char *scheme = NULL, *host = NULL, *port = NULL;
+    char *scheme = NULL, *host = NULL;
     int rc = -1;
 
     f->url = curl_url();
@@ -337,16 +358,19 @@ static int set_url(struct fetch *f, const char *url, struct err *e) {
         err_set(e, ERR_INTERNAL_ERROR, "the URL is not an absolute http or https address");
         goto out;
     }
-    (void)curl_url_get(f->url, CURLUPART_PORT, &port, 0);
-    snprintf(f->origin, sizeof(f->origin), "%s://%s%s%s", scheme, host, port != NULL ? ":" : "",
-             port != NULL ? port : "");
     f->tls = strcasecmp(scheme, "https") == 0;
     rc = 0;
 out:
     curl_free(scheme);
     curl_free(host);
-    curl_free(port);
     return rc;
+}
+
+/* No larger than what there is to send. */
+static long send_bytes(const struct blob *body) {
+    size_t n = body != NULL ? body->len : 0;
+
+    return (long)(n < SEND_BYTES ? n : SEND_BYTES);
 }
 
 static int set_method(struct fetch *f, const struct fetch_request *rq, struct err *e) {
@@ -369,6 +393,7 @@ static int set_method(struct fetch *f, const struct fetch_request *rq, struct er
         bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
                                 (curl_off_t)(empty ? 0 : rq->body->len));
         bad |= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, empty ? "" : rq->body->data);
+        bad |= curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, send_bytes(rq->body));
     } else if (strcmp(method, "HEAD") == 0) {
         bad |= curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
     }
@@ -404,7 +429,7 @@ static int set_options(struct fetch *f, uint64_t timeout_ms, struct err *e) {
      * private endpoint is never behind a proxy: http_proxy and its like are not looked at. */
     bad |= curl_easy_setopt(easy, CURLOPT_PROXY, "");
     bad |= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    bad |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+    bad |= curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     bad |= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
     bad |= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
     /* Cancelling must not wait for the resolver's thread. */
@@ -450,7 +475,7 @@ int fetch_check(const struct fetch_request *rq, char origin[FETCH_ORIGIN_SIZE], 
 
     if (f == NULL)
         return -1;
-    memcpy(origin, f->origin, sizeof(f->origin));
+    tell_origin(f, origin);
     destroy(f);
     return 0;
 }

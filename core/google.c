@@ -12,6 +12,7 @@
 #include "log.h"
 #include "loop.h"
 
+#define BEARER              "Bearer "
 #define BEARER_MAX          (64 * KIB)
 #define UPLOAD_BYTES_PER_MS 100 /* that a slow line takes */
 
@@ -20,7 +21,7 @@ struct google_call {
     google_done_fn *done;
     void *arg;
     char *step, *mailbox, *method, *url, *content_type;
-    char *bearer, *authorization, *quota_project;
+    char *authorization, *quota_project; /* "Bearer …" */
     struct google_exchange_request rq;
     struct auth_call *auth; /* one of the two is under way */
     struct google_exchange *exchange;
@@ -39,11 +40,10 @@ static bool is_emulated(const struct google_call *c) {
 }
 
 static void forget_token(struct google_call *c) {
-    crypto_wipe(c->bearer);
     crypto_wipe(c->authorization);
     free(c->quota_project);
     err_let_go(&c->no_token);
-    c->bearer = c->authorization = c->quota_project = NULL;
+    c->authorization = c->quota_project = NULL;
     c->rq.nheaders = 0;
 }
 
@@ -93,7 +93,7 @@ static void on_answer(struct google_answer *a, void *arg) {
         c->refused = true;
         c->unknown = a->unknown;
         google_exchange_count_retry(c->rq.peer);
-        auth_refused(c->mailbox, env.gmail_scopes, c->bearer);
+        auth_refused(c->mailbox, env.gmail_scopes, c->authorization + strlen(BEARER));
         if (start_token(c, &e) != 0)
             fail(c, &e);
         return;
@@ -133,12 +133,11 @@ static void keep_token(struct google_call *c, const struct auth_token *token) {
     struct buf line; /* in one piece: asprintf() would leave copies of a secret behind */
 
     forget_token(c);
-    c->bearer = copy(token->bearer);
     c->quota_project = copy(token->quota_project);
     buf_init(&line, BEARER_MAX);
-    buf_join(&line, "Bearer ", token->bearer);
+    buf_join(&line, BEARER, token->bearer);
     c->authorization = buf_take(&line, NULL);
-    if (c->bearer != NULL && c->authorization != NULL)
+    if (c->authorization != NULL)
         return;
     err_set(&e, ERR_INTERNAL_ERROR, "%s: out of memory", c->step);
     c->no_token = err_keep(&e);
