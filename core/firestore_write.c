@@ -101,7 +101,7 @@ int firestore_write_prepare_with(struct firestore_op *op, const struct store_req
 
 json_t *firestore_write_add_with(const struct firestore_op *op, json_t *writes) {
     for (size_t i = 0; i < json_array_size(op->with); i++) {
-        char *name = firestore_op_name(op->rq.with[i].collection, op->rq.with[i].id);
+        char *name = firestore_op_name(op->rq->with[i].collection, op->rq->with[i].id);
         json_t *write = name == NULL ? NULL : firestore_wire_put(name, json_array_get(op->with, i));
 
         free(name);
@@ -143,7 +143,7 @@ static void finish(struct firestore_op *op) {
 
 static void conflict(struct firestore_op *op) {
     err_set(&op->reply.err, ERR_CONFLICT, "%s/%s was changed by someone else meanwhile",
-            op->rq.collection, op->rq.id);
+            op->rq->collection, op->rq->id);
 }
 
 /* A write was refused, and this is the document: was it an earlier attempt of ours that stands in
@@ -155,10 +155,10 @@ static void settle(struct firestore_op *op, const json_t *own) {
     op->keep = set != NULL && strcmp(set, op->tag) == 0;
     if (op->reply.found && write != NULL && strcmp(write, op->tag) == 0)
         return;
-    if (op->reply.found && op->rq.verb == STORE_CREATE)
+    if (op->reply.found && op->rq->verb == STORE_CREATE)
         err_set(&op->reply.err, ERR_ALREADY_EXISTS, "there is a document %s/%s already",
-                op->rq.collection, op->rq.id);
-    else if (op->reply.found || op->rq.verb == STORE_CREATE)
+                op->rq->collection, op->rq->id);
+    else if (op->reply.found || op->rq->verb == STORE_CREATE)
         conflict(op);
 }
 
@@ -183,7 +183,7 @@ static void on_written(struct firestore_op *op, struct google_reply *r) {
     op->keep = r->err.code == ERR_NONE || r->unknown;
     if (firestore_op_answered(op, r)) {
         op->reply.found = true;
-        if (op->rq.verb != STORE_DELETE)
+        if (op->rq->verb != STORE_DELETE)
             (void)firestore_wire_written(r->json, op->reply.version, &op->reply.err);
     }
     finish(op);
@@ -229,9 +229,9 @@ static void write_document(struct firestore_op *op) {
     size_t n = firestore_parts_slices(&op->parts);
     json_t *names = firestore_parts_names(&op->parts, op->name, 0, n);
     json_t *writes = json_pack(
-        "[o]", op->rq.verb == STORE_CREATE
+        "[o]", op->rq->verb == STORE_CREATE
                    ? firestore_wire_create(op->name, op->fields)
-                   : firestore_wire_update(op->name, op->fields, op->mask, op->rq.version));
+                   : firestore_wire_update(op->name, op->fields, op->mask, op->rq->version));
 
     for (size_t i = 0; i < n; i++)
         if (json_array_append_new(
@@ -267,7 +267,7 @@ static void write_slices(struct firestore_op *op) {
     }
     op->slice += FIRESTORE_PARTS_GROUP;
     firestore_op_ask_blob(op, FIRESTORE_COMMIT,
-                          firestore_parts_body(&op->parts, op->name, op->rq.parts, from),
+                          firestore_parts_body(&op->parts, op->name, op->rq->parts, from),
                           on_slices);
 }
 
@@ -279,9 +279,9 @@ static void on_old_slices(struct firestore_op *op, struct google_reply *r) {
 }
 
 void firestore_write_begin(struct firestore_op *op) {
-    bool parts = op->rq.set_parts && (op->rq.verb == STORE_UPDATE || op->rq.nparts > 0);
+    bool parts = op->rq->set_parts && (op->rq->verb == STORE_UPDATE || op->rq->nparts > 0);
 
-    if (!is_version(op->rq.version))
+    if (!is_version(op->rq->version))
         ask_why(op);
     else if (parts)
         firestore_op_ask(op, FIRESTORE_BELOW, firestore_wire_below(FIRESTORE_PARTS_COLLECTION),
@@ -299,13 +299,13 @@ static void on_below(struct firestore_op *op, struct google_reply *r) {
         firestore_op_end(op);
         return;
     }
-    writes = json_pack("[o]", firestore_wire_delete(op->name, op->rq.version));
+    writes = json_pack("[o]", firestore_wire_delete(op->name, op->rq->version));
     add_deletes(writes, op->below);
     commit(op, writes);
 }
 
 void firestore_write_erase(struct firestore_op *op) {
-    if (!is_version(op->rq.version))
+    if (!is_version(op->rq->version))
         ask_why(op);
     else
         firestore_op_ask(op, FIRESTORE_BELOW, firestore_wire_below(NULL), on_below);
