@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "auth_keys.h"
@@ -119,7 +120,7 @@ static int check_rate(const struct caller *c, double per_minute, struct err *e) 
 
 /* The reason is for the log; he learns no more than that. */
 static int forbid(struct caller *c, enum err_code code, const char *why, struct err *e) {
-    snprintf(c->why, sizeof(c->why), "%.250s", why);
+    c->why = strdup(why);
     if (code == ERR_UNAUTHENTICATED)
         return err_set(e, code, "this needs valid credentials");
     if (code == ERR_FORBIDDEN)
@@ -137,7 +138,7 @@ static int check_origin(struct caller *c, struct err *e) {
     if ((c->who.method == ENV_NONE && env.loopback && c->route->access != 0 &&
          origin_check_loopback(&o, env.host, e) != 0) ||
         (!is_safe(c->http) && origin_check(&o, signed_in, e) != 0)) {
-        snprintf(c->why, sizeof(c->why), "%.250s", e->message); /* which he may read */
+        c->why = strdup(e->message); /* which he may read */
         return -1;
     }
     return 0;
@@ -221,6 +222,8 @@ void caller_start(struct caller *c, const struct http_request *http, const struc
         c->asking = auth_caller_start(&given, on_identity, c);
 }
 
-void caller_cancel(struct caller *c) {
+void caller_end(struct caller *c) {
     auth_caller_cancel(&c->asking);
+    free(c->why);
+    c->why = NULL;
 }

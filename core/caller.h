@@ -2,8 +2,8 @@
  * caller.h - who a request comes from, and whether he may have it carried out: credentials, roles,
  *   origin, and how often.
  *
- * A caller belongs to its request and is valid as long as that; caller_cancel() comes before its
- * end if done() has not been called.
+ * A caller belongs to its request and is valid as long as that; caller_end() comes before its end,
+ * whether done() has been called or not.
  */
 #ifndef CALLER_H
 #define CALLER_H
@@ -26,7 +26,7 @@ struct caller {
     void *arg;
     struct auth_caller *asking; /* NULL: nothing under way */
     struct auth_identity who;   /* once done; of a public route "anonymous", without roles */
-    char why[256];              /* it was refused: the reason, for the log; or "" */
+    char *why;                  /* it was refused: the reason, for the log; or NULL */
 };
 
 int caller_init(struct err *e);
@@ -38,7 +38,7 @@ bool caller_shows_credentials(const struct http_request *http);
 /* Who sent it, and may he take the route?  done() may be called before this returns. */
 void caller_start(struct caller *c, const struct http_request *http, const struct gen_route *route,
                   const struct log_scope *scope, caller_done_fn *done, void *arg);
-void caller_cancel(struct caller *c);
+void caller_end(struct caller *c);
 
 /* Where it came from: the peer, or on Cloud Run whom the front end there has seen.  Text that need
  * not be an address. */

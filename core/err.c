@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -55,6 +56,25 @@ int err_set_field(struct err *e, enum err_code code, const char *field, const ch
     fill(e, code, field, fmt, ap);
     va_end(ap);
     return -1;
+}
+
+static const struct err no_memory = {.code = ERR_INTERNAL_ERROR, .message = "out of memory"};
+
+const struct err *err_keep(const struct err *e) {
+    struct err *kept;
+
+    if (e == NULL || e->code == ERR_NONE)
+        return NULL;
+    if ((kept = malloc(sizeof(*kept))) == NULL)
+        return &no_memory;
+    *kept = *e;
+    return kept;
+}
+
+void err_let_go(const struct err **kept) {
+    if (*kept != &no_memory)
+        free((struct err *)(uintptr_t)*kept);
+    *kept = NULL;
 }
 
 const char *err_word(enum err_code code) {

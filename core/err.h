@@ -3,7 +3,8 @@
  *
  * A function that can fail for reasons outside the program takes a `struct err *` as its last
  * parameter and returns -1 or NULL.  The deepest place that knows the reason fills it, once.
- * It holds no pointers: copy it freely, nobody frees it.
+ * It holds no pointers: copy it freely, nobody frees it.  It is large: what lives long keeps it by
+ * err_keep().
  */
 #ifndef ERR_H
 #define ERR_H
@@ -69,6 +70,11 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE
 /* The same, naming the request field at fault ("to", "attachments[2].content"). */
 int err_set_field(struct err *e, enum err_code code, const char *field, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+
+/* An err that is kept: a copy of its own, so that what has not failed needs no room for one.  NULL
+ * if e is NULL or ERR_NONE; without memory it is one that says so. */
+const struct err *err_keep(const struct err *e);
+void err_let_go(const struct err **kept); /* NULL-safe, sets *kept to NULL */
 
 /* The code's word in answers, and its HTTP status; "" and 500 for ERR_NONE. */
 const char *err_word(enum err_code code);

@@ -19,6 +19,7 @@
 #include "fetch_peer.h"
 
 #define BODY_MAX       (8 * MIB)
+#define SEND_BYTES     ((size_t)64 * KIB) /* at once, at most: over TLS, curl copies them */
 #define TIMEOUT_MAX_MS (24 * 3600 * 1000)
 
 #define SECRET_MAX (8 * KIB)
@@ -44,7 +45,7 @@ struct fetch {
     bool connected; /* the request is leaving, or has left */
     struct fetch_head head;
     struct buf body;
-    char refusal[96]; /* why it was ended from this side, or "" */
+    char *refusal; /* why it was ended from this side, or NULL */
 };
 
 /* What a reply's body blob owns. */
@@ -67,7 +68,9 @@ static void refuse(struct fetch *f, const char *fmt, ...) {
     va_list ap;
 
     va_start(ap, fmt);
-    vsnprintf(f->refusal, sizeof(f->refusal), fmt, ap);
+    free(f->refusal);
+    if (vasprintf(&f->refusal, fmt, ap) < 0)
+        f->refusal = NULL;
     va_end(ap);
 }
 
@@ -86,6 +89,7 @@ static void destroy(struct fetch *f) {
     blob_unref(f->request_body);
     fetch_head_free(&f->head);
     buf_wipe(&f->body);
+    free(f->refusal);
     free(f);
 }
 
@@ -123,13 +127,14 @@ static struct answer *make_answer(struct fetch *f) {
 
 static void fill_reply(struct fetch *f, struct fetch_reply *reply) {
     struct answer *a = make_answer(f);
+    char origin[FETCH_ORIGIN_SIZE];
     long status = 0;
 
     if (a == NULL || (reply->body = blob_wrap(a->body, a->len, release_answer, a)) == NULL) {
         if (a != NULL)
             release_answer(a);
-        err_set(&reply->err, ERR_FETCH_ERROR, "out of memory for the answer of %s",
-                f->easy->origin);
+        fetch_easy_origin(f->easy, origin);
+        err_set(&reply->err, ERR_FETCH_ERROR, "out of memory for the answer of %s", origin);
         return;
     }
     curl_easy_getinfo(f->easy->curl, CURLINFO_RESPONSE_CODE, &status);
@@ -147,16 +152,17 @@ static bool is_lasting(CURLcode rc) {
 
 /* curl's sentence names host, port and numbers; it may quote what the server sent. */
 static void fill_err(struct fetch *f, CURLcode rc, struct fetch_reply *reply) {
-    char *fault = f->easy->fault;
-    const char *why = f->refusal[0] != '\0' ? f->refusal
-                      : *fault != '\0'      ? fault
-                                            : curl_easy_strerror(rc);
+    char *fault = f->easy->fault, origin[FETCH_ORIGIN_SIZE];
+    const char *why = f->refusal != NULL ? f->refusal
+                      : *fault != '\0'   ? fault
+                                         : curl_easy_strerror(rc);
 
     for (char *s = fault; *s != '\0'; s++)
         if (*s < ' ' || *s > '~')
             *s = '?';
+    fetch_easy_origin(f->easy, origin);
     err_set(&reply->err, rc == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_FETCH_ERROR,
-            "the exchange with %s failed: %s", f->easy->origin, why);
+            "the exchange with %s failed: %s", origin, why);
     reply->lasting = is_lasting(rc);
     reply->http2 = rc == CURLE_HTTP2_STREAM || rc == CURLE_HTTP2;
 }
@@ -169,7 +175,7 @@ static bool is_refused_early(const struct fetch *f) {
 
     curl_easy_getinfo(f->easy->curl, CURLINFO_SIZE_UPLOAD_T, &uploaded);
     curl_easy_getinfo(f->easy->curl, CURLINFO_RESPONSE_CODE, &status);
-    return status >= 400 && !f->head.open && f->refusal[0] == '\0' && (uint64_t)uploaded < len;
+    return status >= 400 && !f->head.open && f->refusal == NULL && (uint64_t)uploaded < len;
 }
 
 /* Until there is a connection curl tells of the handle's last request. */
@@ -302,6 +308,13 @@ static bool is_one_of(const char *s, const char *const *list) {
     return *list != NULL;
 }
 
+/* No larger than what there is to send. */
+static long send_bytes(const struct blob *body) {
+    size_t n = body != NULL ? body->len : 0;
+
+    return (long)(n < SEND_BYTES ? n : SEND_BYTES);
+}
+
 static int set_method(struct fetch *f, const struct fetch_request *rq, struct err *e) {
     static const char *const repeatable[] = {"GET",     "HEAD",  "PUT", "DELETE",
                                              "OPTIONS", "TRACE", NULL};
@@ -322,6 +335,7 @@ static int set_method(struct fetch *f, const struct fetch_request *rq, struct er
         bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE,
                                 (curl_off_t)(empty ? 0 : rq->body->len));
         bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDS, empty ? "" : rq->body->data);
+        bad |= curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, send_bytes(rq->body));
     } else {
         bad |= curl_easy_setopt(curl,
                                 strcmp(method, "HEAD") == 0 ? CURLOPT_NOBODY : CURLOPT_HTTPGET, 1L);
@@ -390,7 +404,7 @@ int fetch_check(const struct fetch_request *rq, char origin[FETCH_ORIGIN_SIZE], 
 
     if (f == NULL)
         return -1;
-    memcpy(origin, f->easy->origin, sizeof(f->easy->origin));
+    fetch_easy_origin(f->easy, origin);
     destroy(f);
     return 0;
 }

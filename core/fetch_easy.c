@@ -9,7 +9,7 @@
 
 #define ENOUGH             32 /* for a dozen URLs or calls at once; each has about 8 KiB */
 #define HOST_MAX           255
-#define BUFFER_BYTES       2048L /* of each transfer's receive buffer: most answers fit in */
+#define RECEIVE_BYTES      1024L /* of each transfer's buffer: most answers fit in */
 #define CONNECT_TIMEOUT_MS 10000L
 
 static struct fetch_easy *idle[ENOUGH]; /* the one that was used last is the last */
@@ -38,7 +38,7 @@ static bool set_options(struct fetch_easy *easy) {
      * private endpoint is never behind a proxy: http_proxy and its like are not looked at. */
     bad |= curl_easy_setopt(curl, CURLOPT_PROXY, "");
     bad |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    bad |= curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+    bad |= curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     bad |= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
     /* Cancelling must not wait for the resolver's thread. */
     bad |= curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
@@ -65,23 +65,30 @@ static struct fetch_easy *make(fetch_easy_prepare_fn *prepare, struct err *e) {
 }
 
 static bool read_parts(struct fetch_easy *easy) {
-    char *scheme = NULL, *host = NULL, *port = NULL;
+    char *scheme = NULL, *host = NULL;
     bool good = curl_url_set(easy->parts, CURLUPART_URL, easy->url, 0) == CURLUE_OK &&
                 curl_url_get(easy->parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
                 curl_url_get(easy->parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
                 strlen(host) <= HOST_MAX &&
                 (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
 
+    easy->tls = good && strcasecmp(scheme, "https") == 0;
+    curl_free(scheme);
+    curl_free(host);
+    return good;
+}
+
+void fetch_easy_origin(const struct fetch_easy *easy, char origin[FETCH_ORIGIN_SIZE]) {
+    char *scheme = NULL, *host = NULL, *port = NULL;
+
+    (void)curl_url_get(easy->parts, CURLUPART_SCHEME, &scheme, 0);
+    (void)curl_url_get(easy->parts, CURLUPART_HOST, &host, 0);
     (void)curl_url_get(easy->parts, CURLUPART_PORT, &port, 0);
-    if (good) {
-        snprintf(easy->origin, sizeof(easy->origin), "%s://%s%s%s", scheme, host,
-                 port != NULL ? ":" : "", port != NULL ? port : "");
-        easy->tls = strcasecmp(scheme, "https") == 0;
-    }
+    snprintf(origin, FETCH_ORIGIN_SIZE, "%s://%s%s%s", scheme != NULL ? scheme : "",
+             host != NULL ? host : "", port != NULL ? ":" : "", port != NULL ? port : "");
     curl_free(scheme);
     curl_free(host);
     curl_free(port);
-    return good;
 }
 
 /* curl takes the parts; with the text, too, it does not put that together from them. */

@@ -16,8 +16,7 @@ struct fetch_easy {
     void *user; /* whose it is now */
     char *url;  /* absolute, http or https */
     bool tls;
-    char origin[FETCH_ORIGIN_SIZE]; /* scheme://host[:port]: all of the URL that may be told */
-    char fault[CURL_ERROR_SIZE];    /* curl's sentence on what went wrong, or "" */
+    char fault[CURL_ERROR_SIZE]; /* curl's sentence on what went wrong, or "" */
     CURLU *parts;
 };
 
@@ -30,6 +29,9 @@ typedef bool fetch_easy_prepare_fn(struct fetch_easy *easy);
 struct fetch_easy *fetch_easy_take(const char *url, fetch_easy_prepare_fn *prepare, struct err *e);
 
 void fetch_easy_give(struct fetch_easy *easy); /* NULL-safe */
+
+/* scheme://host[:port]: all of the URL that may be told. */
+void fetch_easy_origin(const struct fetch_easy *easy, char origin[FETCH_ORIGIN_SIZE]);
 
 /* Free those that nobody uses. */
 void fetch_easy_close(void);

@@ -26,8 +26,8 @@ static void on_got(struct firestore_op *op, struct google_reply *r) {
 
     (void)firestore_op_take_document(op, r, &own);
     json_decref(own);
-    if (op->rq.without != NULL)
-        (void)json_object_del(op->reply.fields, op->rq.without);
+    if (op->rq->without != NULL)
+        (void)json_object_del(op->reply.fields, op->rq->without);
     firestore_op_end(op);
 }
 
@@ -62,7 +62,7 @@ static int take_rows(struct firestore_op *op, const json_t *answer) {
 
     while ((rc = firestore_wire_next(answer, &at, &document, &op->reply.err)) > 0) {
         rows++;
-        if (op->reply.ndocs == op->rq.limit || op->bytes >= PAGE_BYTES_MAX) {
+        if (op->reply.ndocs == op->rq->limit || op->bytes >= PAGE_BYTES_MAX) {
             op->reply.next_page_token = firestore_wire_token(op->cursor, op->name, &op->reply.err);
             return op->reply.next_page_token == NULL ? -1 : rows;
         }
@@ -86,8 +86,8 @@ static void on_page(struct firestore_op *op, struct google_reply *r) {
         return;
     }
     if (!firestore_op_answered(op, r)) {
-        if (op->rq.where != NULL)
-            (void)firestore_wire_index_err(r->json, op->rq.collection, op->rq.where,
+        if (op->rq->where != NULL)
+            (void)firestore_wire_index_err(r->json, op->rq->collection, op->rq->where,
                                            &op->reply.err);
         firestore_op_end(op);
         return;
@@ -101,12 +101,12 @@ static void on_page(struct firestore_op *op, struct google_reply *r) {
 
 /* One document more than fits tells that there is another page. */
 static void next_page(struct firestore_op *op) {
-    size_t left = op->rq.limit - op->reply.ndocs + 1;
+    size_t left = op->rq->limit - op->reply.ndocs + 1;
 
     op->asked = left < op->most ? (unsigned)left : op->most;
     firestore_op_ask(
         op, FIRESTORE_QUERY,
-        firestore_wire_newest(op->rq.collection, op->rq.where, op->rq.is, op->cursor, op->asked),
+        firestore_wire_newest(op->rq->collection, op->rq->where, op->rq->is, op->cursor, op->asked),
         on_page);
 }
 
@@ -137,15 +137,15 @@ static void ask_place(struct firestore_op *op, const char *name) {
 }
 
 static void query(struct firestore_op *op) {
-    const char *token = op->rq.page_token;
+    const char *token = op->rq->page_token;
 
     op->most = PAGE_DOCUMENTS;
-    op->reply.docs = calloc(op->rq.limit, sizeof(*op->reply.docs));
+    op->reply.docs = calloc(op->rq->limit, sizeof(*op->reply.docs));
     if (op->reply.docs == NULL)
         (void)out_of_memory(&op->reply.err);
     else if (token != NULL)
         op->cursor = firestore_wire_token_read(token, op->name, &op->reply.err);
-    else if (op->rq.before != NULL && (op->cursor = firestore_wire_before(op->rq.before)) == NULL)
+    else if (op->rq->before != NULL && (op->cursor = firestore_wire_before(op->rq->before)) == NULL)
         (void)out_of_memory(&op->reply.err);
     if (op->reply.err.code != ERR_NONE)
         firestore_op_end(op);
@@ -166,7 +166,7 @@ static void on_number(struct firestore_op *op, struct google_reply *r) {
 static void how_many(struct firestore_op *op) {
     firestore_op_ask(
         op, FIRESTORE_COUNT,
-        firestore_wire_how_many(op->rq.collection, op->rq.where, op->rq.is, op->rq.limit + 1),
+        firestore_wire_how_many(op->rq->collection, op->rq->where, op->rq->is, op->rq->limit + 1),
         on_number);
 }
 
@@ -185,7 +185,7 @@ static char *event_name(const struct firestore_op *op) {
 }
 
 static void add_event(struct firestore_op *op, struct buf *body) {
-    json_t *plain = json_pack("{s:s*}", "counted_at", op->rq.now);
+    json_t *plain = json_pack("{s:s*}", "counted_at", op->rq->now);
     char *name = event_name(op);
     struct buf fields;
 
@@ -201,18 +201,18 @@ static void add_event(struct firestore_op *op, struct buf *body) {
 
 /* The members to set; `first` is left alone where it is NULL. */
 static json_t *fields_to_count(const struct firestore_op *op, const char *first) {
-    const char *const names[] = {op->rq.last, first};
+    const char *const names[] = {op->rq->last, first};
     json_t *plain = op->fields == NULL ? json_object() : json_copy(op->fields);
 
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (names[i] != NULL)
-            (void)json_object_set_new(plain, names[i], json_string(op->rq.now));
+            (void)json_object_set_new(plain, names[i], json_string(op->rq->now));
     return plain;
 }
 
 /* `version`: the document's while its `first` was not set yet; NULL: leave it alone. */
 static void add_count(struct firestore_op *op, const char *version, struct buf *body) {
-    json_t *plain = fields_to_count(op, version == NULL ? NULL : op->rq.first), *value;
+    json_t *plain = fields_to_count(op, version == NULL ? NULL : op->rq->first), *value;
     struct buf fields, mask;
     const char *name;
 
@@ -271,7 +271,7 @@ static void on_counter(struct firestore_op *op, struct google_reply *r) {
         firestore_op_end(op);
     } else {
         first =
-            op->rq.first == NULL ? json_true() : json_object_get(op->reply.fields, op->rq.first);
+            op->rq->first == NULL ? json_true() : json_object_get(op->reply.fields, op->rq->first);
         commit_count(op, first == NULL || json_is_null(first) ? op->reply.version : NULL);
     }
     json_decref(own);
@@ -280,12 +280,12 @@ static void on_counter(struct firestore_op *op, struct google_reply *r) {
 /* An occurrence that is not the first one stands in nobody's way: it has no precondition but that
  * the document exists. */
 static void count(struct firestore_op *op) {
-    const char *only = op->rq.first != NULL ? op->rq.first : op->rq.counter;
+    const char *only = op->rq->first != NULL ? op->rq->first : op->rq->counter;
     json_t *names = json_pack("[s]", op->name);
     char *event = event_name(op);
 
-    if (op->tries == 0 && (op->rq.first == NULL || op->rq.version != NULL)) {
-        commit_count(op, op->rq.first == NULL ? NULL : op->rq.version);
+    if (op->tries == 0 && (op->rq->first == NULL || op->rq->version != NULL)) {
+        commit_count(op, op->rq->first == NULL ? NULL : op->rq->version);
     } else {
         if (op->tries > 0)
             (void)json_array_append_new(names, json_string(event));
@@ -317,7 +317,7 @@ static void on_layout(struct firestore_op *op, struct google_reply *r) {
         goto end;
     if (op->tries > 0 && (strcmp(parts.set, op->parts.set) == 0 || op->tries == TRIES_MAX)) {
         err_set(&op->reply.err, ERR_FIRESTORE_ERROR, "%s/%s has lost some of its parts",
-                op->rq.collection, op->rq.id);
+                op->rq->collection, op->rq->id);
         goto end;
     }
     forget_parts(&op->reply);

@@ -77,7 +77,7 @@ int firestore_op_init(struct err *e) {
 /* --- lifetime -------------------------------------------------------------------------------- */
 
 static void release(struct firestore_op *op) {
-    store_request_free(op->copy);
+    store_request_free(op->rq);
     free(op->name);
     free(op->members);
     free(op->mask);
@@ -150,11 +150,10 @@ struct firestore_op *firestore_op_new(const struct store_request *rq, store_done
     if (op == NULL)
         return NULL;
     bare.fields = bare.append = NULL;
-    if ((op->copy = store_request_copy(&bare)) == NULL) {
+    if ((op->rq = store_request_copy(&bare)) == NULL) {
         release(op);
         return NULL;
     }
-    op->rq = *op->copy;
     crypto_uuid4(op->tag);
     op->call = (struct store_call){.done = done, .arg = arg};
     op->next = under_way;
@@ -177,7 +176,7 @@ char *firestore_op_name(const char *collection, const char *id) {
 }
 
 static void begin(struct firestore_op *op) {
-    op->name = firestore_op_name(op->rq.collection, op->rq.id == NULL ? "" : op->rq.id);
+    op->name = firestore_op_name(op->rq->collection, op->rq->id == NULL ? "" : op->rq->id);
     if (op->name != NULL) {
         op->begin(op);
         return;

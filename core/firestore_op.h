@@ -31,8 +31,7 @@ struct firestore_op {
     unsigned inside; /* steps on the stack */
     bool over;
 
-    struct store_request *copy; /* of the request, without the trees */
-    struct store_request rq;    /* what is in it */
+    struct store_request *rq;   /* a copy, without the trees */
     char tag[CRYPTO_UUID_SIZE]; /* of what it writes */
     char *name;                 /* of the document, or of what all documents are below; whole */
     struct store_reply reply;

@@ -28,11 +28,11 @@ int firestore_parts_plan(struct firestore_parts *p, const char *set, struct blob
     if (n > 0)
         snprintf(p->set, sizeof(p->set), "%s", set);
     for (size_t i = 0; i < n; i++) {
-        p->sizes[i] = parts[i]->len;
         if (parts[i]->len > FIRESTORE_PARTS_BYTES_MAX - bytes)
             return err_set_field(e, ERR_PAYLOAD_TOO_LARGE, "parts",
                                  "parts: together they are more than %zu bytes",
                                  FIRESTORE_PARTS_BYTES_MAX);
+        p->sizes[i] = (uint32_t)parts[i]->len;
         bytes += parts[i]->len;
     }
     return 0;
@@ -65,7 +65,7 @@ int firestore_parts_decode(struct firestore_parts *p, const json_t *plain, struc
 
         if (size < 0 || (size_t)size > FIRESTORE_PARTS_BYTES_MAX - bytes)
             goto fail;
-        p->sizes[i] = (size_t)size;
+        p->sizes[i] = (uint32_t)size;
         bytes += p->sizes[i];
     }
     return 0;

@@ -23,7 +23,7 @@
 struct firestore_parts {
     char set[STORE_VERSION_SIZE]; /* "": there are none */
     size_t n;
-    size_t sizes[STORE_PARTS_MAX]; /* bytes */
+    uint32_t sizes[STORE_PARTS_MAX]; /* bytes */
 };
 
 /* Describe what is to be written; ERR_PAYLOAD_TOO_LARGE. */

@@ -137,8 +137,8 @@ int firestore_write_prepare_with(struct firestore_op *op, const struct store_req
 }
 
 void firestore_write_add_with(struct firestore_op *op, struct buf *body) {
-    for (size_t i = 0; i < op->rq.nwith; i++) {
-        char *name = firestore_op_name(op->rq.with[i].collection, op->rq.with[i].id);
+    for (size_t i = 0; i < op->rq->nwith; i++) {
+        char *name = firestore_op_name(op->rq->with[i].collection, op->rq->with[i].id);
 
         if (name != NULL)
             firestore_wire_put(body, name, op->with[i]);
@@ -178,7 +178,7 @@ static void finish(struct firestore_op *op) {
 
 static void conflict(struct firestore_op *op) {
     err_set(&op->reply.err, ERR_CONFLICT, "%s/%s was changed by someone else meanwhile",
-            op->rq.collection, op->rq.id);
+            op->rq->collection, op->rq->id);
 }
 
 /* A write was refused, and this is the document: was it an earlier attempt of ours that stands in
@@ -190,10 +190,10 @@ static void settle(struct firestore_op *op, const json_t *own) {
     op->keep = set != NULL && strcmp(set, op->tag) == 0;
     if (op->reply.found && write != NULL && strcmp(write, op->tag) == 0)
         return;
-    if (op->reply.found && op->rq.verb == STORE_CREATE)
+    if (op->reply.found && op->rq->verb == STORE_CREATE)
         err_set(&op->reply.err, ERR_ALREADY_EXISTS, "there is a document %s/%s already",
-                op->rq.collection, op->rq.id);
-    else if (op->reply.found || op->rq.verb == STORE_CREATE)
+                op->rq->collection, op->rq->id);
+    else if (op->reply.found || op->rq->verb == STORE_CREATE)
         conflict(op);
 }
 
@@ -218,7 +218,7 @@ static void on_written(struct firestore_op *op, struct google_reply *r) {
     op->keep = r->err.code == ERR_NONE || r->unknown;
     if (firestore_op_answered(op, r)) {
         op->reply.found = true;
-        if (op->rq.verb != STORE_DELETE)
+        if (op->rq->verb != STORE_DELETE)
             (void)firestore_wire_written(r->json, op->reply.version, &op->reply.err);
     }
     finish(op);
@@ -264,10 +264,10 @@ static void write_document(struct firestore_op *op) {
     if (names == NULL)
         (void)out_of_memory(&op->reply.err);
     firestore_wire_begin(&body);
-    if (op->rq.verb == STORE_CREATE)
+    if (op->rq->verb == STORE_CREATE)
         firestore_wire_create(&body, op->name, op->members);
     else
-        firestore_wire_update(&body, op->name, op->members, op->mask, op->rq.version, NULL);
+        firestore_wire_update(&body, op->name, op->members, op->mask, op->rq->version, NULL);
     for (size_t i = 0; i < json_array_size(names); i++)
         firestore_wire_touch(&body, json_string_value(json_array_get(names, i)));
     json_decref(names);
@@ -298,7 +298,7 @@ static void write_slices(struct firestore_op *op) {
     }
     op->slice += FIRESTORE_PARTS_GROUP;
     firestore_op_ask_blob(op, FIRESTORE_COMMIT,
-                          firestore_parts_body(&op->parts, op->name, op->rq.parts, from),
+                          firestore_parts_body(&op->parts, op->name, op->rq->parts, from),
                           on_slices);
 }
 
@@ -310,9 +310,9 @@ static void on_old_slices(struct firestore_op *op, struct google_reply *r) {
 }
 
 void firestore_write_begin(struct firestore_op *op) {
-    bool parts = op->rq.set_parts && (op->rq.verb == STORE_UPDATE || op->rq.nparts > 0);
+    bool parts = op->rq->set_parts && (op->rq->verb == STORE_UPDATE || op->rq->nparts > 0);
 
-    if (!is_version(op->rq.version))
+    if (!is_version(op->rq->version))
         ask_why(op);
     else if (parts)
         firestore_op_ask(op, FIRESTORE_BELOW, firestore_wire_below(FIRESTORE_PARTS_COLLECTION),
@@ -331,13 +331,13 @@ static void on_below(struct firestore_op *op, struct google_reply *r) {
         return;
     }
     firestore_wire_begin(&body);
-    firestore_wire_delete(&body, op->name, op->rq.version);
+    firestore_wire_delete(&body, op->name, op->rq->version);
     add_deletes(&body, op->below);
     firestore_op_commit(op, &body, on_written);
 }
 
 void firestore_write_erase(struct firestore_op *op) {
-    if (!is_version(op->rq.version))
+    if (!is_version(op->rq->version))
         ask_why(op);
     else
         firestore_op_ask(op, FIRESTORE_BELOW, firestore_wire_below(NULL), on_below);

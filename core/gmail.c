@@ -15,31 +15,24 @@
 
 static bool warned; /* that there are no drafts */
 
-/* --- calls ----------------------------------------------------------------------------------- */
-
-static void fail(struct gmail_call *c, const struct err *e) {
-    c->reply.err = *e;
-    gmail_call_end(c);
-}
-
 /* --- answers --------------------------------------------------------------------------------- */
 
 /* Without both ids nobody knows what Gmail has done. */
-static int read_ids(struct gmail_call *c, const json_t *message) {
-    if (gmail_read_text(c->reply.id, sizeof(c->reply.id), message, "id") &&
-        gmail_read_text(c->reply.thread_id, sizeof(c->reply.thread_id), message, "threadId"))
+static int read_ids(struct mail_reply *r, const json_t *message) {
+    if (gmail_read_text(r->id, sizeof(r->id), message, "id") &&
+        gmail_read_text(r->thread_id, sizeof(r->thread_id), message, "threadId"))
         return 0;
-    return err_set(&c->reply.err, ERR_GMAIL_ERROR, "Gmail said yes, but gave no id of the message");
+    return err_set(&r->err, ERR_GMAIL_ERROR, "Gmail said yes, but gave no id of the message");
 }
 
-static void take_err(struct gmail_call *c, const struct google_reply *reply) {
-    c->reply.err = reply->err;
-    c->reply.unknown = reply->unknown;
+static void take_err(const struct gmail_call *c, struct mail_reply *r,
+                     const struct google_reply *reply) {
+    r->err = reply->err;
+    r->unknown = reply->unknown;
     if (reply->status == 404 && c->verb == MAIL_DRAFT_SEND)
-        err_set(&c->reply.err, ERR_NOT_FOUND, "there is no such draft in the mailbox of %s",
-                c->mailbox);
+        err_set(&r->err, ERR_NOT_FOUND, "there is no such draft in the mailbox of %s", c->mailbox);
     else if (reply->status == 404 && c->thread_id != NULL)
-        err_set_field(&c->reply.err, ERR_INVALID_FIELD, "thread_id",
+        err_set_field(&r->err, ERR_INVALID_FIELD, "thread_id",
                       "thread_id: there is no such thread in the mailbox of %s", c->mailbox);
 }
 
@@ -56,18 +49,21 @@ static bool wait_out(struct gmail_call *c, const struct google_reply *reply) {
 /* messages.send, drafts.send */
 static void on_sent(struct google_reply *reply, void *arg) {
     struct gmail_call *c = arg;
+    struct mail_reply r = {0};
 
     c->google = NULL;
     if (wait_out(c, reply))
         return;
     if (reply->err.code != ERR_NONE)
-        take_err(c, reply);
+        take_err(c, &r, reply);
     else
-        c->reply.unknown = read_ids(c, reply->json) != 0;
-    gmail_call_end(c);
+        r.unknown = read_ids(&r, reply->json) != 0;
+    gmail_call_end(c, &r);
 }
 
 static void do_without_drafts(struct gmail_call *c) {
+    struct mail_reply r = {0};
+
     if (!warned)
         LOG(LOG_WARNING, NULL, "a send whose outcome is unknown cannot be settled",
             LOG_S("mailbox", c->mailbox),
@@ -75,11 +71,16 @@ static void do_without_drafts(struct gmail_call *c) {
                            "https://www.googleapis.com/auth/gmail.compose to GMAIL_SCOPES and to "
                            "the delegation in the Admin console"));
     warned = true;
-    gmail_call_end(c);
+    gmail_call_end(c, &r);
+}
+
+static void name_mailbox(struct mail_reply *r, const struct gmail_call *c) {
+    snprintf(r->mailbox, sizeof(r->mailbox), "%s", c->mailbox);
 }
 
 static void on_created(struct google_reply *reply, void *arg) {
     struct gmail_call *c = arg;
+    struct mail_reply r = {0};
 
     c->google = NULL;
     if (wait_out(c, reply))
@@ -89,86 +90,92 @@ static void on_created(struct google_reply *reply, void *arg) {
         return;
     }
     if (reply->err.code != ERR_NONE)
-        take_err(c, reply);
-    else if (read_ids(c, json_object_get(reply->json, "message")) == 0 &&
-             !gmail_read_text(c->reply.id, sizeof(c->reply.id), reply->json, "id"))
-        err_set(&c->reply.err, ERR_GMAIL_ERROR, "Gmail said yes, but gave no id of the draft");
-    memcpy(c->reply.mailbox, c->mailbox, sizeof(c->mailbox));
-    gmail_call_end(c);
+        take_err(c, &r, reply);
+    else if (read_ids(&r, json_object_get(reply->json, "message")) == 0 &&
+             !gmail_read_text(r.id, sizeof(r.id), reply->json, "id"))
+        err_set(&r.err, ERR_GMAIL_ERROR, "Gmail said yes, but gave no id of the draft");
+    name_mailbox(&r, c);
+    gmail_call_end(c, &r);
 }
 
 static void on_deleted(struct google_reply *reply, void *arg) {
     struct gmail_call *c = arg;
+    struct mail_reply r = {.exists = reply->err.code == ERR_NONE};
 
     c->google = NULL;
-    c->reply.exists = reply->err.code == ERR_NONE;
     /* 404 may be for a repetition: then it was there, or not. */
     if (reply->status != 404 || reply->unknown)
-        c->reply.err = reply->err;
-    gmail_call_end(c);
+        r.err = reply->err;
+    gmail_call_end(c, &r);
 }
 
 static void on_found(struct google_reply *reply, void *arg) {
     struct gmail_call *c = arg;
+    struct mail_reply r = {.err = reply->err};
     const json_t *draft;
     char id[MAIL_ID_SIZE];
     size_t i;
 
     c->google = NULL;
-    c->reply.err = reply->err;
     json_array_foreach(json_object_get(reply->json, "drafts"), i, draft) {
         if (gmail_read_text(id, sizeof(id), draft, "id"))
-            mail_reply_add(&c->reply, id, strlen(id));
+            mail_reply_add(&r, id, strlen(id));
     }
-    memcpy(c->reply.mailbox, c->mailbox, sizeof(c->mailbox));
-    gmail_call_end(c);
+    name_mailbox(&r, c);
+    gmail_call_end(c, &r);
+}
+
+static void name_thread(struct mail_reply *r, const struct gmail_call *c) {
+    if (c->thread_id != NULL)
+        snprintf(r->thread_id, sizeof(r->thread_id), "%s", c->thread_id);
 }
 
 /* What the draft became: in its thread, sent, and with its key.  A courtesy: nothing fails. */
 static void on_thread(struct google_reply *reply, void *arg) {
     struct gmail_call *c = arg;
+    struct mail_reply r = {0};
     const json_t *message;
     const char *key;
     size_t i;
 
     c->google = NULL;
+    name_thread(&r, c);
     if (reply->err.code == ERR_NONE || reply->status == 404)
-        c->reply.fate = MAIL_FATE_DELETED;
+        r.fate = MAIL_FATE_DELETED;
     json_array_foreach(json_object_get(reply->json, "messages"), i, message) {
         key = gmail_header(message, "X-Paraph-Id");
         if (key == NULL || strcasecmp(key, c->key) != 0 || !gmail_has_label(message, "SENT"))
             continue;
-        gmail_read_text(c->reply.id, sizeof(c->reply.id), message, "id");
-        c->reply.fate = MAIL_FATE_SENT;
+        gmail_read_text(r.id, sizeof(r.id), message, "id");
+        r.fate = MAIL_FATE_SENT;
     }
-    gmail_call_end(c);
+    gmail_call_end(c, &r);
 }
 
 static void on_draft(struct google_reply *reply, void *arg) {
     struct gmail_call *c = arg;
+    struct mail_reply r = {.exists = reply->err.code == ERR_NONE};
 
     c->google = NULL;
-    c->reply.exists = reply->err.code == ERR_NONE;
-    if (c->thread_id != NULL)
-        memcpy(c->reply.thread_id, c->thread_id, strlen(c->thread_id) + 1);
+    name_thread(&r, c);
     if (reply->err.code != ERR_NONE && reply->status != 404)
-        fail(c, &reply->err);
-    else if (c->reply.exists || c->thread_id == NULL || c->key == NULL ||
+        gmail_call_fail(c, &reply->err);
+    else if (r.exists || c->thread_id == NULL || c->key == NULL ||
              !gmail_scopes_cover(env.gmail_scopes, GMAIL_HEADERS))
-        gmail_call_end(c);
+        gmail_call_end(c, &r);
     else
         gmail_call_wait(c, gmail_api_thread(c->mailbox, c->thread_id, on_thread, c));
 }
 
 static void on_profile(struct google_reply *reply, void *arg) {
     struct gmail_call *c = arg;
+    struct mail_reply r = {.err = reply->err};
 
     c->google = NULL;
-    c->reply.err = reply->err;
     if (reply->err.code == ERR_NONE &&
-        !gmail_read_text(c->reply.mailbox, sizeof(c->reply.mailbox), reply->json, "emailAddress"))
-        err_set(&c->reply.err, ERR_GMAIL_ERROR, "Gmail getProfile: the answer names no address");
-    gmail_call_end(c);
+        !gmail_read_text(r.mailbox, sizeof(r.mailbox), reply->json, "emailAddress"))
+        err_set(&r.err, ERR_GMAIL_ERROR, "Gmail getProfile: the answer names no address");
+    gmail_call_end(c, &r);
 }
 
 /* --- requests -------------------------------------------------------------------------------- */
@@ -194,19 +201,30 @@ static void on_turn(void *arg) {
 }
 
 static void get_in_line(struct gmail_call *c) {
+    struct err e;
     int now;
 
     c->place.turn = on_turn;
     c->place.arg = c;
-    now = gmail_line_enter(&c->place, c->mailbox, &c->reply.err);
+    now = gmail_line_enter(&c->place, c->mailbox, &e);
     if (now < 0)
-        gmail_call_end(c);
+        gmail_call_fail(c, &e);
     else if (now > 0)
         transmit(c);
 }
 
-/* The mailbox is known. */
-static void proceed(struct gmail_call *c) {
+static void give_signature(struct gmail_call *c, const struct gmail_identity *id) {
+    struct mail_reply r = {.signature = strdup(id != NULL ? id->signature : "")};
+
+    if (r.signature == NULL)
+        err_set(&r.err, ERR_INTERNAL_ERROR, "out of memory");
+    gmail_call_end(c, &r);
+}
+
+/* The mailbox is known, and the identity, if one was asked for and can be read. */
+static void proceed(struct gmail_call *c, const struct gmail_identity *id) {
+    struct mail_reply r = {0};
+
     switch (c->verb) {
     case MAIL_SEND:
     case MAIL_DRAFT_SEND:
@@ -228,7 +246,7 @@ static void proceed(struct gmail_call *c) {
         if (gmail_scopes_cover(env.gmail_scopes, GMAIL_DRAFT_SEARCH))
             gmail_call_wait(c, gmail_api_draft_find(c->mailbox, c->message_id, on_found, c));
         else
-            gmail_call_end(c);
+            gmail_call_end(c, &r);
         break;
     case MAIL_REPLY:
         gmail_reply_begin(c);
@@ -236,8 +254,8 @@ static void proceed(struct gmail_call *c) {
     case MAIL_PROFILE:
         gmail_call_wait(c, gmail_api_profile(c->mailbox, on_profile, c));
         break;
-    case MAIL_SIGNATURE: /* came with the identity */
-        gmail_call_end(c);
+    case MAIL_SIGNATURE:
+        give_signature(c, id);
         break;
     }
 }
@@ -249,11 +267,13 @@ static bool is_own(const struct gmail_call *c) {
 }
 
 static void refuse_sender(struct gmail_call *c, const char *why) {
-    err_set_field(&c->reply.err, ERR_FORBIDDEN, "from",
+    struct err e;
+
+    err_set_field(&e, ERR_FORBIDDEN, "from",
                   "from: %s %s; add it in the settings of Gmail, under Accounts, \"Send mail as\", "
                   "and confirm it, or use another address",
                   c->sender, why);
-    gmail_call_end(c);
+    gmail_call_fail(c, &e);
 }
 
 /* A mailbox that does not exist cannot be impersonated: then the sender was to be an identity. */
@@ -262,13 +282,7 @@ static void refuse_mailbox(struct gmail_call *c, const struct err *e) {
         strcmp(e->reason, "invalid_grant") == 0)
         refuse_sender(c, "is neither a send-as identity of GMAIL_USER nor a mailbox of its own");
     else
-        fail(c, e);
-}
-
-static void take_signature(struct gmail_call *c, const struct gmail_identity *id) {
-    if (c->verb == MAIL_SIGNATURE &&
-        (c->reply.signature = strdup(id != NULL ? id->signature : "")) == NULL)
-        err_set(&c->reply.err, ERR_INTERNAL_ERROR, "out of memory");
+        gmail_call_fail(c, e);
 }
 
 static void on_identities(const struct gmail_identities *ids, const struct err *e, void *arg);
@@ -280,14 +294,13 @@ static void take_identities(struct gmail_call *c, const struct gmail_identities 
     if (e->code != ERR_NONE) {
         refuse_mailbox(c, e);
     } else if (id != NULL ? id->accepted : !ids->readable && is_own(c)) {
-        take_signature(c, id);
-        proceed(c);
+        proceed(c, id);
     } else if (id != NULL) {
         refuse_sender(c, "has not been confirmed as a send-as identity");
     } else if (is_own(c)) {
         refuse_sender(c, "is not an address of its mailbox that Gmail sends as");
     } else {
-        memcpy(c->mailbox, c->sender, strlen(c->sender) + 1);
+        c->mailbox = c->sender;
         gmail_sendas_read(c->mailbox, &c->wait, on_identities, c);
     }
 }
@@ -326,7 +339,7 @@ static struct mail_call *gmail_start(const struct mail_request *rq, mail_done_fn
     }
     c->starting = true;
     if (rq->mailbox != NULL || rq->verb == MAIL_PROFILE)
-        proceed(c);
+        proceed(c, NULL);
     else
         gmail_sendas_read(c->mailbox, &c->wait, on_identities, c);
     c->starting = false;

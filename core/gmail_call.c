@@ -1,6 +1,5 @@
 #include "gmail_call.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +11,6 @@ static int copy(char **to, const char *s) {
 
 struct gmail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *done, void *arg) {
     struct gmail_call *c = calloc(1, sizeof(*c));
-    const char *mailbox = rq->mailbox != NULL        ? rq->mailbox
-                          : rq->verb == MAIL_PROFILE ? rq->sender
-                                                     : env_sender();
 
     if (c == NULL)
         return NULL;
@@ -24,35 +20,44 @@ struct gmail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *d
     c->place.deadline_ms = rq->deadline_ms;
     if (rq->message != NULL)
         c->message = blob_ref(rq->message);
-    snprintf(c->mailbox, sizeof(c->mailbox), "%s", mailbox);
     if (copy(&c->sender, rq->sender) == 0 && copy(&c->key, rq->key) == 0 &&
         copy(&c->message_id, rq->message_id) == 0 && copy(&c->draft_id, rq->draft_id) == 0 &&
-        copy(&c->thread_id, rq->thread_id) == 0 && copy(&c->in_reply_to, rq->in_reply_to) == 0)
+        copy(&c->draft_mailbox, rq->mailbox) == 0 && copy(&c->thread_id, rq->thread_id) == 0 &&
+        copy(&c->in_reply_to, rq->in_reply_to) == 0) {
+        c->mailbox = c->draft_mailbox != NULL  ? c->draft_mailbox
+                     : c->verb == MAIL_PROFILE ? c->sender
+                                               : env_sender();
         return c;
+    }
     gmail_call_free(c);
     return NULL;
 }
 
 void gmail_call_free(struct gmail_call *c) {
-    mail_reply_fini(&c->reply);
     blob_unref(c->message);
     free(c->sender);
     free(c->key);
     free(c->message_id);
     free(c->draft_id);
+    free(c->draft_mailbox);
     free(c->thread_id);
     free(c->in_reply_to);
     free(c);
 }
 
-void gmail_call_end(struct gmail_call *c) {
+void gmail_call_end(struct gmail_call *c, struct mail_reply *reply) {
     bool starting = c->starting;
 
     gmail_line_leave(&c->place);
     c->ended = true;
-    mail_end(&c->call, &c->reply);
+    mail_end(&c->call, reply);
+    mail_reply_fini(reply);
     if (!starting)
         gmail_call_free(c);
+}
+
+void gmail_call_fail(struct gmail_call *c, const struct err *e) {
+    gmail_call_end(c, &(struct mail_reply){.err = *e});
 }
 
 void gmail_call_wait(struct gmail_call *c, struct google_call *google) {

@@ -21,17 +21,19 @@ struct gmail_call {
     struct google_call *google; /* or NULL */
     struct log_scope scope;     /* of who asked for it: others call it up */
     struct blob *message;       /* of the request, or NULL */
-    char *sender, *key, *message_id, *draft_id, *thread_id, *in_reply_to; /* NULL: none */
-    char mailbox[MAIL_ADDRESS_SIZE];
-    struct mail_reply reply;
+    char *sender, *key, *message_id, *draft_id, *draft_mailbox; /* NULL: none */
+    char *thread_id, *in_reply_to;                              /* the same */
+    const char *mailbox; /* whose: that of the draft, GMAIL_USER, or the sender's own */
 };
 
 /* A copy of the request; NULL when out of memory. */
 struct gmail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *done, void *arg);
 void gmail_call_free(struct gmail_call *c);
 
-/* done() is called; do not touch the call any more. */
-void gmail_call_end(struct gmail_call *c);
+/* done() is called with the reply, of which nothing is left then; do not touch the call any more.
+ */
+void gmail_call_end(struct gmail_call *c, struct mail_reply *reply);
+void gmail_call_fail(struct gmail_call *c, const struct err *e);
 
 /* What gmail_api_x() returned; NULL if the call has ended, or gone on, already. */
 void gmail_call_wait(struct gmail_call *c, struct google_call *google);

@@ -1,5 +1,6 @@
 #include "gmail_reply.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,38 +22,44 @@ static bool is_gmail_id(const char *s) {
 
 /* --- ends ------------------------------------------------------------------------------------ */
 
-static void end_with(struct gmail_call *c, char *in_reply_to, char *references) {
-    c->reply.in_reply_to = in_reply_to;
-    c->reply.references = references;
-    gmail_call_end(c);
-}
-
 static void refuse(struct gmail_call *c, const char *field, const char *why) {
-    err_set_field(&c->reply.err, ERR_INVALID_FIELD, field, "%s: %s %s", field, why, c->mailbox);
-    gmail_call_end(c);
+    struct err e;
+
+    err_set_field(&e, ERR_INVALID_FIELD, field, "%s: %s %s", field, why, c->mailbox);
+    gmail_call_fail(c, &e);
 }
 
-static void take_as_it_is(struct gmail_call *c) {
-    char *in_reply_to = strdup(c->in_reply_to);
+/* The thread alone; "": not even that. */
+static void end_with(struct gmail_call *c, const char *thread_id) {
+    struct mail_reply r = {0};
 
-    if (in_reply_to == NULL)
-        err_set(&c->reply.err, ERR_INTERNAL_ERROR, "out of memory");
-    end_with(c, in_reply_to, NULL);
+    snprintf(r.thread_id, sizeof(r.thread_id), "%s", thread_id);
+    gmail_call_end(c, &r);
+}
+
+/* in_reply_to, for a Message-ID, and the thread that was looked at, or "". */
+static void take_as_it_is(struct gmail_call *c, const char *thread_id) {
+    struct mail_reply r = {.in_reply_to = strdup(c->in_reply_to)};
+
+    snprintf(r.thread_id, sizeof(r.thread_id), "%s", thread_id);
+    if (r.in_reply_to == NULL)
+        err_set(&r.err, ERR_INTERNAL_ERROR, "out of memory");
+    gmail_call_end(c, &r);
 }
 
 /* Answer this message.  One without Message-ID is answered by its thread alone. */
 static void answer(struct gmail_call *c, const json_t *message) {
-    char *id = gmail_message_id(message), *references = NULL;
+    struct mail_reply r = {.in_reply_to = gmail_message_id(message)};
 
-    gmail_read_text(c->reply.thread_id, sizeof(c->reply.thread_id), message, "threadId");
-    if (id != NULL && (references = gmail_references(message, id)) == NULL)
-        err_set(&c->reply.err, ERR_INTERNAL_ERROR, "out of memory");
-    end_with(c, id, references);
+    gmail_read_text(r.thread_id, sizeof(r.thread_id), message, "threadId");
+    if (r.in_reply_to != NULL && (r.references = gmail_references(message, r.in_reply_to)) == NULL)
+        err_set(&r.err, ERR_INTERNAL_ERROR, "out of memory");
+    gmail_call_end(c, &r);
 }
 
 static void do_without_reading(struct gmail_call *c) {
     if (c->in_reply_to != NULL && is_message_id(c)) {
-        take_as_it_is(c);
+        take_as_it_is(c, "");
     } else if (c->in_reply_to != NULL) {
         refuse(c, "in_reply_to",
                "the scopes in GMAIL_SCOPES do not allow to look up messages: give "
@@ -64,7 +71,7 @@ static void do_without_reading(struct gmail_call *c) {
                 LOG_S("error", "the scopes do not allow to read threads: add "
                                "https://www.googleapis.com/auth/gmail.readonly to GMAIL_SCOPES"));
         warned = true;
-        gmail_call_end(c);
+        end_with(c, "");
     }
 }
 
@@ -76,12 +83,11 @@ static bool has_failed(struct gmail_call *c, const struct google_reply *reply, c
         do_without_reading(c);
     } else if (reply->status == 404 || reply->status == 400) {
         if (c->thread_id == NULL && is_message_id(c))
-            take_as_it_is(c);
+            take_as_it_is(c, "");
         else
             refuse(c, field, "there is no such thing in the mailbox of");
     } else {
-        c->reply.err = reply->err;
-        gmail_call_end(c);
+        gmail_call_fail(c, &reply->err);
     }
     return true;
 }
@@ -118,13 +124,12 @@ static void on_thread(struct google_reply *reply, void *arg) {
     c->google = NULL;
     if (has_failed(c, reply, "thread_id"))
         return;
-    memcpy(c->reply.thread_id, c->thread_id, strlen(c->thread_id) + 1);
     if ((message = choose(c, reply->json)) != NULL)
         answer(c, message);
     else if (c->in_reply_to == NULL)
-        gmail_call_end(c);
+        end_with(c, c->thread_id);
     else if (is_message_id(c))
-        take_as_it_is(c);
+        take_as_it_is(c, c->thread_id);
     else
         refuse(c, "in_reply_to", "there is no such message in that thread of");
 }
@@ -138,7 +143,7 @@ static void on_message(struct google_reply *reply, void *arg) {
     if (has_failed(c, reply, "in_reply_to"))
         return;
     if (is_message_id(c) && !is_named(c, reply->json))
-        take_as_it_is(c); /* the search has found another one */
+        take_as_it_is(c, ""); /* the search has found another one */
     else
         answer(c, reply->json);
 }
@@ -154,14 +159,14 @@ static void on_found(struct google_reply *reply, void *arg) {
     if (gmail_read_text(id, sizeof(id), first, "id"))
         gmail_call_wait(c, gmail_api_message(c->mailbox, id, on_message, c));
     else
-        take_as_it_is(c);
+        take_as_it_is(c, "");
 }
 
 void gmail_reply_begin(struct gmail_call *c) {
     if (c->in_reply_to != NULL && !is_message_id(c) && !is_gmail_id(c->in_reply_to))
         refuse(c, "in_reply_to", "this is neither a Message-ID nor the id of a message of");
     else if (c->thread_id == NULL && c->in_reply_to == NULL)
-        gmail_call_end(c);
+        end_with(c, "");
     else if (!gmail_scopes_cover(env.gmail_scopes, GMAIL_HEADERS))
         do_without_reading(c);
     else if (c->thread_id != NULL)
@@ -171,7 +176,7 @@ void gmail_reply_begin(struct gmail_call *c) {
     else if (gmail_scopes_cover(env.gmail_scopes, GMAIL_SEARCH))
         gmail_call_wait(c, gmail_api_find(c->mailbox, c->in_reply_to, on_found, c));
     else
-        take_as_it_is(c);
+        take_as_it_is(c, "");
 }
 
 void gmail_reply_reset(void) {

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "loop.h"
 
+#define BEARER              "Bearer "
 #define BEARER_MAX          (64 * KIB)
 #define UPLOAD_BYTES_PER_MS 100 /* that a slow line takes */
 
@@ -20,15 +21,15 @@ struct google_call {
     google_done_fn *done;
     void *arg;
     char *step, *mailbox, *method, *url, *content_type;
-    char *bearer, *authorization, *quota_project;
+    char *authorization, *quota_project; /* "Bearer …" */
     struct google_exchange_request rq;
     struct auth_call *auth; /* one of the two is under way */
     struct google_exchange *exchange;
-    struct loop_timer *timer; /* of the wait for a token; an exchange has its own deadline */
-    struct log_scope scope;   /* of who asked for it: tokens are waited for together */
-    bool refused;             /* one token was, by a 401 */
-    bool unknown;             /* an earlier attempt may have been processed */
-    struct err no_token;      /* why there is none; code ERR_NONE: there is one */
+    struct loop_timer *timer;   /* of the wait for a token; an exchange has its own deadline */
+    struct log_scope scope;     /* of who asked for it: tokens are waited for together */
+    bool refused;               /* one token was, by a 401 */
+    bool unknown;               /* an earlier attempt may have been processed */
+    const struct err *no_token; /* kept: why there is none; NULL: there is one */
 };
 
 static int start_token(struct google_call *c, struct err *e);
@@ -39,10 +40,10 @@ static bool is_emulated(const struct google_call *c) {
 }
 
 static void forget_token(struct google_call *c) {
-    crypto_wipe(c->bearer);
     crypto_wipe(c->authorization);
     free(c->quota_project);
-    c->bearer = c->authorization = c->quota_project = NULL;
+    err_let_go(&c->no_token);
+    c->authorization = c->quota_project = NULL;
     c->rq.nheaders = 0;
 }
 
@@ -92,7 +93,7 @@ static void on_answer(struct google_answer *a, void *arg) {
         c->refused = true;
         c->unknown = a->unknown;
         google_exchange_count_retry(c->rq.peer);
-        auth_refused(c->mailbox, env.gmail_scopes, c->bearer);
+        auth_refused(c->mailbox, env.gmail_scopes, c->authorization + strlen(BEARER));
         if (start_token(c, &e) != 0)
             fail(c, &e);
         return;
@@ -112,8 +113,8 @@ static char *copy(const char *s) {
 
 static int start_exchange(struct google_call *c, struct err *e) {
     loop_timer_stop(&c->timer);
-    if (c->no_token.code != ERR_NONE) {
-        *e = c->no_token;
+    if (c->no_token != NULL) {
+        *e = *c->no_token;
         return -1;
     }
     c->rq.nheaders = 0;
@@ -128,17 +129,18 @@ static int start_exchange(struct google_call *c, struct err *e) {
 /* --- the token ------------------------------------------------------------------------------- */
 
 static void keep_token(struct google_call *c, const struct auth_token *token) {
+    struct err e;
     struct buf line; /* in one piece: asprintf() would leave copies of a secret behind */
 
     forget_token(c);
-    c->no_token.code = ERR_NONE;
-    c->bearer = copy(token->bearer);
     c->quota_project = copy(token->quota_project);
     buf_init(&line, BEARER_MAX);
-    buf_join(&line, "Bearer ", token->bearer);
+    buf_join(&line, BEARER, token->bearer);
     c->authorization = buf_take(&line, NULL);
-    if (c->bearer == NULL || c->authorization == NULL)
-        err_set(&c->no_token, ERR_INTERNAL_ERROR, "%s: out of memory", c->step);
+    if (c->authorization != NULL)
+        return;
+    err_set(&e, ERR_INTERNAL_ERROR, "%s: out of memory", c->step);
+    c->no_token = err_keep(&e);
 }
 
 static void on_token(const struct err *e, const struct auth_token *token, void *arg) {
@@ -150,7 +152,7 @@ static void on_token(const struct err *e, const struct auth_token *token, void *
     if (token != NULL)
         keep_token(c, token);
     else
-        c->no_token = *e;
+        c->no_token = err_keep(e);
     if (c->auth == NULL)
         return; /* start_token() is on the stack, and goes on */
     c->auth = NULL;

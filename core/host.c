@@ -361,7 +361,7 @@ static void on_end(struct http_request *http) {
                              .us = clock_monotonic_us() - q->started_us};
     served_tell(&served);
     served_count(&served);
-    caller_cancel(&q->caller);
+    caller_end(&q->caller);
     *q->link = q->next;
     if (q->next != NULL)
         q->next->link = q->link;
@@ -429,7 +429,7 @@ void host_fini(void) {
     loop_timer_stop(&drain_timer);
     err_set(&e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
     for (struct request *q = requests; q != NULL; q = q->next) {
-        caller_cancel(&q->caller);
+        caller_end(&q->caller);
         if (!q->replied)
             send_error(q, &e); /* MHD may not be stopped with a request suspended */
     }

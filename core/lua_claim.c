@@ -39,11 +39,11 @@ static int l_written(lua_State *L, int status, lua_KContext ctx) {
     struct op *op = &o->store.op;
 
     (void)status;
-    claim->held = op->err.code == ERR_NONE && o->store.reply.found && !o->ends;
-    if (op->err.code != ERR_NONE)
+    claim->held = op->err == NULL && o->store.reply->found && !o->ends;
+    if (op->err != NULL)
         return op_push_err(L, op);
-    if (o->store.reply.found) {
-        memcpy(claim->version, o->store.reply.version, sizeof(claim->version));
+    if (o->store.reply->found) {
+        memcpy(claim->version, o->store.reply->version, sizeof(claim->version));
         lua_pushvalue(L, o->claim);
     } else {
         lua_pushnil(L);

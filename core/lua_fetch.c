@@ -128,7 +128,7 @@ static int l_fetch_finish(lua_State *L, int status, lua_KContext ctx) {
     struct fetch_op *o = (struct fetch_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE) {
+    if (o->op.err != NULL) {
         op_push_err(L, &o->op);
         lua_pushboolean(L, o->sent);
         lua_setfield(L, -2, "sent");

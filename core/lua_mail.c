@@ -19,9 +19,9 @@
 
 struct mail_op {
     struct op op;
-    struct mail_call *call; /* NULL: not under way */
-    bool left;              /* it failed or was cancelled, but may have been done */
-    struct mail_reply reply;
+    struct mail_call *call;   /* NULL: not under way */
+    bool left;                /* it failed or was cancelled, but may have been done */
+    struct mail_reply *reply; /* once it is there; NULL where it failed */
 };
 
 static void mail_op_cancel(struct op *op) {
@@ -31,7 +31,7 @@ static void mail_op_cancel(struct op *op) {
 }
 
 static void mail_op_release(struct op *op) {
-    mail_reply_fini(&((struct mail_op *)op)->reply);
+    mail_reply_free(((struct mail_op *)op)->reply);
 }
 
 static void on_done(struct mail_reply *reply, void *arg) {
@@ -39,10 +39,11 @@ static void on_done(struct mail_reply *reply, void *arg) {
 
     o->call = NULL;
     o->left = reply->unknown;
-    o->reply = *reply;
-    reply->found = NULL;
-    reply->signature = reply->in_reply_to = reply->references = NULL;
-    op_ready(&o->op, &o->reply.err);
+    if (reply->err.code == ERR_NONE && (o->reply = mail_reply_take(reply)) == NULL) {
+        err_set(&reply->err, ERR_INTERNAL_ERROR, "out of memory");
+        o->left = true;
+    }
+    op_ready(&o->op, &reply->err);
 }
 
 /* A job has no deadline, but what it does must not outlive the claim that it holds. */
@@ -95,9 +96,9 @@ static int l_send_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
-    push_sent(L, &o->reply);
+    push_sent(L, o->reply);
     op_close(&o->op);
     return 1;
 }
@@ -165,13 +166,13 @@ static int l_draft_create_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
-    if (o->reply.id[0] == '\0') {
+    if (o->reply->id[0] == '\0') {
         lua_pushnil(L);
     } else {
-        push_sent(L, &o->reply);
-        set_text(L, "mailbox", o->reply.mailbox);
+        push_sent(L, o->reply);
+        set_text(L, "mailbox", o->reply->mailbox);
         set_text(L, "key", lua_message_check(L, 2)->id);
     }
     op_close(&o->op);
@@ -200,16 +201,17 @@ static int l_draft_send(lua_State *L) {
 /* draft_exists(draft) -> true | false, {id?, thread_id?, sent?} | nil, err */
 static int l_draft_exists_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
-    bool exists = o->reply.exists;
+    bool exists;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
+    exists = o->reply->exists;
     lua_pushboolean(L, exists);
     if (!exists)
-        push_sent(L, &o->reply);
-    if (!exists && o->reply.fate != MAIL_FATE_UNKNOWN) {
-        lua_pushboolean(L, o->reply.fate == MAIL_FATE_SENT);
+        push_sent(L, o->reply);
+    if (!exists && o->reply->fate != MAIL_FATE_UNKNOWN) {
+        lua_pushboolean(L, o->reply->fate == MAIL_FATE_SENT);
         lua_setfield(L, -2, "sent");
     }
     op_close(&o->op);
@@ -229,9 +231,9 @@ static int l_draft_delete_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
-    lua_pushboolean(L, o->reply.exists);
+    lua_pushboolean(L, o->reply->exists);
     op_close(&o->op);
     return 1;
 }
@@ -249,13 +251,13 @@ static int l_drafts_of_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
-    lua_createtable(L, (int)o->reply.nfound, 0);
-    for (size_t i = 0; i < o->reply.nfound; i++) {
+    lua_createtable(L, (int)o->reply->nfound, 0);
+    for (size_t i = 0; i < o->reply->nfound; i++) {
         lua_createtable(L, 0, 2);
-        set_text(L, "id", o->reply.found[i]);
-        set_text(L, "mailbox", o->reply.mailbox);
+        set_text(L, "id", o->reply->found[i]);
+        set_text(L, "mailbox", o->reply->mailbox);
         lua_rawseti(L, -2, (lua_Integer)i + 1);
     }
     op_close(&o->op);
@@ -282,9 +284,9 @@ static int l_signature_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
-    lua_pushstring(L, o->reply.signature);
+    lua_pushstring(L, o->reply->signature);
     op_close(&o->op);
     return 1;
 }
@@ -303,12 +305,12 @@ static int l_reply_headers_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     lua_createtable(L, 0, 3);
-    set_text(L, "in_reply_to", o->reply.in_reply_to);
-    set_text(L, "references", o->reply.references);
-    set_text(L, "thread_id", o->reply.thread_id);
+    set_text(L, "in_reply_to", o->reply->in_reply_to);
+    set_text(L, "references", o->reply->references);
+    set_text(L, "thread_id", o->reply->thread_id);
     op_close(&o->op);
     return 1;
 }
@@ -328,10 +330,10 @@ static int l_profile_finish(lua_State *L, int status, lua_KContext ctx) {
     struct mail_op *o = (struct mail_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return push_err(L, o);
     lua_createtable(L, 0, 1);
-    set_text(L, "address", o->reply.mailbox);
+    set_text(L, "address", o->reply->mailbox);
     op_close(&o->op);
     return 1;
 }

@@ -59,7 +59,7 @@ static int l_finish(lua_State *L, int status, lua_KContext ctx) {
     struct prompt_op *o = (struct prompt_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return op_push_err(L, &o->op);
     lua_createtable(L, 0, 6);
     set_text(L, "session", o->id);

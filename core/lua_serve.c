@@ -88,7 +88,7 @@ static int l_serve_finish(lua_State *L, int status, lua_KContext ctx) {
     const struct reply *r;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return op_push_err(L, &o->op);
     r = &o->serving->reply;
     lua_createtable(L, 0, 4);

@@ -56,7 +56,7 @@ static int l_finish(lua_State *L, int status, lua_KContext ctx) {
     struct session_op *o = (struct session_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return op_push_err(L, &o->op);
     lua_pushstring(L, o->cookie);
     op_close(&o->op);

@@ -41,16 +41,16 @@ static void store_op_release(struct op *op) {
     struct lua_store_op *o = (struct lua_store_op *)op;
 
     free_trees(o);
-    store_reply_fini(&o->reply);
+    store_reply_free(o->reply);
 }
 
 static void on_done(struct store_reply *reply, void *arg) {
     struct lua_store_op *o = arg;
 
     o->call = NULL;
-    o->reply = *reply;
-    *reply = (struct store_reply){0};
-    op_ready(&o->op, &o->reply.err);
+    if (reply->err.code == ERR_NONE && (o->reply = store_reply_take(reply)) == NULL)
+        err_set(&reply->err, ERR_STORE_ERROR, "out of memory");
+    op_ready(&o->op, &reply->err);
 }
 
 /* --- replies --------------------------------------------------------------------------------- */
@@ -121,10 +121,10 @@ static int l_store_finish(lua_State *L, int status, lua_KContext ctx) {
     int n;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return op_push_err(L, &o->op);
     task_bulk(true);
-    n = push_reply(L, o->verb, &o->reply);
+    n = push_reply(L, o->verb, o->reply);
     op_close(&o->op);
     task_bulk(false);
     return n;
@@ -134,12 +134,14 @@ static int l_store_finish(lua_State *L, int status, lua_KContext ctx) {
 
 void *lua_store_op_new(lua_State *L, size_t size, enum store_verb verb, int document) {
     struct lua_store_op *o = op_new(L, size, store_op_cancel, store_op_release);
+    struct err e;
 
     o->verb = verb;
     if (document == 0)
         return o;
-    if ((o->fields = lua_json_read(L, document, &o->op.err)) == NULL) {
-        (void)op_push_err(L, &o->op);
+    if ((o->fields = lua_json_read(L, document, &e)) == NULL) {
+        op_close(&o->op);
+        (void)task_push_err(L, &e);
         return NULL;
     }
     luaL_argcheck(L, json_is_object(o->fields), document, "a document is no list");
@@ -268,6 +270,7 @@ static bool read_companion(lua_State *L, struct lua_store_op *o) {
     static const char *const names[] = {"collection", "id", "document", NULL};
     struct store_companion *with = &o->with[o->nwith];
     int at = lua_gettop(L);
+    struct err e;
 
     if (!lua_istable(L, at))
         luaL_error(L, "option 'with' must be a list of tables");
@@ -276,8 +279,9 @@ static bool read_companion(lua_State *L, struct lua_store_op *o) {
     with->id = text_option(L, at, "id");
     if (with->collection == NULL || with->id == NULL || !push_option(L, at, "document", LUA_TTABLE))
         luaL_error(L, "option 'with': each has a collection, an id and a document");
-    if ((with->fields = lua_json_read(L, -1, &o->op.err)) == NULL) {
-        (void)op_push_err(L, &o->op);
+    if ((with->fields = lua_json_read(L, -1, &e)) == NULL) {
+        op_close(&o->op);
+        (void)task_push_err(L, &e);
         return false;
     }
     o->nwith++;
@@ -438,6 +442,7 @@ static int l_increment(lua_State *L) {
     struct lua_store_op *o;
     char now[CLOCK_TEXT_SIZE];
     int set, append;
+    struct err e;
 
     check_name(L, &rq);
     lua_store_check_options(L, 3, options);
@@ -453,8 +458,10 @@ static int l_increment(lua_State *L) {
     set = push_option(L, 3, "set", LUA_TTABLE) ? lua_gettop(L) : 0;
     if ((o = lua_store_op_new(L, sizeof(*o), rq.verb, set)) == NULL)
         return 2;
-    if (append != 0 && (o->append = lua_json_read(L, append, &o->op.err)) == NULL)
-        return op_push_err(L, &o->op);
+    if (append != 0 && (o->append = lua_json_read(L, append, &e)) == NULL) {
+        op_close(&o->op);
+        return task_push_err(L, &e);
+    }
     if (!lua_store_with_option(L, 3, o))
         return 2;
     return lua_store_op_start(L, o, &rq, l_store_finish);

@@ -18,7 +18,7 @@ struct lua_store_op {
     json_t *fields, *append; /* of the request, until it is started */
     struct store_companion with[STORE_WITH_MAX];
     size_t nwith;
-    struct store_reply reply;
+    struct store_reply *reply; /* once it is there; NULL where it failed */
 };
 
 /* Push an operation of `size` bytes (struct lua_store_op first) with the document at an index (0:

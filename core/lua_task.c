@@ -40,7 +40,7 @@ static int l_sleep_finish(lua_State *L, int status, lua_KContext ctx) {
     struct sleep_op *o = (struct sleep_op *)ctx;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return op_push_err(L, &o->op);
     op_close(&o->op);
     lua_pushboolean(L, true);
@@ -185,7 +185,7 @@ static int l_all_finish(lua_State *L, int status, lua_KContext ctx) {
     bool failed, unstarted;
 
     (void)status;
-    if (o->op.err.code != ERR_NONE)
+    if (o->op.err != NULL)
         return op_push_err(L, &o->op);
     failed = o->all->failed;
     unstarted = o->all->unstarted;

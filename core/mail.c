@@ -176,6 +176,23 @@ void mail_reply_add(struct mail_reply *reply, const char *id, size_t n) {
         memcpy(reply->found[reply->nfound++], id, n);
 }
 
+struct mail_reply *mail_reply_take(struct mail_reply *reply) {
+    struct mail_reply *own = malloc(sizeof(*own));
+
+    if (own == NULL)
+        return NULL;
+    *own = *reply;
+    reply->found = NULL;
+    reply->signature = reply->in_reply_to = reply->references = NULL;
+    return own;
+}
+
+void mail_reply_free(struct mail_reply *reply) {
+    if (reply != NULL)
+        mail_reply_fini(reply);
+    free(reply);
+}
+
 void mail_reply_fini(struct mail_reply *reply) {
     free(reply->found);
     free(reply->signature);

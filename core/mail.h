@@ -75,6 +75,10 @@ struct mail_reply {
 
 typedef void mail_done_fn(struct mail_reply *reply, void *arg);
 
+/* For done(): the whole reply in a block of its own, the last four taken.  NULL: out of memory. */
+struct mail_reply *mail_reply_take(struct mail_reply *reply);
+void mail_reply_free(struct mail_reply *reply); /* NULL-safe */
+
 int mail_init(struct err *e); /* makes ready the backend that env names */
 void mail_fini(void);         /* fails what is still under way, with done() */
 

@@ -64,8 +64,7 @@ void served_tell(const struct served *s) {
     LOG(LOG_INFO, s->scope, "request", LOG_S("method", s->http->method), LOG_S("path", s->path),
         LOG_I("status", s->status), LOG_N("ms", (double)s->us / 1000),
         LOG_S("caller", known ? s->owner->caller : NULL),
-        LOG_S("auth", known ? s->owner->method : NULL),
-        LOG_S("refused", s->why[0] != '\0' ? s->why : NULL),
+        LOG_S("auth", known ? s->owner->method : NULL), LOG_S("refused", s->why),
         LOG_I("bytes_in", s->http->body_length), LOG_I("bytes_out", s->http->reply_length),
         LOG_S("remote", http_remote(s->http)), LOG_J("httpRequest", text_of(&http)),
         LOG_J("logging.googleapis.com/labels", text_of(&labels)));

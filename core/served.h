@@ -17,7 +17,7 @@ struct served {
     const struct task_owner *owner; /* without roles: nobody known */
     const char *path;               /* NULL: malformed */
     const char *route;              /* its pattern; "": none */
-    const char *why;                /* it was refused; "": it was not */
+    const char *why;                /* it was refused; NULL: it was not */
     int status;
     uint64_t us;
 };

@@ -81,6 +81,22 @@ void store_cancel(struct store_call **cp) {
     *cp = NULL;
 }
 
+struct store_reply *store_reply_take(struct store_reply *reply) {
+    struct store_reply *own = malloc(sizeof(*own));
+
+    if (own == NULL)
+        return NULL;
+    *own = *reply;
+    *reply = (struct store_reply){0};
+    return own;
+}
+
+void store_reply_free(struct store_reply *reply) {
+    if (reply != NULL)
+        store_reply_fini(reply);
+    free(reply);
+}
+
 void store_reply_fini(struct store_reply *r) {
     json_decref(r->fields);
     for (size_t i = 0; i < r->ndocs; i++) {

@@ -111,6 +111,10 @@ struct store_reply {
 
 typedef void store_done_fn(struct store_reply *reply, void *arg);
 
+/* For done(): the whole reply in a block of its own; NULL: out of memory. */
+struct store_reply *store_reply_take(struct store_reply *reply);
+void store_reply_free(struct store_reply *reply); /* NULL-safe */
+
 int store_init(struct err *e); /* opens the backend that env names */
 void store_fini(void);         /* waits for writes under way */
 

@@ -22,7 +22,7 @@ struct task {
     struct loop_timer *deadline;
     struct scratch_timer *scratch_deadline; /* the same where the clock is a scratch's */
     uint64_t until_ms;                      /* of loop_now_ms(); 0: no end */
-    struct err aborted;                     /* code ERR_NONE: not aborted */
+    const struct err *aborted;              /* kept: why; NULL: it is not */
     int nargs;                              /* for the next resume */
     bool queued;
     task_done_fn *done;
@@ -85,9 +85,9 @@ static void task_enqueue(struct task *t) {
 bool op_refused(lua_State *L, struct op *op) {
     struct task *t = task_check(L);
 
-    if (t->aborted.code == ERR_NONE)
+    if (t->aborted == NULL)
         return false;
-    op->err = t->aborted;
+    op->err = err_keep(t->aborted);
     op->state = OP_READY;
     return true;
 }
@@ -99,9 +99,9 @@ int op_wait(lua_State *L, struct op *op, lua_KFunction finish) {
         return finish(L, LUA_OK, (lua_KContext)op);
     op->state = OP_PENDING;
     t = task_check(L);
-    if (t->aborted.code != ERR_NONE) {
+    if (t->aborted != NULL) {
         op->cancel(op);
-        op->err = t->aborted;
+        op->err = err_keep(t->aborted);
         op->state = OP_READY;
         return finish(L, LUA_OK, (lua_KContext)op);
     }
@@ -113,8 +113,7 @@ int op_wait(lua_State *L, struct op *op, lua_KFunction finish) {
 void op_ready(struct op *op, const struct err *e) {
     assert(op->state == OP_PENDING || op->state == OP_IDLE);
     op->state = OP_READY;
-    if (e != NULL)
-        op->err = *e;
+    op->err = err_keep(e);
     if (op->task != NULL)
         task_enqueue(op->task);
 }
@@ -129,12 +128,13 @@ void op_close(struct op *op) {
     if (op->task != NULL && op->task->op == op)
         op->task->op = NULL;
     op->task = NULL;
+    err_let_go(&op->err);
     op->state = OP_CLOSED;
     ops--;
 }
 
 int op_push_err(lua_State *L, struct op *op) {
-    struct err e = op->err;
+    struct err e = *op->err;
 
     op_close(op);
     return task_push_err(L, &e);
@@ -191,6 +191,7 @@ static void task_free(struct task *t, bool ended) {
     task_account_release(t->account);
     tasks--;
     gen_release(t->gen);
+    err_let_go(&t->aborted);
     free(t->trace);
     free(t);
 }
@@ -349,7 +350,8 @@ struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t dead
 void task_abort(struct task *t, const struct err *e) {
     struct op *op = t->op;
 
-    t->aborted = *e;
+    err_let_go(&t->aborted);
+    t->aborted = err_keep(e);
     if (op == NULL || op->state != OP_PENDING)
         return; /* its next wait will fail */
     op->cancel(op);

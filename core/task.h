@@ -20,7 +20,7 @@
  *     }
  *     static int l_x_finish(lua_State *L, int status, lua_KContext ctx) {
  *         struct x_op *o = (struct x_op *)ctx;
- *         if (o->op.err.code != ERR_NONE)
+ *         if (o->op.err != NULL)
  *             return op_push_err(L, &o->op);    nil, err
  *         ... push the results ...
  *         op_close(&o->op);
@@ -50,7 +50,7 @@ enum op_state {
 struct op {
     enum op_state state;
     struct task *task;            /* that waits, or NULL */
-    struct err err;               /* why it failed; code ERR_NONE: it did not */
+    const struct err *err;        /* kept: why it failed; NULL: it did not */
     void (*cancel)(struct op *);  /* synchronous: no callback after it returns */
     void (*release)(struct op *); /* free what the result holds; may be NULL */
 };
