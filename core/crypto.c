@@ -112,7 +112,7 @@ static void take_random(unsigned char u[UUID_LEN]) {
     X(OSSL_PARAM_free)                                                                             \
     X(i2d_ECDSA_SIG)
 
-static struct { FUNCTIONS(LATE_MEMBER) } ssl;
+static struct { FUNCTIONS(LATE_MEMBER) } ssl LATE_TABLE;
 static const char *const names[] = {FUNCTIONS(LATE_NAME)};
 
 /* Looked up once: by its name OpenSSL searches its providers each time. */

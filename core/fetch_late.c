@@ -60,7 +60,7 @@ static struct {
 #define PROCEDURE_MEMBER(name, parameters, arguments)        LATE_MEMBER(name)
 #define SETTER_MEMBER(result, name, handle, option)          LATE_MEMBER(name)
     FUNCTIONS(FUNCTION_MEMBER) PROCEDURES(PROCEDURE_MEMBER) SETTERS(SETTER_MEMBER)
-} library;
+} library LATE_TABLE;
 
 #define DEFINE_FUNCTION(result, name, parameters, arguments)                                       \
     result name parameters {                                                                       \

@@ -19,8 +19,8 @@
 #include "task.h"
 #include "tree.h"
 
-#define THREADS_MAX 32 /* kept for the next tasks */
-#define GC_PAUSE 150 /* per cent of what was live: then the next collection begins */
+#define THREADS_MAX 32  /* kept for the next tasks */
+#define GC_PAUSE    150 /* per cent of what was live: then the next collection begins */
 
 struct gen {
     struct gen *next, **link; /* of all there are */
@@ -33,7 +33,7 @@ struct gen {
     struct slabs slabs;
     size_t bytes, limit, loaded; /* of memory: now, at most, when it was loaded */
     struct gen_table table;
-    int roles, per_minute; /* registry references: functions of access.lua */
+    int roles, per_minute;              /* registry references: functions of access.lua */
     int threads[THREADS_MAX], nthreads; /* the same: coroutines that have ended */
 };
 

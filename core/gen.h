@@ -103,8 +103,8 @@ int gen_access(struct gen *g, struct gen_identity *who, char *why, size_t size);
 void gen_hold(struct gen *g);
 void gen_release(struct gen *g);
 
-/* A coroutine to begin in, with its reference in the registry: one that a task has left behind, whose
- * stack is empty, or a new one.  Raises when out of memory. */
+/* A coroutine to begin in, with its reference in the registry: one that a task has left behind,
+ * whose stack is empty, or a new one.  Raises when out of memory. */
 lua_State *gen_take_thread(struct gen *g, int *ref);
 
 /* What a task began in, and no longer needs.  `ended`: it has returned, and can be begun anew. */

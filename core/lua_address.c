@@ -182,11 +182,8 @@ static int l_format(lua_State *L) {
 
 int lua_address_open(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"count", l_count},
-        {"parse", l_parse},
-        {"format", l_format},
-        {"recipients", l_recipients},
-        {NULL, NULL},
+        {"count", l_count},           {"parse", l_parse}, {"format", l_format},
+        {"recipients", l_recipients}, {NULL, NULL},
     };
 
     luaL_newmetatable(L, SCRATCH_TYPE);

@@ -1,5 +1,6 @@
 /*
- * lua_mail.c - paraph.mail: build and check (lua_message.c), and one function for each verb of mail.h.
+ * lua_mail.c - paraph.mail: build and check (lua_message.c), and one function for each verb of
+ * mail.h.
  */
 #include <string.h>
 

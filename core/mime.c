@@ -20,8 +20,8 @@
 #define ID_MAX     900 /* with its header's name, a line of less than 998 characters */
 #define TOKEN_SIZE (ID_MAX + sizeof("<>"))
 #define VALUE_SIZE 256
-#define WIDEST     16  /* bytes that one byte of a text can become */
-#define HEAD_MAX   ((size_t)4 * KIB) /* of the message or a part, but for the texts in it */
+#define WIDEST     16                    /* bytes that one byte of a text can become */
+#define HEAD_MAX   ((size_t)4 * KIB)     /* of the message or a part, but for the texts in it */
 #define DATE_MAX   INT64_C(253402300799) /* the end of the year 9999 */
 
 /* ---- what may stand in a header ---- */

@@ -34,7 +34,7 @@
     X(history_end)                                                                                 \
     X(history_init)
 
-static struct { FUNCTIONS(LATE_MEMBER) } edit;
+static struct { FUNCTIONS(LATE_MEMBER) } edit LATE_TABLE;
 static const char *const names[] = {FUNCTIONS(LATE_NAME)};
 
 static EditLine *editor;
