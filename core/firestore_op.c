@@ -88,6 +88,7 @@ static void release(struct firestore_op *op) {
     json_decref(op->below);
     json_decref(op->cursor);
     store_reply_fini(&op->reply);
+    log_release(op->scope);
     free(op);
 }
 
@@ -187,8 +188,8 @@ static void begin(struct firestore_op *op) {
 
 static void on_project(const struct err *e, const char *project, void *arg) {
     struct firestore_op *op = arg;
-    struct log_scope scope = op->scope;
-    const struct log_scope *before = log_enter(&scope);
+    const struct log_scope *scope = log_hold_too(op->scope);
+    const struct log_scope *before = log_enter(scope);
 
     op->auth = NULL;
     op->inside++;
@@ -204,6 +205,7 @@ static void on_project(const struct err *e, const char *project, void *arg) {
     }
     leave(op);
     log_enter(before);
+    log_release(scope);
 }
 
 struct store_call *firestore_op_start(struct firestore_op *op,
@@ -217,7 +219,7 @@ struct store_call *firestore_op_start(struct firestore_op *op,
     } else if (documents != NULL) {
         begin(op);
     } else {
-        op->scope = log_here();
+        op->scope = log_hold();
         if ((auth = auth_project(on_project, op)) != NULL) /* else it has called back */
             op->auth = auth;
     }

@@ -25,7 +25,7 @@ struct firestore_op {
     struct firestore_op *next, **link;
     struct google_call *google;
     struct auth_call *auth;
-    struct log_scope scope; /* with auth: of who asked */
+    const struct log_scope *scope; /* with auth: held, of who asked; or NULL */
     void (*begin)(struct firestore_op *op);
     firestore_step_fn *step;
     unsigned inside; /* steps on the stack */

@@ -193,11 +193,12 @@ static void transmit(struct gmail_call *c) {
 /* It is c's turn to send. */
 static void on_turn(void *arg) {
     struct gmail_call *c = arg;
-    struct log_scope scope = c->scope;
-    const struct log_scope *before = log_enter(&scope);
+    const struct log_scope *scope = log_hold_too(c->scope);
+    const struct log_scope *before = log_enter(scope);
 
     transmit(c);
     log_enter(before);
+    log_release(scope);
 }
 
 static void get_in_line(struct gmail_call *c) {
@@ -308,11 +309,12 @@ static void take_identities(struct gmail_call *c, const struct gmail_identities 
 /* Others may wait for them, too. */
 static void on_identities(const struct gmail_identities *ids, const struct err *e, void *arg) {
     struct gmail_call *c = arg;
-    struct log_scope scope = c->scope;
-    const struct log_scope *before = log_enter(&scope);
+    const struct log_scope *scope = log_hold_too(c->scope);
+    const struct log_scope *before = log_enter(scope);
 
     take_identities(c, ids, e);
     log_enter(before);
+    log_release(scope);
 }
 
 /* --- the backend ----------------------------------------------------------------------------- */

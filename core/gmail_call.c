@@ -15,7 +15,7 @@ struct gmail_call *gmail_call_new(const struct mail_request *rq, mail_done_fn *d
     if (c == NULL)
         return NULL;
     c->call = (struct mail_call){.done = done, .arg = arg};
-    c->scope = log_here();
+    c->scope = log_hold();
     c->verb = rq->verb;
     c->place.deadline_ms = rq->deadline_ms;
     if (rq->message != NULL)
@@ -42,6 +42,7 @@ void gmail_call_free(struct gmail_call *c) {
     free(c->draft_mailbox);
     free(c->thread_id);
     free(c->in_reply_to);
+    log_release(c->scope);
     free(c);
 }
 

@@ -18,9 +18,9 @@ struct gmail_call {
     bool starting, ended; /* ended while starting: whoever started it frees it */
     struct gmail_sendas_wait wait;
     struct gmail_place place;
-    struct google_call *google; /* or NULL */
-    struct log_scope scope;     /* of who asked for it: others call it up */
-    struct blob *message;       /* of the request, or NULL */
+    struct google_call *google;    /* or NULL */
+    const struct log_scope *scope; /* held, of who asked for it: others call it up */
+    struct blob *message;          /* of the request, or NULL */
     char *sender, *key, *message_id, *draft_id, *draft_mailbox; /* NULL: none */
     char *thread_id, *in_reply_to;                              /* the same */
     const char *mailbox; /* whose: that of the draft, GMAIL_USER, or the sender's own */

@@ -25,11 +25,11 @@ struct google_call {
     struct google_exchange_request rq;
     struct auth_call *auth; /* one of the two is under way */
     struct google_exchange *exchange;
-    struct loop_timer *timer;   /* of the wait for a token; an exchange has its own deadline */
-    struct log_scope scope;     /* of who asked for it: tokens are waited for together */
-    bool refused;               /* one token was, by a 401 */
-    bool unknown;               /* an earlier attempt may have been processed */
-    const struct err *no_token; /* kept: why there is none; NULL: there is one */
+    struct loop_timer *timer;      /* of the wait for a token; an exchange has its own deadline */
+    const struct log_scope *scope; /* held, of who asked for it: tokens are waited for together */
+    bool refused;                  /* one token was, by a 401 */
+    bool unknown;                  /* an earlier attempt may have been processed */
+    const struct err *no_token;    /* kept: why there is none; NULL: there is one */
 };
 
 static int start_token(struct google_call *c, struct err *e);
@@ -58,6 +58,7 @@ static void destroy(struct google_call *c) {
     free(c->method);
     free(c->url);
     free(c->content_type);
+    log_release(c->scope);
     free(c);
 }
 
@@ -145,8 +146,7 @@ static void keep_token(struct google_call *c, const struct auth_token *token) {
 
 static void on_token(const struct err *e, const struct auth_token *token, void *arg) {
     struct google_call *c = arg;
-    struct log_scope scope = c->scope;
-    const struct log_scope *before;
+    const struct log_scope *scope, *before;
     struct err failure;
 
     if (token != NULL)
@@ -156,10 +156,12 @@ static void on_token(const struct err *e, const struct auth_token *token, void *
     if (c->auth == NULL)
         return; /* start_token() is on the stack, and goes on */
     c->auth = NULL;
-    before = log_enter(&scope);
+    scope = log_hold_too(c->scope); /* c may be gone before it is left */
+    before = log_enter(scope);
     if (start_exchange(c, &failure) != 0)
         fail(c, &failure);
     log_enter(before);
+    log_release(scope);
 }
 
 static void on_too_late(void *arg) {
@@ -198,7 +200,7 @@ static struct google_call *make_call(const struct google_request *rq) {
     if (c == NULL)
         return NULL;
     c->api = rq->api;
-    c->scope = log_here();
+    c->scope = log_hold();
     c->step = copy(rq->step);
     c->mailbox = gmail ? copy(rq->mailbox) : NULL;
     c->method = copy(rq->method);

@@ -21,9 +21,9 @@ struct google_exchange {
     const struct google_exchange_request *rq;
     google_exchange_done_fn *done;
     void *arg;
-    struct fetch *fetch;      /* an attempt, or */
-    struct loop_timer *timer; /* the time between two */
-    struct log_scope scope;   /* of who asked for it */
+    struct fetch *fetch;           /* an attempt, or */
+    struct loop_timer *timer;      /* the time between two */
+    const struct log_scope *scope; /* held, of who asked for it */
     unsigned attempts;
     uint64_t attempt_us; /* when the last one began */
     bool unknown;        /* an earlier one may have been processed */
@@ -196,6 +196,11 @@ static void judge(const struct google_exchange_request *rq, const struct fetch_r
 
 /* --- attempts -------------------------------------------------------------------------------- */
 
+static void destroy(struct google_exchange *x) {
+    log_release(x->scope);
+    free(x);
+}
+
 static void finish(struct google_exchange *x, struct google_answer *a) {
     bool secret = (x->rq->peer & TOKEN_PEERS) != 0;
 
@@ -205,20 +210,21 @@ static void finish(struct google_exchange *x, struct google_answer *a) {
         google_exchange_wipe(a->json);
     else
         json_decref(a->json);
-    free(x);
+    destroy(x);
 }
 
 static void on_timer(void *arg) {
     struct google_exchange *x = arg;
     struct google_answer a = {.transient = true};
-    struct log_scope scope = x->scope;
-    const struct log_scope *before = log_enter(&scope);
+    const struct log_scope *scope = log_hold_too(x->scope); /* x may be gone before it is left */
+    const struct log_scope *before = log_enter(scope);
 
     loop_timer_stop(&x->timer);
     google_exchange_count_retry(x->rq->peer);
     if (attempt(x, &a.err) != 0)
         finish(x, &a);
     log_enter(before);
+    log_release(scope);
 }
 
 /* Full jitter: anything from 0 to the step's whole length. */
@@ -249,8 +255,8 @@ static bool start_again(struct google_exchange *x, const struct google_answer *a
 static void on_reply(const struct fetch_reply *reply, void *arg) {
     struct google_exchange *x = arg;
     struct google_answer a = {0};
-    struct log_scope scope = x->scope; /* x may be gone before it is left */
-    const struct log_scope *before = log_enter(&scope);
+    const struct log_scope *scope = log_hold_too(x->scope); /* as above */
+    const struct log_scope *before = log_enter(scope);
 
     x->fetch = NULL;
     x->http1 = x->http1 || reply->http2;
@@ -262,6 +268,7 @@ static void on_reply(const struct fetch_reply *reply, void *arg) {
     else
         finish(x, &a);
     log_enter(before);
+    log_release(scope);
 }
 
 static int attempt(struct google_exchange *x, struct err *e) {
@@ -299,9 +306,9 @@ struct google_exchange *google_exchange_start(const struct google_exchange_reque
     x->rq = rq;
     x->done = done;
     x->arg = arg;
-    x->scope = log_here();
+    x->scope = log_hold();
     if (attempt(x, e) != 0) {
-        free(x);
+        destroy(x);
         return NULL;
     }
     return x;
@@ -315,5 +322,5 @@ void google_exchange_cancel(struct google_exchange **xp) {
     *xp = NULL;
     fetch_cancel(&x->fetch);
     loop_timer_stop(&x->timer);
-    free(x);
+    destroy(x);
 }

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
@@ -56,7 +57,38 @@ const struct log_scope *log_enter(const struct log_scope *scope) {
 }
 
 struct log_scope log_here(void) {
-    return *current;
+    struct log_scope here = *current;
+
+    here.holders = 0;
+    return here;
+}
+
+const struct log_scope *log_hold_copy(const struct log_scope *scope) {
+    struct log_scope *own = malloc(sizeof(*own));
+
+    if (own == NULL)
+        return &nobody;
+    *own = *scope;
+    own->holders = 1;
+    return own;
+}
+
+const struct log_scope *log_hold_too(const struct log_scope *held) {
+    if (held->holders > 0)
+        ((struct log_scope *)(uintptr_t)held)->holders++;
+    return held;
+}
+
+const struct log_scope *log_hold(void) {
+    return current->holders > 0 || current == &nobody ? log_hold_too(current)
+                                                      : log_hold_copy(current);
+}
+
+void log_release(const struct log_scope *held) {
+    struct log_scope *own = (struct log_scope *)(uintptr_t)held;
+
+    if (own != NULL && own->holders > 0 && --own->holders == 0)
+        free(own);
 }
 
 /* --- values ---------------------------------------------------------------------------------- */

@@ -48,6 +48,7 @@ struct log_scope {
     char request_id[LOG_REQUEST_ID_MAX + 1];
     struct log_trace trace;
     char mail_trace_id[LOG_TRACE_ID_SIZE]; /* of the request that the mail came with */
+    unsigned holders;                      /* log.c's; 0: it is borrowed */
 };
 
 void log_init(enum log_level level, bool json);
@@ -59,8 +60,15 @@ void log_set_project(const char *project);
  * next log_enter(), which is given back what this one returned. */
 const struct log_scope *log_enter(const struct log_scope *scope);
 
-/* A copy of the scope there is now, for what goes on later. */
+/* A copy of the scope there is now. */
 struct log_scope log_here(void);
+
+/* The scope there is now, for what goes on later: one for all who hold it, who do not change it.
+ * Without memory it is that of nobody. */
+const struct log_scope *log_hold(void);
+const struct log_scope *log_hold_copy(const struct log_scope *scope);
+const struct log_scope *log_hold_too(const struct log_scope *held);
+void log_release(const struct log_scope *held); /* NULL-safe */
 
 /* Would an event of this level be written?  And is it for programs? */
 bool log_on(enum log_level level);

@@ -121,14 +121,10 @@ static int l_on(lua_State *L) {
     return 1;
 }
 
-/* In another world nothing belongs to a trace of this one. */
-static struct log_scope *scope_of(lua_State *L) {
-    return gen_scratch(L) == NULL ? task_scope() : NULL;
-}
-
 /* trace_id() -> that of the request, or nil */
 static int l_trace_id(lua_State *L) {
-    const struct log_scope *scope = scope_of(L);
+    /* In another world nothing belongs to a trace of this one. */
+    const struct log_scope *scope = gen_scratch(L) == NULL ? task_scope() : NULL;
 
     if (scope != NULL && scope->trace.id[0] != '\0')
         lua_pushstring(L, scope->trace.id);
@@ -139,15 +135,11 @@ static int l_trace_id(lua_State *L) {
 
 /* mail(trace_id or anything): what follows is about that mail, or about none. */
 static int l_mail(lua_State *L) {
-    struct log_scope *scope = scope_of(L);
     size_t n = 0;
     const char *id = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &n) : NULL;
 
-    if (scope == NULL)
-        return 0;
-    scope->mail_trace_id[0] = '\0';
-    if (id != NULL && trace_is_id(id, n))
-        memcpy(scope->mail_trace_id, id, n + 1);
+    if (gen_scratch(L) == NULL)
+        task_set_mail(id != NULL && trace_is_id(id, n) ? id : "");
     return 0;
 }
 

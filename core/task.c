@@ -1,6 +1,7 @@
 #include "task.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,10 +29,10 @@ struct task {
     task_done_fn *done;
     void *arg;
     const struct task_owner *owner;
-    struct log_scope scope;
-    struct task_account *account; /* shared with the task that started it */
-    char *trace;                  /* of the error that nothing caught, or NULL */
-    struct task *next;            /* in the ready queue */
+    const struct log_scope *scope; /* held */
+    struct task_account *account;  /* shared with the task that started it */
+    char *trace;                   /* of the error that nothing caught, or NULL */
+    struct task *next;             /* in the ready queue */
 };
 
 static struct task *ready_head, **ready_tail = &ready_head;
@@ -193,6 +194,7 @@ static void task_free(struct task *t, bool ended) {
     gen_release(t->gen);
     err_let_go(&t->aborted);
     free(t->trace);
+    log_release(t->scope);
     free(t);
 }
 
@@ -234,7 +236,7 @@ static bool resume(struct task *t) {
 }
 
 static bool task_step(struct task *t) {
-    const struct log_scope *before = log_enter(&t->scope);
+    const struct log_scope *before = log_enter(t->scope);
     bool alive = resume(t);
 
     log_enter(before);
@@ -295,15 +297,15 @@ static struct task *task_new(struct gen *g, bool job) {
 }
 
 /* Of a task of this owner; NULL: of a branch. */
-static struct log_scope scope_of(const struct task_owner *owner) {
+static const struct log_scope *scope_of(const struct task_owner *owner) {
     struct log_scope scope = {0};
 
     if (owner == NULL)
-        return log_here();
+        return log_hold();
     strncpy(scope.request_id, owner->request_id, sizeof(scope.request_id) - 1);
     if (owner->trace != NULL)
         scope.trace = *owner->trace;
-    return scope;
+    return log_hold_copy(&scope);
 }
 
 struct task *task_start(struct gen *g, lua_State *from, int nargs, uint64_t deadline_ms,
@@ -461,8 +463,23 @@ const struct task_owner *task_owner(const struct task *t) {
     return t->owner;
 }
 
-struct log_scope *task_scope(void) {
-    return running != NULL ? &running->scope : NULL;
+const struct log_scope *task_scope(void) {
+    return running != NULL ? running->scope : NULL;
+}
+
+/* Others hold the scope that there was. */
+void task_set_mail(const char *trace_id) {
+    struct log_scope scope;
+    const struct log_scope *before;
+
+    if (running == NULL || strcmp(running->scope->mail_trace_id, trace_id) == 0)
+        return;
+    scope = *running->scope;
+    snprintf(scope.mail_trace_id, sizeof(scope.mail_trace_id), "%s", trace_id);
+    before = running->scope;
+    running->scope = log_hold_copy(&scope);
+    log_enter(running->scope);
+    log_release(before);
 }
 
 void task_disown(struct task *t) {

@@ -112,7 +112,10 @@ void task_disown(struct task *t);
 
 /* The log's scope of the task that runs, or NULL: from its owner, or as the task that started it
  * had it then. */
-struct log_scope *task_scope(void);
+const struct log_scope *task_scope(void);
+
+/* What the task that runs does from now on is about the mail with that trace; "": about none. */
+void task_set_mail(const char *trace_id);
 
 /*
  * Run the function and its nargs arguments at the top of `from` (the generation's main state) as
