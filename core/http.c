@@ -14,7 +14,7 @@
 #include "log.h"
 #include "loop.h"
 
-#define POOL_BYTES     ((size_t)12 * KIB) /* MHD's memory for the head of a request */
+#define POOL_BYTES     ((size_t)16 * KIB) /* MHD's memory for the head of a request */
 #define BODIES_MAX     16                 /* times max_body: all bodies together */
 #define IDLE_SECONDS   30u                /* of silence, then MHD closes the connection */
 #define BODY_FIRST_CAP ((size_t)64 * KIB)
