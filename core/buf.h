@@ -44,13 +44,10 @@ static inline void buf_adds(struct buf *b, const char *s) {
 }
 
 static inline void buf_addc(struct buf *b, char c) {
-    char *to = buf_reserve(b, 1);
-
-    if (to == NULL)
+    if (b->cap - b->len <= 1 && buf_grow(b, 1) == NULL)
         return;
-    to[0] = c;
-    to[1] = '\0';
-    b->len++;
+    b->data[b->len++] = c;
+    b->data[b->len] = '\0';
 }
 
 /* Some strings, one after the other: buf_join(b, "Bearer ", token). */

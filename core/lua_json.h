@@ -28,4 +28,9 @@ json_t *lua_json_read(lua_State *L, int idx, struct err *e);
  * that. */
 int lua_json_encode(lua_State *L, int idx, struct buf *out, struct err *e);
 
+/* The same with so many spaces for each level (0: compact), of which there may be max_depth.  How
+ * many values it is, or -1. */
+long lua_json_write(lua_State *L, int idx, unsigned max_depth, int indent, struct buf *out,
+                    struct err *e);
+
 #endif

@@ -3,41 +3,28 @@
  *
  * A message under construction is a userdata from the start, so that whatever raises on the way,
  * its addresses and bytes are freed with it.  Strings are borrowed from Lua while they are built
- * into the message: push_members() leaves each on the stack, which keeps it alive.
+ * into the message: lua_member_push() leaves each on the stack, which keeps it alive.
  */
 #include "lua_message.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <lauxlib.h>
 
 #include "clock.h"
 #include "encode.h"
 #include "env.h"
-#include "frozen.h"
 #include "gen.h"
 #include "lua_blob.h"
+#include "lua_member.h"
 #include "mime.h"
 #include "task.h"
 
 #define MESSAGE_TYPE "paraph.message"
 #define MESSAGE_MAX  ((size_t)36700160) /* bytes: Gmail's limit */
 #define PARTS_MAX    1000
-
-/* --- tables, strictly ------------------------------------------------------------------------ */
-
-#define ABSENT (1u << LUA_TNIL)
-#define STRING (1u << LUA_TSTRING)
-#define TABLE  (1u << LUA_TTABLE)
-#define BLOB   (1u << LUA_TUSERDATA)
-
-struct member {
-    const char *name;
-    unsigned types;
-};
 
 /* The stack of read_message(): the table, its members in this order, the message. */
 enum {
@@ -59,103 +46,32 @@ enum {
     MESSAGE
 };
 
-static const struct member message_members[] = {
-    {"id", STRING},
-    {"from", TABLE | ABSENT},
-    {"to", STRING | TABLE},
-    {"cc", STRING | TABLE | ABSENT},
-    {"bcc", STRING | TABLE | ABSENT},
-    {"reply_to", STRING | TABLE | ABSENT},
-    {"subject", STRING},
-    {"text", STRING | ABSENT},
-    {"html", STRING | ABSENT},
-    {"parts", TABLE | ABSENT},
-    {"thread_id", STRING | ABSENT},
-    {"in_reply_to", STRING | ABSENT},
-    {"references", STRING | ABSENT},
-    {"date", STRING | ABSENT},
+static const struct lua_member message_members[] = {
+    {"id", MEMBER_STRING},
+    {"from", MEMBER_TABLE | MEMBER_ABSENT},
+    {"to", MEMBER_STRING | MEMBER_TABLE},
+    {"cc", MEMBER_STRING | MEMBER_TABLE | MEMBER_ABSENT},
+    {"bcc", MEMBER_STRING | MEMBER_TABLE | MEMBER_ABSENT},
+    {"reply_to", MEMBER_STRING | MEMBER_TABLE | MEMBER_ABSENT},
+    {"subject", MEMBER_STRING},
+    {"text", MEMBER_STRING | MEMBER_ABSENT},
+    {"html", MEMBER_STRING | MEMBER_ABSENT},
+    {"parts", MEMBER_TABLE | MEMBER_ABSENT},
+    {"thread_id", MEMBER_STRING | MEMBER_ABSENT},
+    {"in_reply_to", MEMBER_STRING | MEMBER_ABSENT},
+    {"references", MEMBER_STRING | MEMBER_ABSENT},
+    {"date", MEMBER_STRING | MEMBER_ABSENT},
 };
 
-static const struct member mailbox_members[] = {{"address", STRING}, {"name", STRING | ABSENT}};
+static const struct lua_member mailbox_members[] = {{"address", MEMBER_STRING},
+                                                    {"name", MEMBER_STRING | MEMBER_ABSENT}};
 
-static const struct member part_members[] = {
-    {"content", BLOB},
-    {"filename", STRING | ABSENT},
-    {"content_type", STRING | ABSENT},
-    {"content_id", STRING | ABSENT},
+static const struct lua_member part_members[] = {
+    {"content", MEMBER_BLOB},
+    {"filename", MEMBER_STRING | MEMBER_ABSENT},
+    {"content_type", MEMBER_STRING | MEMBER_ABSENT},
+    {"content_id", MEMBER_STRING | MEMBER_ABSENT},
 };
-
-/* Raise unless the table at idx has no more than those of its members that have been found. */
-static void refuse_unknown_members(lua_State *L, int idx, const char *path,
-                                   const struct member *members, size_t n, size_t found) {
-    size_t there = 0;
-
-    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1))
-        there++;
-    if (there == found)
-        return;
-    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
-        const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
-        size_t i = 0;
-
-        while (i < n && strcmp(key, members[i].name) != 0)
-            i++;
-        if (i == n)
-            luaL_error(L, "unknown member '%s%s'", path, luaL_tolstring(L, -2, NULL));
-    }
-}
-
-/* A string with a NUL, which C would cut there, is the world's fault. */
-static int check_text(lua_State *L, int idx, const char *path, const char *name, struct err *e) {
-    char field[sizeof(e->field)];
-    size_t len;
-    const char *s = lua_tolstring(L, idx, &len);
-
-    if (memchr(s, '\0', len) == NULL)
-        return 0;
-    snprintf(field, sizeof(field), "%s%s", path, name);
-    return err_set_field(e, ERR_INVALID_FIELD, field, "%s: a NUL character is not possible", field);
-}
-
-/* Push the members of the table at idx, whose path in errors is `path` ("", "from.").  Unknown
- * members and wrong types raise; -1 and *e: a text is none. */
-static int push_members(lua_State *L, int idx, const char *path, const struct member *members,
-                        size_t n, struct err *e) {
-    int base = lua_gettop(L);
-    size_t found = 0;
-
-    luaL_checkstack(L, (int)n + LUA_MINSTACK, NULL);
-    frozen_resolve(L, idx);
-    for (size_t i = 0; i < n; i++) {
-        lua_pushstring(L, members[i].name);
-        found += lua_rawget(L, idx) != LUA_TNIL;
-    }
-    refuse_unknown_members(L, idx, path, members, n, found);
-    for (size_t i = 0; i < n; i++) {
-        int member = base + 1 + (int)i;
-
-        if ((members[i].types >> lua_type(L, member) & 1) == 0)
-            return luaL_error(L, "wrong type of member '%s%s': %s", path, members[i].name,
-                              luaL_typename(L, member));
-        if (lua_type(L, member) == LUA_TSTRING &&
-            check_text(L, member, path, members[i].name, e) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* The length of the list at idx; raises if the table is no list. */
-static size_t list_length(lua_State *L, int idx, const char *name) {
-    size_t n, members = 0;
-
-    frozen_resolve(L, idx);
-    n = lua_rawlen(L, idx);
-    for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1))
-        members++;
-    if (members != n)
-        luaL_error(L, "member '%s' must be a list", name);
-    return n;
-}
 
 /* --- building -------------------------------------------------------------------------------- */
 
@@ -186,7 +102,7 @@ static int read_recipients(struct address_list *list, lua_State *L, int idx, str
         return 0;
     if (lua_type(L, idx) == LUA_TSTRING)
         return parse_recipients(list, L, idx, name, e);
-    n = list_length(L, idx, name);
+    n = lua_member_list_length(L, idx, name);
     if (n > LUA_MESSAGE_RECIPIENTS_MAX)
         return refuse_recipients(n, e);
     for (size_t i = 0; i < n; i++) {
@@ -239,7 +155,7 @@ static int read_from(struct message *msg, lua_State *L, struct err *e) {
 
     if (lua_isnil(L, FROM))
         return set_sender(&msg->from, env_sender(), NULL, e);
-    if (push_members(L, FROM, "from.", mailbox_members, COUNT_OF(mailbox_members), e) != 0)
+    if (lua_member_push(L, FROM, "from.", mailbox_members, COUNT_OF(mailbox_members), e) != 0)
         return -1;
     rc = set_sender(&msg->from, lua_tostring(L, top + 1), lua_tostring(L, top + 2), e);
     lua_settop(L, top);
@@ -289,7 +205,7 @@ static int read_parts(struct mime_message *m, lua_State *L, struct err *e) {
 
     if (lua_isnil(L, PARTS))
         return 0;
-    m->nparts = list_length(L, PARTS, "parts");
+    m->nparts = lua_member_list_length(L, PARTS, "parts");
     if (m->nparts > PARTS_MAX)
         return err_set_field(e, ERR_INVALID_FIELD, "attachments", "attachments: %d are the most",
                              PARTS_MAX);
@@ -302,7 +218,7 @@ static int read_parts(struct mime_message *m, lua_State *L, struct err *e) {
         if (lua_rawgeti(L, PARTS, (lua_Integer)i + 1) != LUA_TTABLE)
             return luaL_error(L, "member 'parts' must be a list of tables");
         top = lua_gettop(L);
-        if (push_members(L, top, path, part_members, COUNT_OF(part_members), e) != 0)
+        if (lua_member_push(L, top, path, part_members, COUNT_OF(part_members), e) != 0)
             return -1;
         if ((content = lua_blob_test(L, top + 1)) == NULL)
             return luaL_error(L, "member '%scontent' must be an open blob", path);
@@ -395,7 +311,7 @@ static struct message *read_message(lua_State *L, message_fn *fn, struct err *e)
 
     luaL_checktype(L, ARG, LUA_TTABLE);
     lua_settop(L, ARG);
-    if (push_members(L, ARG, "", message_members, COUNT_OF(message_members), e) != 0)
+    if (lua_member_push(L, ARG, "", message_members, COUNT_OF(message_members), e) != 0)
         return NULL;
     msg = lua_newuserdatauv(L, sizeof(*msg), 1);
     memset(msg, 0, sizeof(*msg));

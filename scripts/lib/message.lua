@@ -379,9 +379,9 @@ end
 ---@return string|paraph.err|nil pixel_id_or_err  nil: not tracked. The error names the request
 ---                                 field at fault; `policy_error`: a hook has failed
 function message.build(id, document, contents, fresh)
-  local described, pixel_id = describe(id, document, contents, fresh)
-  if not described then return nil, pixel_id end
-  local built, err = mail.build(described)
+  local wanted, pixel_id = describe(id, document, contents, fresh)
+  if not wanted then return nil, pixel_id end
+  local built, err = mail.build(wanted)
   if not built then return nil, err end
   return built, pixel_id
 end
@@ -395,9 +395,9 @@ end
 ---@return true? ok
 ---@return paraph.err? err
 function message.check(id, document, contents, fresh)
-  local described, err = describe(id, document, contents, fresh)
-  if not described then return nil, err end
-  return mail.check(described)
+  local wanted, err = describe(id, document, contents, fresh)
+  if not wanted then return nil, err end
+  return mail.check(wanted)
 end
 
 return message
