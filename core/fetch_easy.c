@@ -111,8 +111,8 @@ static int set_url(struct fetch_easy *easy, const char *url, struct err *e) {
 static struct fetch_easy *remove_idle(size_t i) {
     struct fetch_easy *easy = idle[i];
 
-    nidle--;
-    memmove(&idle[i], &idle[i + 1], (nidle - i) * sizeof(idle[0]));
+    for (nidle--; i < nidle; i++)
+        idle[i] = idle[i + 1];
     return easy;
 }
 

@@ -147,7 +147,7 @@ static const char *read_text(struct reader *r, size_t *len) {
 }
 
 static json_t *read_string(struct reader *r) {
-    size_t n;
+    size_t n = 0;
     const char *text = read_text(r, &n);
     json_t *string = text == NULL ? NULL : json_stringn_nocheck(text, n);
 
