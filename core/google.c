@@ -20,7 +20,8 @@ struct google_call {
     enum google_api api;
     google_done_fn *done;
     void *arg;
-    char *step, *mailbox, *method, *url, *content_type;
+    const char *step;
+    char *mailbox, *url, *content_type;
     char *authorization, *quota_project; /* "Bearer …" */
     struct google_exchange_request rq;
     struct auth_call *auth; /* one of the two is under way */
@@ -53,9 +54,7 @@ static void destroy(struct google_call *c) {
     loop_timer_stop(&c->timer);
     forget_token(c);
     blob_unref(c->rq.body);
-    free(c->step);
     free(c->mailbox);
-    free(c->method);
     free(c->url);
     free(c->content_type);
     log_release(c->scope);
@@ -201,22 +200,21 @@ static struct google_call *make_call(const struct google_request *rq) {
         return NULL;
     c->api = rq->api;
     c->scope = log_hold();
-    c->step = copy(rq->step);
+    c->step = rq->step;
     c->mailbox = gmail ? copy(rq->mailbox) : NULL;
-    c->method = copy(rq->method);
     c->url = copy(rq->url);
     c->content_type = copy(rq->content_type);
     c->rq = (struct google_exchange_request){
         .peer = gmail ? GOOGLE_PEER_GMAIL : GOOGLE_PEER_FIRESTORE,
         .names = {.step = c->step, .mailbox = c->mailbox, .scopes = env.gmail_scopes},
-        .method = c->method,
+        .method = rq->method,
         .url = c->url,
         .body = rq->body != NULL ? blob_ref(rq->body) : NULL,
         .repeatable = rq->repeatable,
         .deadline_ms = clock_monotonic_ms() + time_for(rq),
         .max_bytes = rq->max_bytes};
-    if (c->step != NULL && c->method != NULL && c->url != NULL &&
-        (c->content_type != NULL) == (rq->content_type != NULL) && (!gmail || c->mailbox != NULL))
+    if (c->url != NULL && (c->content_type != NULL) == (rq->content_type != NULL) &&
+        (!gmail || c->mailbox != NULL))
         return c;
     destroy(c);
     return NULL;

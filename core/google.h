@@ -7,9 +7,9 @@
  * processed.  Respects Retry-After, RetryInfo and the instant in Gmail's text.  All of it has
  * UPSTREAM_TIMEOUT, and what its body needs on a slow line.
  *
- * The request is borrowed until google_start() returns, but for `body`, of which a reference is
- * held.  done() is called exactly once, possibly before google_start() returns, unless
- * google_cancel() came first.
+ * The request is borrowed until google_start() returns, but for its literals and `body`, of which
+ * a reference is held.  done() is called exactly once, possibly before google_start() returns,
+ * unless google_cancel() came first.
  */
 #ifndef GOOGLE_H
 #define GOOGLE_H
@@ -27,10 +27,10 @@ enum google_api {
 
 struct google_request {
     enum google_api api;
-    const char *step;    /* for sentences: "Gmail messages.send" */
+    const char *step;    /* for sentences: "Gmail messages.send"; a literal */
     const char *mailbox; /* GMAIL: whose */
-    const char *method;
-    const char *url; /* whole */
+    const char *method;  /* a literal */
+    const char *url;     /* whole */
     const char *content_type;
     struct blob *body; /* or NULL */
     bool repeatable;   /* harmless to repeat though it may have been processed */
