@@ -113,7 +113,8 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *multi, void
     return 0;
 }
 
-/* What has ended by it is reported at once: each answer is let go of before the next one is read. */
+/* What has ended by it is reported at once: each answer is let go of before the next one is read.
+ */
 static void act(struct fetch_multi *m, curl_socket_t fd, int action) {
     CURLMsg *msg;
     int n;
