@@ -100,7 +100,7 @@ static void add_local(struct buf *out, const char *local) {
 }
 
 static int list_reserve(struct address_list *list) {
-    size_t cap = list->cap < 4 ? 4 : 2 * list->cap;
+    size_t cap = 2 * list->cap + 1; /* most have one */
     struct address *v;
 
     if (list->n == ADDRESS_LIST_MAX)

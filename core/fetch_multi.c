@@ -28,7 +28,6 @@ struct fetch_multi {
     fetch_multi_end_fn *on_end;
     uv_timer_t timer;
     unsigned transfers;
-    bool touched; /* one may have ended */
 };
 
 /*
@@ -114,12 +113,23 @@ static int on_interest(CURL *easy, curl_socket_t fd, int what, void *multi, void
     return 0;
 }
 
+/* What has ended by it is reported at once: each answer is let go of before the next one is read.
+ */
+static void act(struct fetch_multi *m, curl_socket_t fd, int action) {
+    CURLMsg *msg;
+    int n;
+
+    curl_multi_socket_action(m->curl, fd, action, &n);
+    while ((msg = curl_multi_info_read(m->curl, &n)) != NULL)
+        m->on_end(msg->easy_handle, msg->data.result); /* msg is gone with the handle */
+}
+
 static void on_event(const struct epoll_event *event) {
     curl_socket_t fd = event->data.fd;
     struct watch *w = &watches[fd];
     bool broken = (event->events & (EPOLLERR | EPOLLHUP)) != 0;
     unsigned bits = event->events & w->want;
-    int action = 0, running;
+    int action = 0;
 
     if ((event->events & (EPOLLIN | EPOLLOUT) & ~(unsigned)w->want) != 0 ||
         (broken && w->want == 0))
@@ -132,21 +142,10 @@ static void on_event(const struct epoll_event *event) {
         action |= CURL_CSELECT_ERR;
     if (w->want == 0 || action == 0)
         return;
-    multis[w->multi].touched = true;
-    curl_multi_socket_action(multis[w->multi].curl, fd, action, &running);
+    act(&multis[w->multi], fd, action);
 }
 
 /* --- the loop -------------------------------------------------------------------------------- */
-
-/* Report what has ended. */
-static void drain(struct fetch_multi *m) {
-    CURLMsg *msg;
-    int left;
-
-    m->touched = false;
-    while ((msg = curl_multi_info_read(m->curl, &left)) != NULL)
-        m->on_end(msg->easy_handle, msg->data.result); /* msg is gone with the handle */
-}
 
 static void on_set(uv_poll_t *h, int status, int flags) {
     struct epoll_event events[EVENTS_MAX];
@@ -157,17 +156,10 @@ static void on_set(uv_poll_t *h, int status, int flags) {
     (void)flags;
     for (int i = 0; i < n; i++)
         on_event(&events[i]);
-    for (size_t i = 0; i < COUNT_OF(multis); i++)
-        if (multis[i].touched)
-            drain(&multis[i]);
 }
 
 static void on_timer(uv_timer_t *h) {
-    struct fetch_multi *m = h->data;
-    int running;
-
-    curl_multi_socket_action(m->curl, CURL_SOCKET_TIMEOUT, 0, &running);
-    drain(m);
+    act(h->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
 /* 0 means the next turn: curl must not be called from inside its own callback. */

@@ -42,6 +42,7 @@ struct blob *firestore_wire_end(struct buf *body) {
     size_t n;
 
     buf_adds(body, "]}");
+    buf_trim(body); /* it waits for an answer, perhaps with a thousand others */
     if ((text = buf_take(body, &n)) != NULL && (blob = blob_own(text, n)) == NULL)
         free(text);
     buf_free(body);

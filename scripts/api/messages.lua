@@ -97,12 +97,16 @@ local function let_out(id, document, contents, caller, built, pixel_id, keyed)
   return delivery.send_once(id, document, contents, built, pixel_id, caller)
 end
 
---- Send, unless the policies are against it. `keyed`: it may be asked for again.
-local function send(id, document, contents, caller, keyed)
+local function build(id, document, contents, keyed)
   local ok, err = true, nil
   if keyed then ok, err = fix_reply_headers(document) end
   if not ok then return nil, err end
-  local built, pixel_id = message.build(id, document, contents or {}, true)
+  return message.build(id, document, contents or {}, true)
+end
+
+--- Send, unless the policies are against it. `keyed`: it may be asked for again.
+local function send(id, document, contents, caller, keyed)
+  local built, pixel_id = build(id, document, contents, keyed)
   if not built then return nil, pixel_id end
   local decision, counters = decisions.on_send(document, caller)
   if not decision then return nil, counters end
@@ -113,8 +117,7 @@ local function send(id, document, contents, caller, keyed)
   if decision.verdict == "hold" then return hold(id, document, contents, caller, decision) end
 
   document.decision = decision
-  local sent
-  sent, err = let_out(id, document, contents, caller, built, pixel_id, keyed)
+  local sent, err = let_out(id, document, contents, caller, built, pixel_id, keyed)
   if not sent and not err.unknown then quota.give_back(counters) end
   return sent_reply(id, sent, err)
 end

@@ -52,6 +52,23 @@ static void err_is_cut_at_a_character(void **state) {
     }
 }
 
+static void what_has_not_failed_is_not_kept(void **state) {
+    struct err e = {0};
+    const struct err *kept;
+
+    (void)state;
+    assert_null(err_keep(NULL));
+    assert_null(err_keep(&e));
+    err_set(&e, ERR_TIMEOUT, "too late");
+    kept = err_keep(&e);
+    err_set(&e, ERR_CONFLICT, "something else");
+    assert_int_equal(kept->code, ERR_TIMEOUT);
+    assert_string_equal(kept->message, "too late");
+    err_let_go(&kept);
+    assert_null(kept);
+    err_let_go(&kept);
+}
+
 static void every_code_has_a_word_and_a_status(void **state) {
     (void)state;
 #define X(name, word, status)                                                                      \
@@ -214,6 +231,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(err_fills_and_names),
         cmocka_unit_test(err_is_cut_at_a_character),
+        cmocka_unit_test(what_has_not_failed_is_not_kept),
         cmocka_unit_test(every_code_has_a_word_and_a_status),
         cmocka_unit_test(buf_grows_and_terminates),
         cmocka_unit_test(buf_failure_sticks),

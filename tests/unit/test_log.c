@@ -106,6 +106,32 @@ static void events_are_tied_together(void **state) {
     assert_string_equal(here.request_id, "");
 }
 
+static void a_scope_is_one_for_all_who_hold_it(void **state) {
+    struct log_scope borrowed = {.request_id = "r3"};
+    const struct log_scope *before = log_enter(&borrowed), *first = log_hold(), *second;
+
+    (void)state;
+    strcpy(borrowed.request_id, "gone");
+    log_enter(first);
+    second = log_hold();
+    assert_ptr_equal(second, first);
+    assert_ptr_equal(log_hold_too(first), first);
+    log_enter(before);
+    log_release(first);
+    log_release(first);
+    assert_string_equal(second->request_id, "r3");
+    log_release(second);
+}
+
+static void the_scope_of_nobody_is_never_copied(void **state) {
+    const struct log_scope *nobody = log_hold();
+
+    (void)state;
+    assert_string_equal(nobody->request_id, "");
+    log_release(nobody);
+    assert_ptr_equal(log_hold(), nobody);
+}
+
 /* One event is one line, whatever a script puts into its message. */
 static void messages_stay_on_their_line(void **state) {
     (void)state;
@@ -137,6 +163,8 @@ int main(void) {
         cmocka_unit_test(fields_of_every_kind),
         cmocka_unit_test(lines_follow_the_event),
         cmocka_unit_test(events_are_tied_together),
+        cmocka_unit_test(a_scope_is_one_for_all_who_hold_it),
+        cmocka_unit_test(the_scope_of_nobody_is_never_copied),
         cmocka_unit_test(messages_stay_on_their_line),
         cmocka_unit_test(secrets_are_masked_wherever_they_are),
     };
