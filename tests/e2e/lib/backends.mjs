@@ -16,7 +16,7 @@ import { firestore, plain, timed } from "./firestore.mjs";
 import { MAILBOX, settings, standIn } from "./google.mjs";
 import * as program from "./service.mjs";
 
-const LEASES = ["running_since", "sending_since"];
+const LEASES = ["running_since", "sending_since", "due_at"]; // of whoever delivers an event
 const BATCH = 500; // writes that Firestore takes at once
 const LONG_AGO = "2020-01-01T00:00:00Z";
 
