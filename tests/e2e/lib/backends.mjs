@@ -30,8 +30,8 @@ const insert = (collection) => ([id, members]) =>
 
 // env       of every service that shares this world
 // sign      changes the signature of the mailbox, which a service asks for when it starts
-// mails     all that have left, or those with names that are wanted, as they were handed over: { name,
-//           bytes }
+// mails     those that have left, all or with names that are wanted, as they were handed over:
+//           { name, bytes }
 // subjects  of these
 // waiting   messages that are staged, and have not left
 // thread    members of a message that answers another
