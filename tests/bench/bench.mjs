@@ -11,7 +11,7 @@ import { markdown, middle, plain } from "./lib/table.mjs";
 const { values: { smoke, times, ...options }, positionals: words } = parseArgs({ allowPositionals: true,
   options: { smoke: { type: "boolean" }, markdown: { type: "boolean" },
     times: { type: "string", default: "1" } } });
-const seconds = Number(process.env.BENCH_SECONDS ?? (smoke ? 1 : 5));
+const seconds = Number(process.env.BENCH_SECONDS ?? (smoke ? 0.2 : 5));
 const chosen = (smoke ? smokeRows : rows)(seconds)
   .filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
 

@@ -315,6 +315,7 @@ test("what was written before a crash is told after it", async (t) => {
   const id = await service.draft();
   await service.event((e) => e.message === "webhook not delivered");
   await service.kill();
+  await at.outlive();
 
   const receiver = new Receiver({ key: gone.key });
   receiver.path = gone.path;

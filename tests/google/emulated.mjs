@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { startEmulator } from "./emulator.mjs";
 
 const NOT_RUN = 77;
+const AT_ONCE = 2; // files: they mostly wait
 
 const files = process.argv.slice(2);
 const { address, stop, missing } = await startEmulator();
@@ -16,7 +17,8 @@ if (missing) {
   console.error(`NOT RUN, since there is no ${missing} here: ${files.join(", ")}`);
   process.exit(NOT_RUN);
 }
-const tests = spawn(process.execPath, ["--test", "--test-reporter=spec", ...files], {
+const tests = spawn(process.execPath, ["--test", `--test-concurrency=${AT_ONCE}`,
+  "--test-reporter=spec", ...files], {
   stdio: "inherit", env: { ...process.env, TEST_ON: "emulator", FIRESTORE_EMULATOR_HOST: address },
 });
 const [code] = await once(tests, "exit");

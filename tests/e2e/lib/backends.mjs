@@ -16,7 +16,7 @@ import { firestore, plain, timed } from "./firestore.mjs";
 import { MAILBOX, settings, standIn } from "./google.mjs";
 import * as program from "./service.mjs";
 
-const LEASES = ["running_since", "sending_since"];
+const LEASES = ["running_since", "sending_since", "due_at"]; // of whoever delivers an event
 const BATCH = 500; // writes that Firestore takes at once
 const LONG_AGO = "2020-01-01T00:00:00Z";
 
@@ -30,7 +30,8 @@ const insert = (collection) => ([id, members]) =>
 
 // env       of every service that shares this world
 // sign      changes the signature of the mailbox, which a service asks for when it starts
-// mails     all that have left, as they were handed over: { name, bytes }
+// mails     those that have left, all or with names that are wanted, as they were handed over:
+//           { name, bytes }
 // subjects  of these
 // waiting   messages that are staged, and have not left
 // thread    members of a message that answers another
@@ -46,8 +47,9 @@ async function local(t) {
     run.child.stdin.end(text);
     return (await run).stdout;
   };
-  const mails = async () => Promise.all((await readdir(outbox("new"))).map(async (name) =>
-    ({ name, bytes: await readFile(join(outbox("new"), name)) })));
+  const mails = async (wanted = () => true) =>
+    Promise.all((await readdir(outbox("new"))).filter(wanted).map(async (name) =>
+      ({ name, bytes: await readFile(join(outbox("new"), name)) })));
   // Else the pixel, and with it the message, would depend on the port.
   const env = { DATA_DIR, PIXEL_TRACKER_BASE_URL: "https://t.example.org" };
   return {
@@ -86,7 +88,8 @@ async function google(t, { emulator, ...options } = {}) {
     env: settings(stand,
       emulator && { FIRESTORE_EMULATOR_HOST: emulator, GOOGLE_CLOUD_PROJECT: project }),
     sign: (signature) => stand.configure({ mailboxes: { [MAILBOX]: { signature } } }),
-    mails: async () => stand.mails().map(({ id, submitted }) => ({ name: id, bytes: submitted })),
+    mails: async (wanted = () => true) => stand.mails().filter(({ id }) => wanted(id))
+      .map(({ id, submitted }) => ({ name: id, bytes: submitted })),
     subjects: async () => stand.mails().map(({ read }) => read.mailparser.subject),
     waiting: async () => stand.drafts(),
     async thread() {

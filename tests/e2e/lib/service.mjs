@@ -223,15 +223,15 @@ class Service {
   }
 
   // All mail that has left: { name, bytes }.
-  async mails() {
+  async mails(wanted = () => true) {
     const dir = join(this.dataDir, "outbox", "new");
-    return Promise.all((await readdir(dir)).map(async (name) =>
+    return Promise.all((await readdir(dir)).filter(wanted).map(async (name) =>
       ({ name, bytes: await readFile(join(dir, name)) })));
   }
 
   // The same as bytes alone, in no order.
-  async outbox(wanted = () => true) {
-    const mails = (await this.mails()).filter(({ name }) => wanted(name));
+  async outbox(wanted) {
+    const mails = await this.mails(wanted);
     for (const { name } of mails) this.#known.add(name);
     return mails.map(({ bytes }) => bytes);
   }
