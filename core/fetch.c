@@ -167,18 +167,21 @@ static void fill_err(struct fetch *f, CURLcode rc, struct fetch_reply *reply) {
     reply->http2 = rc == CURLE_HTTP2_STREAM || rc == CURLE_HTTP2;
 }
 
-/* Has a refusal come although its request could not be sent to the end? */
+/* Has a refusal come although its request could not be sent to the end?  Until there is a connection
+ * curl tells of the handle's last request. */
 static bool is_refused_early(const struct fetch *f) {
     size_t len = f->request_body != NULL ? f->request_body->len : 0;
     curl_off_t uploaded = 0;
     long status = 0;
 
+    if (!f->connected)
+        return false;
     curl_easy_getinfo(f->easy->curl, CURLINFO_SIZE_UPLOAD_T, &uploaded);
     curl_easy_getinfo(f->easy->curl, CURLINFO_RESPONSE_CODE, &status);
     return status >= 400 && !f->head.open && f->refusal == NULL && (uint64_t)uploaded < len;
 }
 
-/* Until there is a connection curl tells of the handle's last request. */
+/* The same goes for this. */
 static long bytes_sent(const struct fetch *f) {
     long bytes = 0;
 
