@@ -419,9 +419,10 @@ static size_t length_of(const char *s) {
 
 /* More than it can be: no encoding makes more than WIDEST bytes of one, folding included. */
 static size_t most_bytes(const struct mime_message *m) {
-    size_t texts = m->text_len + m->html_len + strlen(m->subject) + length_of(m->in_reply_to) +
-                   length_of(m->references) + bytes_of(&m->from) + bytes_of(&m->to) +
-                   bytes_of(&m->cc) + bytes_of(&m->bcc) + bytes_of(&m->reply_to);
+    size_t texts = m->text_len + m->html_len + strlen(m->subject) + length_of(m->message_id) +
+                   length_of(m->in_reply_to) + length_of(m->references) + length_of(m->paraph_id) +
+                   bytes_of(&m->from) + bytes_of(&m->to) + bytes_of(&m->cc) + bytes_of(&m->bcc) +
+                   bytes_of(&m->reply_to);
     size_t rest = HEAD_MAX;
 
     for (size_t i = 0; i < m->nparts; i++) {
