@@ -137,6 +137,7 @@ static int l_recipients(lua_State *L) {
         if (lua_getfield(L, DOCUMENT, fields[i]) == LUA_TSTRING)
             add_recipients(L, s, fields[i]);
         for (lua_Integer k = 1; lua_istable(L, -1) && lua_geti(L, -1, k) != LUA_TNIL; k++) {
+            task_check_time(L); /* whoever wrote the document may have written thousands */
             if (lua_type(L, -1) == LUA_TSTRING)
                 add_recipients(L, s, fields[i]);
             lua_pop(L, 1);
