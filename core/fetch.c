@@ -167,8 +167,8 @@ static void fill_err(struct fetch *f, CURLcode rc, struct fetch_reply *reply) {
     reply->http2 = rc == CURLE_HTTP2_STREAM || rc == CURLE_HTTP2;
 }
 
-/* Has a refusal come although its request could not be sent to the end?  Until there is a connection
- * curl tells of the handle's last request. */
+/* Has a refusal come although its request could not be sent to the end?  Until there is a
+ * connection curl tells of the handle's last request. */
 static bool is_refused_early(const struct fetch *f) {
     size_t len = f->request_body != NULL ? f->request_body->len : 0;
     curl_off_t uploaded = 0;
