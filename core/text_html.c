@@ -14,6 +14,7 @@
 #include "html.h"
 #include "text.h"
 #include "text_element.h"
+#include "text_link.h"
 
 enum {
     DEPTH_MAX = 256, /* open blocks; those further in are read, but have no frame of their own */
@@ -55,8 +56,8 @@ struct layout {
     size_t blanks;      /* spaces, */
     bool separator;     /* the bar between two cells, */
     bool signature;     /* the line that sets off a signature */
-    bool linked;        /* inside a link with these attributes, */
-    const char *link_attributes;
+    bool linked;        /* inside a link with this tag, */
+    struct html link;
     size_t link_text; /* whose text begins here in *out, or NOWHERE yet */
 };
 
@@ -190,70 +191,20 @@ static void on_text(struct layout *l) {
 
 /* ---- links ---- */
 
-static bool is_prefixed(const char *s, const char *prefix) {
-    return strncasecmp(s, prefix, strlen(prefix)) == 0;
-}
-
-/* The address of a link as a reader can use it; NULL if there is none for him. */
-static const char *read_address(struct layout *l, bool *phone) {
-    struct html tag = l->html;
-    char *to;
-
-    tag.attributes = l->link_attributes;
-    buf_reset(&l->scratch);
-    if (!html_attribute(&tag, "href", &l->scratch) || buf_failed(&l->scratch))
-        return NULL;
-    to = l->scratch.data;
-    for (size_t i = 0; i < l->scratch.len; i++)
-        if ((unsigned char)l->scratch.data[i] > ' ' && l->scratch.data[i] != 0x7F)
-            *to++ = l->scratch.data[i];
-    *to = '\0';
-    to = l->scratch.data;
-    *phone = is_prefixed(to, "tel:");
-    if (is_prefixed(to, "mailto:")) {
-        to += strlen("mailto:");
-        to[strcspn(to, "?")] = '\0';
-    } else if (*phone) {
-        to += strlen("tel:");
-    } else if (!is_prefixed(to, "https://") && !is_prefixed(to, "http://")) {
-        return NULL;
-    }
-    return *to != '\0' ? to : NULL;
-}
-
-/* Does the text, which ends with the buffer, say the address already? */
-static bool is_same_address(const char *text, const char *address, bool phone) {
-    static const char *const schemes[] = {"https://", "http://", "mailto:", "tel:"};
-    const char *ignored = phone ? " ().-/" : "";
-
-    for (size_t i = 0; i < COUNT_OF(schemes); i++) {
-        text += is_prefixed(text, schemes[i]) ? strlen(schemes[i]) : 0;
-        address += is_prefixed(address, schemes[i]) ? strlen(schemes[i]) : 0;
-    }
-    for (;; text++, address++) {
-        text += strspn(text, ignored);
-        address += strspn(address, ignored);
-        if (*text == '\0' || tolower((unsigned char)*text) != tolower((unsigned char)*address))
-            break;
-    }
-    return (*text == '\0' || strcmp(text, "/") == 0) &&
-           (*address == '\0' || strcmp(address, "/") == 0);
-}
-
 static void end_link(struct layout *l) {
-    bool phone;
-    const char *address = l->linked ? read_address(l, &phone) : NULL;
+    struct text_link link;
+    bool useful = l->linked && text_link_read(&link, &l->link, &l->scratch);
 
     l->linked = false;
-    if (address == NULL)
+    if (!useful)
         return;
     if (l->link_text == NOWHERE) /* a picture without words, most likely */
         begin_text(l);
-    else if (is_same_address(l->out->data + l->link_text, address, phone))
+    else if (text_link_is_said(&link, l->out->data + l->link_text))
         return;
     else
         buf_addc(l->out, ' ');
-    buf_addf(l->out, "<%s>", address);
+    buf_addf(l->out, "<%s>", link.address);
 }
 
 /* ---- elements ---- */
@@ -468,7 +419,7 @@ static void on_open(struct layout *l) {
         if (e->role == LINK && l->hidden == 0) {
             end_link(l);
             l->linked = true;
-            l->link_attributes = l->html.attributes;
+            l->link = l->html;
             l->link_text = NOWHERE;
         }
         return;
