@@ -141,7 +141,7 @@ static bool is_secret(const char *name) {
  * not look like none. */
 static void push_header(const char *name, const char *value, void *arg) {
     lua_State *L = arg;
-    int headers = lua_gettop(L);
+    int headers = lua_gettop(L), key = headers + 1, text = headers + 2;
     char lower[128];
     size_t n = 0, len = strlen(value);
 
@@ -152,16 +152,18 @@ static void push_header(const char *name, const char *value, void *arg) {
         return;
     while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
         len--;
+    lua_pushlstring(L, lower, n);
     if (encode_utf8_error(value, len) == len)
         lua_pushlstring(L, value, len);
     else
         lua_pushliteral(L, "\xEF\xBF\xBD");
-    if (lua_getfield(L, headers, lower) == LUA_TSTRING)
-        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, -2));
-    else
-        lua_pop(L, 1);
-    lua_setfield(L, headers, lower);
-    lua_settop(L, headers);
+    lua_pushvalue(L, key);
+    if (lua_rawget(L, headers) == LUA_TSTRING) { /* one field in several lines */
+        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, text));
+        lua_replace(L, text);
+    }
+    lua_settop(L, text);
+    lua_rawset(L, headers);
 }
 
 /* Protected; leaves the handler and its argument. */
