@@ -19,9 +19,12 @@ const loaded = (connections, seconds) => [
     options: { seconds, connections }, reach: 10000 },
 ];
 
+// So many times longer than the others: in the first wait nobody is answered.
+const LONGER = 4;
+
 const waiting = (connections, seconds, reach) => ({
   name: `direct send, 200 ms a call, ${connections} connections`, measure: traffic.waiting,
-  options: { seconds, connections, peer: connections <= 1000 }, reach,
+  options: { seconds: LONGER * seconds, connections, peer: connections <= 1000 }, reach,
 });
 
 const attached = (name, size, seconds) => ({ name: `MIME, attachment of ${name}`, measure: mime,
