@@ -43,6 +43,7 @@ struct fetch {
     bool repeatable; /* RFC 9110 §9.2.2: the method is idempotent */
     bool no_metadata, public_only;
     bool connected; /* the request is leaving, or has left */
+    bool worn;      /* the handle is not as it was: curl counts repetitions while one lives */
     struct fetch_head head;
     struct buf body;
     char *refusal; /* why it was ended from this side, or NULL */
@@ -84,7 +85,7 @@ static void detach(struct fetch *f) {
 }
 
 static void destroy(struct fetch *f) {
-    fetch_easy_give(f->easy);
+    fetch_easy_give(f->easy, f->worn);
     fetch_lines_free(f->lines);
     blob_unref(f->request_body);
     fetch_head_free(&f->head);
@@ -196,6 +197,7 @@ static void finish(struct fetch *f, CURLcode rc) {
     void *arg = f->arg;
 
     detach(f);
+    f->worn = f->worn || rc != CURLE_OK;
     reply.sent = bytes_sent(f) > 0;
     if (rc != CURLE_OK && is_refused_early(f))
         rc = CURLE_OK;
@@ -277,6 +279,7 @@ static int on_request(void *arg, char *peer, char *local, int peer_port, int loc
     (void)local;
     (void)peer_port;
     (void)local_port;
+    f->worn = f->connected; /* it is a repetition */
     if (!may_reach(f, peer))
         return CURL_PREREQFUNC_ABORT; /* a connection that others have opened */
     if (!f->repeatable && bytes_sent(f) > 0) {
@@ -443,6 +446,7 @@ void fetch_cancel(struct fetch **fp) {
     if (f == NULL)
         return;
     *fp = NULL;
+    f->worn = true;
     detach(f);
     destroy(f);
 }

@@ -8,6 +8,7 @@
 #include "fetch_late.h"
 
 #define ENOUGH             32 /* for a dozen URLs or calls at once; each has about 8 KiB */
+#define URL_KEPT_MAX       (8 * KIB)
 #define HOST_MAX           255
 #define RECEIVE_BYTES      1024L /* of each transfer's buffer: most answers fit in */
 #define CONNECT_TIMEOUT_MS 10000L
@@ -145,9 +146,13 @@ struct fetch_easy *fetch_easy_take(const char *url, fetch_easy_prepare_fn *prepa
     return easy;
 }
 
-void fetch_easy_give(struct fetch_easy *easy) {
+void fetch_easy_give(struct fetch_easy *easy, bool worn) {
     if (easy == NULL)
         return;
+    if (worn || strlen(easy->url) > URL_KEPT_MAX) {
+        destroy(easy);
+        return;
+    }
     if (nidle == ENOUGH)
         destroy(remove_idle(0));
     idle[nidle++] = easy;

@@ -28,7 +28,8 @@ typedef bool fetch_easy_prepare_fn(struct fetch_easy *easy);
  * body, HTTP version, time-out.  NULL and *e: ERR_INTERNAL_ERROR. */
 struct fetch_easy *fetch_easy_take(const char *url, fetch_easy_prepare_fn *prepare, struct err *e);
 
-void fetch_easy_give(struct fetch_easy *easy); /* NULL-safe */
+/* worn: it is not to be used again.  NULL-safe. */
+void fetch_easy_give(struct fetch_easy *easy, bool worn);
 
 /* scheme://host[:port]: all of the URL that may be told. */
 void fetch_easy_origin(const struct fetch_easy *easy, char origin[FETCH_ORIGIN_SIZE]);

@@ -729,6 +729,18 @@ static void test_get_is_repeated(void **state) {
     assert_int_equal(server.connections, 2);
 }
 
+/* However often before: curl has a limit of five for as long as a handle lives. */
+static void test_get_is_repeated_each_time(void **state) {
+    struct outcome o;
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        get(&o, "/once");
+        assert_body(&o, "once");
+        forget(&o);
+    }
+}
+
 /* --- TLS ------------------------------------------------------------------------------------- */
 
 static void test_unknown_certificate(void **state) {
@@ -955,6 +967,7 @@ int main(void) {
         TEST(test_fini_ends_what_is_under_way),
         TEST(test_post_is_not_repeated),
         TEST(test_get_is_repeated),
+        TEST(test_get_is_repeated_each_time),
         TEST(test_unknown_certificate),
         TEST(test_tls_with_a_plain_server),
     };
