@@ -43,6 +43,13 @@ void frozen_resolve(lua_State *L, int idx) {
     lua_pop(L, 2);
 }
 
+void frozen_read(lua_State *L, int idx) {
+    idx = lua_absindex(L, idx);
+    frozen_resolve(L, idx);
+    if (luaL_getmetafield(L, idx, "__mode") != LUA_TNIL)
+        luaL_error(L, "a weak table cannot be read here");
+}
+
 void frozen_hide(lua_State *L, int idx) {
     idx = lua_absindex(L, idx);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, VIEWS);

@@ -20,6 +20,10 @@ void frozen_replace(lua_State *L, const char *what);
 /* Put the table behind the view at idx in its place; nothing if it is none. */
 void frozen_resolve(lua_State *L, int idx);
 
+/* The same for a table of whose members pointers are kept.  Raises on a weak one, where the
+ * collector could take them away. */
+void frozen_read(lua_State *L, int idx);
+
 /* Put the view of the table at idx in its place, if it has one. */
 void frozen_hide(lua_State *L, int idx);
 

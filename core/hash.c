@@ -4,9 +4,12 @@
 
 #define FACTOR UINT64_C(0x9E3779B97F4A7C15) /* odd, so that no bit is lost */
 
-/* Each bit of both moves about half of the bits. */
+/* Each bit of both moves about half of the bits; twice, for the highest bit of a product follows the
+ * highest of its factor, whatever the others are. */
 static uint64_t mix(uint64_t hash, uint64_t word) {
-    hash = (hash ^ word) * FACTOR;
+    hash ^= word;
+    hash = (hash ^ hash >> 32) * FACTOR;
+    hash = (hash ^ hash >> 29) * FACTOR;
     return hash ^ hash >> 32;
 }
 

@@ -1,8 +1,8 @@
 /*
  * hash.h - a hash that tells things apart: for tables, and for what may have changed.
  *
- * It is fast, and no more: whoever chooses the bytes can find others with the same hash, unless it
- * begins at a secret.  What must not be forged takes crypto.h.
+ * It is fast, and no more: whoever chooses the bytes can find others with the same hash, which is
+ * harder where it begins at a secret.  What must not be forged takes crypto.h.
  */
 #ifndef HASH_H
 #define HASH_H

@@ -97,7 +97,7 @@ static void read_option(lua_State *L, const char *name, struct fetch_request *rq
 static void read_headers(lua_State *L, struct fetch_request *rq) {
     struct fetch_header *list;
 
-    frozen_resolve(L, HEADERS);
+    frozen_read(L, HEADERS);
     list = lua_newuserdatauv(L, HEADERS_MAX * sizeof(*list), 0);
 
     for (lua_pushnil(L); lua_next(L, HEADERS) != 0; lua_pop(L, 1)) {
@@ -205,7 +205,7 @@ static int l_fetch(lua_State *L) {
     task_check(L);
     luaL_checktype(L, OPTIONS, LUA_TTABLE);
     lua_settop(L, OPTIONS);
-    frozen_resolve(L, OPTIONS);
+    frozen_read(L, OPTIONS);
     lua_settop(L, BODY);
     for (lua_pushnil(L); lua_next(L, OPTIONS) != 0; lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING)

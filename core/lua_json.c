@@ -380,7 +380,7 @@ static int l_measure(lua_State *L) {
     luaL_checkany(L, 1);
     lua_settop(L, 1);
     h = hold_push(L);
-    values = write_text(L, h, LUA_JSON_DEPTH, 0);
+    values = write_text(L, h, JSON_TEXT_DEPTH_MAX, 0);
     lua_pushinteger(L, (lua_Integer)h->text.len);
     lua_pushinteger(L, values);
     hold_release(h);
@@ -399,15 +399,18 @@ static int count_members(lua_State *L, int table) {
 static void copy_table(lua_State *L, unsigned depth) {
     int table = lua_gettop(L), elements;
 
-    if (depth == LUA_JSON_DEPTH)
-        luaL_error(L, "it is nested deeper than %d levels, or contains itself", LUA_JSON_DEPTH);
+    if (depth == JSON_TEXT_DEPTH_MAX)
+        luaL_error(L, "it is nested deeper than %d levels, or contains itself",
+                   JSON_TEXT_DEPTH_MAX);
     luaL_checkstack(L, 8, NULL);
     task_check_time(L);
     frozen_resolve(L, table);
     elements = (int)lua_rawlen(L, table);
     lua_createtable(L, elements, elements > 0 ? 0 : count_members(L, table));
-    if (lua_getmetatable(L, table))
+    if (lua_json_is_marked_array(L, table)) {
+        push_array_mt(L);
         lua_setmetatable(L, -2);
+    }
     for (lua_pushnil(L); lua_next(L, table) != 0;) {
         if (lua_istable(L, -1))
             copy_table(L, depth + 1);

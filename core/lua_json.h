@@ -20,7 +20,7 @@
 void lua_json_push(lua_State *L, const json_t *j);
 
 /* The tree of the value at idx: a new reference, or NULL and *e (ERR_INVALID_FIELD with the path
- * of the member at fault).  Never raises but for memory. */
+ * of the member at fault).  Raises for memory, and on a weak table (frozen_read()). */
 json_t *lua_json_read(lua_State *L, int idx, struct err *e);
 
 /* Append the text of the value at idx, compact, members in the order of their names.  -1 and *e

@@ -75,10 +75,10 @@ struct shape {
     struct name few[NAMES_FEW];
 };
 
-static bool is_marked_array(lua_State *L) {
+bool lua_json_is_marked_array(lua_State *L, int idx) {
     bool marked;
 
-    if (!lua_getmetatable(L, -1))
+    if (!lua_getmetatable(L, idx))
         return false;
     luaL_getmetatable(L, LUA_JSON_ARRAY_TYPE);
     luaL_getmetatable(L, LUA_JSON_EMPTY_TYPE);
@@ -91,7 +91,7 @@ static bool is_marked_array(lua_State *L) {
 static int read_shape(lua_State *L, struct shape *is) {
     lua_Unsigned length = lua_rawlen(L, -1);
 
-    is->array = length > 0 || is_marked_array(L);
+    is->array = length > 0 || lua_json_is_marked_array(L, -1);
     is->count = 0;
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
         lua_Integer key = lua_isinteger(L, -2) ? lua_tointeger(L, -2) : 0;
@@ -235,7 +235,7 @@ static int walk_value(struct walk *w, const struct json_text_path *path) {
         s = lua_tolstring(w->L, -1, &n);
         return walk_string(w, path, s, n);
     case LUA_TTABLE:
-        frozen_resolve(w->L, -1);
+        frozen_read(w->L, -1);
         return walk_table(w, path);
     case LUA_TLIGHTUSERDATA:
         if (lua_touserdata(w->L, -1) != NULL)

@@ -37,4 +37,7 @@ struct lua_json_sink {
 long lua_json_walk(lua_State *L, int idx, unsigned max_depth, const struct lua_json_sink *sink,
                    void *to, struct err *e);
 
+/* Has the table at idx the metatable of arrays? */
+bool lua_json_is_marked_array(lua_State *L, int idx);
+
 #endif

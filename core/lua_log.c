@@ -89,6 +89,8 @@ static int write_event(lua_State *L, enum log_level level) {
                 fields[n] = LOG_S(lua_tostring(L, -3), lua_log_text(L, -1));
                 lua_rawseti(L, 3, (lua_Integer)n + 1);
             }
+            lua_pushvalue(L, -2); /* the name, too: __tostring may have taken it away */
+            lua_rawseti(L, 3, (lua_Integer)(FIELDS_MAX + n) + 1);
             n++;
         }
     }

@@ -45,7 +45,7 @@ int lua_member_push(lua_State *L, int idx, const char *path, const struct lua_me
     size_t found = 0;
 
     luaL_checkstack(L, (int)n + LUA_MINSTACK, NULL);
-    frozen_resolve(L, idx);
+    frozen_read(L, idx);
     for (size_t i = 0; i < n; i++) {
         lua_pushstring(L, members[i].name);
         found += lua_rawget(L, idx) != LUA_TNIL;
@@ -67,7 +67,7 @@ int lua_member_push(lua_State *L, int idx, const char *path, const struct lua_me
 size_t lua_member_list_length(lua_State *L, int idx, const char *name) {
     size_t n, members = 0;
 
-    frozen_resolve(L, idx);
+    frozen_read(L, idx);
     n = lua_rawlen(L, idx);
     for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1))
         members++;

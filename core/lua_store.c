@@ -187,7 +187,7 @@ void lua_store_check_options(lua_State *L, int idx, const char *const *names) {
         lua_replace(L, idx);
     }
     luaL_checktype(L, idx, LUA_TTABLE);
-    frozen_resolve(L, idx);
+    frozen_read(L, idx);
     for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
         size_t i = 0;
 
@@ -207,7 +207,7 @@ static bool push_option(lua_State *L, int idx, const char *name, int type) {
         return false;
     if (lua_type(L, -1) != type)
         luaL_error(L, "option '%s' must be a %s", name, lua_typename(L, type));
-    frozen_resolve(L, -1);
+    frozen_read(L, -1);
     return true;
 }
 

@@ -124,7 +124,8 @@ static void read_json(lua_State *L, struct reply *r) {
     size_t n;
     char *text;
 
-    if (lua_json_encode(L, -1, &r->text, &e) != 0)
+    /* What a request may hold, and what a store, fits into an answer that has it further in. */
+    if (lua_json_write(L, -1, JSON_TEXT_DEPTH_MAX, 0, &r->text, &e) < 0)
         luaL_error(L, "the reply's json: %s", e.message);
     if ((text = buf_take(&r->text, &n)) == NULL || (r->body = blob_own(text, n)) == NULL) {
         free(text);

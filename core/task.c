@@ -211,7 +211,7 @@ static void task_end(struct task *t, int status, int nres) {
     task_slice_begin(&slice, t->gen, t->co, t->account); /* results may have metamethods */
     t->done(t->co, status, nres, trace, t->arg);
     task_slice_end(&slice);
-    task_free(t, status == LUA_OK && lua_status(t->co) == LUA_OK);
+    task_free(t, status == LUA_OK && lua_status(t->co) == LUA_OK && nres <= LUA_MINSTACK);
 }
 
 /* The one place that runs Lua code of a task.  False if the task has ended. */
@@ -220,6 +220,8 @@ static bool resume(struct task *t) {
     struct task_slice slice;
     int nres = 0, status;
 
+    if (t->op != NULL)
+        t->op->task = NULL; /* an error in its finish leaves it to the collector, after t */
     t->op = NULL;
     running = t;
     task_slice_begin(&slice, t->gen, t->co, t->account);

@@ -75,6 +75,8 @@ static int raise_over(lua_State *L) {
 /* Asks what runs now: a hook of policies that was stopped leaves this behind in its caller. */
 static void on_instruction(lua_State *L, lua_Debug *ar) {
     (void)ar;
+    if (current != NULL)
+        current->in_bulk = false; /* where scripts run it is over: by an error, if nobody said so */
     if (current == NULL || !is_over(current)) {
         lua_sethook(L, NULL, 0, 0);
         return;
@@ -97,8 +99,12 @@ static void on_tick(int signum) {
 
     (void)signum;
     all_ticks++;
-    if (s == NULL || (s->in_bulk && is_allowed_bulk(s)))
+    if (s == NULL)
         return;
+    if (s->in_bulk && is_allowed_bulk(s)) {
+        lua_sethook(s->L, on_instruction, LUA_MASKCOUNT, 1);
+        return;
+    }
     s->ticks++;
     if (s->account != NULL)
         s->account->ticks++;

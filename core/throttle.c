@@ -18,7 +18,7 @@ struct bucket {
 };
 
 struct throttle {
-    uint64_t seed; /* so that nobody can choose keys that share a bucket */
+    uint64_t seed; /* so that keys that share a bucket are not the same everywhere */
     struct bucket buckets[SETS][SET_SIZE];
 };
 

@@ -13,7 +13,7 @@ local json = {}
 ---@field blobs? string        path of strings to give as blobs, e.g. "attachments.*.content"
 ---@field max_depth? integer   1 to 256, default 64
 
---- A copy of a value, of its tables, too; arrays stay arrays. Raises on more than 64 levels.
+--- A copy of a value, of its tables, too; arrays stay arrays. Raises on more than 256 levels.
 ---@generic T
 ---@param value T
 ---@return T

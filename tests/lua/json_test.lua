@@ -71,7 +71,22 @@ tests["a copy is equal, and shares no table"] = function()
   expect.equal({ json.copy("x"), json.copy(json.null) }, { "x", json.null })
   local loop = {}
   loop.loop = loop
-  expect.raises("64 levels", json.copy, loop)
+  expect.raises("256 levels", json.copy, loop)
+end
+
+tests["a copy has no metatable but that of arrays"] = function()
+  expect.equal(getmetatable(json.copy(setmetatable({}, { __index = { a = 1 } }))), nil)
+  expect.equal(json.copy(setmetatable({}, { __index = { a = 1 } })).a, nil)
+  local copy = json.copy(json.empty_array)
+  copy[1] = "x"
+  expect.equal(json.encode(copy), '["x"]')
+  expect.equal(json.encode(json.copy { json.empty_array }), "[[]]")
+end
+
+tests["a weak table is not read: what it holds may be gone before it is written"] = function()
+  expect.raises("weak table", json.encode, { setmetatable({ a = {} }, { __mode = "v" }) })
+  local keys = setmetatable({ a = {} }, { __mode = "k" })
+  expect.equal(next(keys), "a")
 end
 
 tests["malformed texts are refused with line and column"] = function()

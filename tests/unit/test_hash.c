@@ -56,12 +56,25 @@ static void the_low_bits_are_spread(void **state) {
         assert_in_range(counts[i], 32, 96);
 }
 
+/* The highest bit of a product follows that of its factor alone: differences there must not cancel
+ * each other from one word to the next, whatever was before. */
+static void high_bits_do_not_cancel_each_other(void **state) {
+    char one[16] = {0}, other[16] = {0};
+
+    (void)state;
+    other[7] = other[11] = other[15] = (char)0x80;
+    for (uint64_t before = 0; before < 10000; before++)
+        assert_int_not_equal(hash_bytes(before, one, sizeof(one)),
+                             hash_bytes(before, other, sizeof(other)));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_bit_counts),
         cmocka_unit_test(zeros_count_and_what_lies_behind_does_not),
         cmocka_unit_test(what_came_before_and_where_it_ended_count),
         cmocka_unit_test(the_low_bits_are_spread),
+        cmocka_unit_test(high_bits_do_not_cancel_each_other),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
