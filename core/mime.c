@@ -417,7 +417,8 @@ static size_t length_of(const char *s) {
     return s != NULL ? strlen(s) : 0;
 }
 
-/* More than it can be: no encoding makes more than WIDEST bytes of one, folding included. */
+/* More than it can be without the heads of its parts: no encoding of a text makes more than WIDEST
+ * bytes of one, folding included. */
 static size_t most_bytes(const struct mime_message *m) {
     size_t texts = m->text_len + m->html_len + strlen(m->subject) + length_of(m->message_id) +
                    length_of(m->in_reply_to) + length_of(m->references) + length_of(m->paraph_id) +
@@ -425,37 +426,31 @@ static size_t most_bytes(const struct mime_message *m) {
                    bytes_of(&m->reply_to);
     size_t rest = HEAD_MAX;
 
-    for (size_t i = 0; i < m->nparts; i++) {
-        const struct mime_part *p = &m->parts[i];
-
-        texts += 2 * length_of(p->filename) + length_of(p->content_type) + length_of(p->content_id);
-        rest += HEAD_MAX + encode_base64_lines_size(p->len);
-    }
+    for (size_t i = 0; i < m->nparts; i++)
+        rest += HEAD_MAX + encode_base64_lines_size(m->parts[i].len);
     return rest + WIDEST * texts;
 }
 
-static int check_parts(const struct mime_message *m, struct err *e) {
-    struct buf head;
-    int status = 0;
-
-    buf_init(&head, MIB);
-    for (size_t i = 0; i < m->nparts && status == 0; i++) {
-        buf_reset(&head);
-        status = add_part_head(&head, m, i, e);
-    }
-    buf_free(&head);
-    return status;
+/* The heads of the parts, one after the other. */
+static int add_heads(struct buf *out, const struct mime_message *m, struct err *e) {
+    for (size_t i = 0; i < m->nparts; i++)
+        if (add_part_head(out, m, i, e) != 0)
+            return -1;
+    return 0;
 }
 
 int mime_check(const struct mime_message *m, size_t max, struct err *e) {
     struct buf out;
-    size_t stable;
+    size_t stable, most;
     int status;
 
-    if (most_bytes(m) <= max)
-        return mime_check_message(m, e) != 0 ? -1 : check_parts(m, e);
     buf_init(&out, max);
-    status = mime_build(&out, m, &stable, e);
+    status = mime_check_message(m, e) != 0 ? -1 : add_heads(&out, m, e);
+    most = most_bytes(m) + out.len;
+    if (status == 0 && (most > max || buf_failed(&out))) {
+        buf_reset(&out);
+        status = mime_build(&out, m, &stable, e);
+    }
     buf_free(&out);
     return status;
 }
