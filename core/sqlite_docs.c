@@ -16,7 +16,9 @@ struct sqlite_docs *sqlite_docs_open(const char *path, int busy_ms, struct err *
         err_set(e, ERR_STORE_ERROR, "%s: out of memory", path);
         return NULL;
     }
-    if (sqlite_db_open(&d->db, path, busy_ms, e) == 0)
+    /* A file that is not what it says is refused now, not by the first request. */
+    if (sqlite_db_open(&d->db, path, busy_ms, e) == 0 &&
+        (sqlite_statement(d, ST_LAST) != NULL || sqlite_db_err(d->db, e) == 0))
         return d;
     sqlite_docs_close(d);
     return NULL;

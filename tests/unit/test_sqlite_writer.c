@@ -501,6 +501,16 @@ static void test_a_newer_file_is_refused(void **state) {
     open_store();
 }
 
+/* It says that it is of our making, but is not. */
+static void test_a_file_without_our_tables_is_refused(void **state) {
+    (void)state;
+    store_fini();
+    edit_database("ALTER TABLE sequence RENAME TO away");
+    assert_no_store("no such table: sequence");
+    edit_database("ALTER TABLE away RENAME TO sequence");
+    open_store();
+}
+
 /* A file as the first release made it, with what was in it. */
 static void test_an_older_file_is_brought_up_to_date(void **state) {
     static const char first[] =
@@ -598,6 +608,7 @@ int main(void) {
         OPEN(test_stored_bodies_that_are_no_documents),
         OPEN(test_a_table_that_is_gone),
         OPEN(test_a_newer_file_is_refused),
+        OPEN(test_a_file_without_our_tables_is_refused),
         OPEN(test_an_older_file_is_brought_up_to_date),
         SHUT(test_processes_share_the_file),
         SHUT(test_directories_that_cannot_be_used),
