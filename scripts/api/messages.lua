@@ -152,6 +152,15 @@ local function carry_out(mode, document, contents, caller, operation)
   return hold_failed(id, document, contents, caller, err)
 end
 
+--- Without the lists that have stayed empty: nobody can tell `{}` from an object.
+local function stated(request)
+  local members = {}
+  for name, value in pairs(request) do
+    if type(value) ~= "table" or next(value) ~= nil then members[name] = value end
+  end
+  return members
+end
+
 --- Carry a request out, from its start: what POST / does, and what endpoints of your own may do.
 ---@async
 ---@param request table           as message.post describes it
@@ -160,6 +169,7 @@ end
 ---@return paraph.reply? reply
 ---@return paraph.err? err
 function messages.submit(request, caller, operation)
+  request = stated(request)
   local checked, err = schema.check(message.post, request)
   if not checked then return nil, err end
   local mode, document, contents = read(request, caller)

@@ -91,7 +91,7 @@ end
 local function approvals_of(document, etag, reviewer)
   local approvals, names = {}, {}
   for _, approval in ipairs(type(document.approvals) == "table" and document.approvals or {}) do
-    if approval.etag == etag and approval.by ~= reviewer.name then
+    if type(approval) == "table" and approval.etag == etag and approval.by ~= reviewer.name then
       approvals[#approvals + 1], names[#names + 1] = approval, approval.by
     end
   end

@@ -44,7 +44,11 @@ local function without_nulls(document)
   return document
 end
 
-local function check_size(document)
+--- Is there room for a draft, and for what will become of it?
+---@param document paraph.document
+---@return true? fits
+---@return paraph.err? err
+function drafts.check_size(document)
   local bytes, values = json.measure(document)
   bytes = bytes + VALUE_BYTES * values
   if bytes <= DOCUMENT_MAX then return true end
@@ -101,7 +105,7 @@ function drafts.create(id, document, contents, caller)
   document.status = document.status or "pending"
   document.created_at = time.now()
   document.created_by = caller.name
-  local ok, err = check_size(document)
+  local ok, err = drafts.check_size(document)
   if not ok then return nil, err end
   local version
   local with = webhooks.of_draft(told(document), id, document)
@@ -214,15 +218,13 @@ function drafts.change(id, decide)
   for _ = 1, ATTEMPTS do
     local draft, err = drafts.load(id)
     if not draft then return nil, err end
-    local change, ok, version
+    local change, version
     change, err = decide(draft)
     if not change then return nil, err end
     local members, removed = change.members or {}, change.removed or {}
     if not next(members) and not next(removed) then return draft end
 
     local document = drafts.merged(draft.document, members, removed)
-    ok, err = check_size(document)
-    if not ok then return nil, err end
     local with = webhooks.of_draft(change.event, draft.id, document)
     version, err = store.update(config.draft_collection, draft.id, members,
       { version = draft.version, remove = removed, parts = change.contents, with = with })

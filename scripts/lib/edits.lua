@@ -110,7 +110,9 @@ function edits.apply(id, edit, caller, etag)
     if not next(edit.members) and not next(edit.removed) then return {} end
     ok, err = editions.keep(draft)
     if not ok then return nil, err end
-    return signed(edit, draft.document, caller)
+    local change = signed(edit, draft.document, caller)
+    ok, err = drafts.check_size(drafts.merged(draft.document, change.members, change.removed))
+    return ok and change, err
   end)
 end
 

@@ -194,6 +194,9 @@ local function body_of(fields)
     err.field = err.field or "template"
     return nil, err
   end
+  if html:find("\0", 1, true) then
+    return fail("invalid_field", "vars: a NUL character is not possible", "vars")
+  end
   return "html", html
 end
 
@@ -255,6 +258,9 @@ local function take_attachments(list)
   return kept, contents
 end
 
+-- What is written of a list of recipients is longer than each of them.
+local joined = { type = "object", properties = { to = recipients } }
+
 --- The members of the stored document that a checked request sets, and the contents of its
 --- attachments in their order (nil if it names no attachments).
 ---@param request table
@@ -267,6 +273,8 @@ function message.members(request)
     local ok, err = count_mailboxes("to", request.to)
     if not ok then return nil, err end
     members.to = table.concat(request.to, ", ")
+    ok, err = schema.check(joined, { to = members.to })
+    if not ok then return nil, err end
   end
   if not request.attachments then return members end
   local kept, contents = take_attachments(request.attachments)

@@ -53,6 +53,30 @@ test("a draft is read back with the members of §4", async () => {
   }
 });
 
+test("a list of recipients is as long as what is written of it", async () => {
+  const to = Array.from({ length: 120 }, (_, i) => `${"N".repeat(900)} <ann${i}@example.com>`);
+  for (const mode of ["draft", "send"]) {
+    assertRefused(await service.post("/", { ...letter, to, mode }), 400, "invalid_field", "to");
+  }
+});
+
+test("what is taken can be listed, however deep it is", async () => {
+  let metadata = {};
+  for (let i = 0; i < 61; i++) metadata = { a: metadata };
+  const reply = await service.post("/", { ...letter, metadata, mode: "draft" });
+  assert.ok(reply.status === 200 || reply.json.field.startsWith("metadata"), reply.text); // Firestore: 20
+  assert.equal((await service.get("/drafts?limit=3")).status, 200);
+  if (reply.status !== 200) return;
+  const { draft } = (await service.get(`/drafts/${reply.json.draft_id}`)).json;
+  assert.deepEqual(draft.metadata, metadata);
+  assert.equal((await service.patch(`/drafts/${draft.draft_id}`, { subject: "Lunch" })).status, 200);
+});
+
+test("a draft as large as can be can still be rejected", async () => {
+  const id = await service.draft({ ...letter, message: "x".repeat(899000) });
+  assert.equal((await service.post(`/drafts/${id}/reject`, { reason: "n".repeat(2000) })).status, 200);
+});
+
 test("ids are UUIDs in any case", async () => {
   const id = await service.draft();
   assert.equal((await service.get(`/drafts/${id.toUpperCase()}`)).json.draft.draft_id, id);

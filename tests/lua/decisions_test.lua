@@ -69,6 +69,11 @@ end
 
 local tests = {}
 
+tests["a list that has stayed empty is as good as none"] = function()
+  assert(post { mode = "draft", attachments = {}, vars = {} })
+  expect.refused("invalid_field", "to", post { to = {} })
+end
+
 -- --- the letter ----------------------------------------------------------------------------------
 
 tests["the letter splits recipients, and tells sizes"] = function()
