@@ -4,8 +4,8 @@
 
 #define FACTOR UINT64_C(0x9E3779B97F4A7C15) /* odd, so that no bit is lost */
 
-/* Each bit of both moves about half of the bits; twice, for the highest bit of a product follows the
- * highest of its factor, whatever the others are. */
+/* Each bit of both moves about half of the bits; twice, for the highest bit of a product follows
+ * the highest of its factor, whatever the others are. */
 static uint64_t mix(uint64_t hash, uint64_t word) {
     hash ^= word;
     hash = (hash ^ hash >> 32) * FACTOR;
