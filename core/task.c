@@ -184,7 +184,8 @@ static int l_body(lua_State *L) {
     return l_body_finish(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, l_body_finish), 0);
 }
 
-/* `ended`: its coroutine has returned. */
+/* `ended`: its coroutine has returned, with so few values that C has made no room for them on its
+ * stack: that never shrinks again. */
 static void task_free(struct task *t, bool ended) {
     loop_timer_stop(&t->deadline);
     scratch_timer_stop(&t->scratch_deadline);

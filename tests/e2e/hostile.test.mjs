@@ -4,7 +4,9 @@
 
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { test } from "node:test";
+import { metrics } from "./lib/metrics.mjs";
 import { overlay, put, start } from "./lib/service.mjs";
 
 const DIR = new URL("hostile/", import.meta.url);
@@ -139,4 +141,63 @@ test("whatever a policy tries, it harms itself alone", { concurrency: LANES }, a
   });
   await Promise.all(Array.from({ length: LANES }, (_, number) => lane(number)));
   t.diagnostic(`all requests of neighbours: ${milliseconds(all)}`);
+});
+
+const ROUTES = `local fetch = require "paraph.fetch"
+local task = require "paraph.task"
+local routes = require "shipped.routes"
+local function wide(at)
+  local many, branches = {}, {}
+  for i = 1, 100000 do many[i] = true end
+  for i = 1, 32 do
+    branches[i] = function()
+      if i == at then return table.unpack(many) end
+    end
+  end
+  return assert(task.all(branches))
+end
+routes[#routes + 1] = { "POST", "/wide", access = "public", handler = function(req)
+  wide(tonumber(req.query.at))
+  return { json = {} }
+end }
+routes[#routes + 1] = { "POST", "/hoard", access = "public", handler = function(req)
+  local kept, ok, reply = {}, true, nil
+  while ok do
+    ok, reply = pcall(fetch, { url = req.query.url, max_bytes = 64 << 20 })
+    kept[#kept + 1] = ok and reply or nil
+  end
+  return { json = { kept = #kept, why = reply } }
+end }
+routes[#routes + 1] = { "POST", "/garbage", access = "public", handler = function()
+  for i = 1, 500000 do local _ = { i } end
+  return { json = {} }
+end }
+return routes
+`;
+
+// Coroutines are kept for the next task; one of many results has a stack that would never shrink.
+test("what is kept of a task is small", async (t) => {
+  const service = await start(t, { SCRIPTS_DIR: await overlay(t, { "routes.lua": ROUTES }) });
+  const memory = async () => {
+    for (let i = 0; i < 3; i++) assert.equal((await service.post("/garbage")).status, 200);
+    return (await metrics(service)).value("paraph_lua_memory_bytes");
+  };
+  const before = await memory();
+  for (let at = 1; at <= 32; at++) {
+    const reply = await service.post(`/wide?at=${at}`);
+    assert.equal(reply.status, 200, reply.text);
+  }
+  const after = await memory();
+  assert.ok(after < before + 10e6, `${before} bytes have become ${after}`);
+});
+
+test("an answer that is more than a request may hold is no trouble later", async (t) => {
+  const service = await start(t, { SCRIPTS_DIR: await overlay(t, { "routes.lua": ROUTES }) });
+  const server = createServer((_, reply) => reply.end(Buffer.alloc(60 << 20)));
+  await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
+  t.after(() => server.close());
+  const { json } = await service.post(`/hoard?url=http://127.0.0.1:${server.address().port}/`);
+  assert.match(json.why, /holds more than 256 MiB of blobs/);
+  assert.equal(json.kept, 4);
+  for (let i = 0; i < 3; i++) assert.equal((await service.post("/garbage")).status, 200);
 });
