@@ -32,8 +32,8 @@ struct lua_json_sink {
 
 /* The value at idx; the stack is as before.  How many values it is, with those in it; -1 and *e:
  * ERR_INVALID_FIELD with the path of the member at fault, ERR_PAYLOAD_TOO_LARGE (too many values),
- * or what check() says.  Raises when out of Lua memory and when the task's time is up, so what `to`
- * holds must have an owner that survives that. */
+ * or what check() says.  Raises when out of Lua memory, when the task's time is up and on a weak
+ * table, so what `to` holds must have an owner that survives that. */
 long lua_json_walk(lua_State *L, int idx, unsigned max_depth, const struct lua_json_sink *sink,
                    void *to, struct err *e);
 

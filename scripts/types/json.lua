@@ -13,7 +13,8 @@ local json = {}
 ---@field blobs? string        path of strings to give as blobs, e.g. "attachments.*.content"
 ---@field max_depth? integer   1 to 256, default 64
 
---- A copy of a value, of its tables, too; arrays stay arrays. Raises on more than 256 levels.
+--- A copy of a value, of its tables, too; arrays stay arrays, and no other metatable is copied.
+--- Raises on more than 256 levels.
 ---@generic T
 ---@param value T
 ---@return T
@@ -30,13 +31,13 @@ function json.decode(text, options) end
 
 --- Tables with only the keys 1..n, and those with array_mt, are arrays; an empty table without it
 --- is an object. Blobs are strings. Raises on functions, NaN, invalid UTF-8, cycles, mixed keys,
---- and texts over 64 MiB or 250,000 values. Members of objects come in the order of their names.
+--- weak tables, and texts over 64 MiB or 250,000 values. Members of objects come in the order of their names.
 ---@param value any
 ---@param options? { indent?: integer, max_depth?: integer }  indent 1 to 8, default 0: compact
 ---@return string
 function json.encode(value, options) end
 
---- What encode() would make of it, without making it.
+--- What encode() would make of it, without making it; up to 256 levels.
 ---@param value any
 ---@return integer bytes
 ---@return integer values   with those inside of tables
