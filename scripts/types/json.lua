@@ -31,7 +31,8 @@ function json.decode(text, options) end
 
 --- Tables with only the keys 1..n, and those with array_mt, are arrays; an empty table without it
 --- is an object. Blobs are strings. Raises on functions, NaN, invalid UTF-8, cycles, mixed keys,
---- weak tables, and texts over 64 MiB or 250,000 values. Members of objects come in the order of their names.
+--- weak tables, and texts over 64 MiB or 250,000 values. Members of objects come in the order of
+--- their names.
 ---@param value any
 ---@param options? { indent?: integer, max_depth?: integer }  indent 1 to 8, default 0: compact
 ---@return string
