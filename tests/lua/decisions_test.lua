@@ -69,6 +69,17 @@ end
 
 local tests = {}
 
+tests["a NUL in a variable is that variable's fault"] = function()
+  expect.refused("invalid_field", "vars", messages.submit({ to = "ann@example.com", mode = "draft",
+    subject = "Hello", template = "welcome", vars = { product = "x\0y", name = "Ann" } }, CRM))
+end
+
+tests["approvals that are none do not count"] = function()
+  local reply = assert(post { mode = "draft" })
+  assert(store.update(config.draft_collection, reply.json.draft_id, { approvals = { 1, "x" } }))
+  assert(approve(reply.json.draft_id, ANNA))
+end
+
 tests["a list that has stayed empty is as good as none"] = function()
   assert(post { mode = "draft", attachments = {}, vars = {} })
   expect.refused("invalid_field", "to", post { to = {} })

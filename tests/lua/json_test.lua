@@ -72,6 +72,9 @@ tests["a copy is equal, and shares no table"] = function()
   local loop = {}
   loop.loop = loop
   expect.raises("256 levels", json.copy, loop)
+  local deep = {}
+  for _ = 1, 200 do deep = { deep } end
+  expect.equal(json.measure(json.copy(deep)), 402)
 end
 
 tests["a copy has no metatable but that of arrays"] = function()
