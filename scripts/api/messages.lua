@@ -169,7 +169,7 @@ end
 ---@return paraph.reply? reply
 ---@return paraph.err? err
 function messages.submit(request, caller, operation)
-  request = stated(request)
+  if type(request) == "table" then request = stated(request) end
   local checked, err = schema.check(message.post, request)
   if not checked then return nil, err end
   local mode, document, contents = read(request, caller)

@@ -80,6 +80,10 @@ tests["approvals that are none do not count"] = function()
   assert(approve(reply.json.draft_id, ANNA))
 end
 
+tests["what is no object is refused, not an error of the policy"] = function()
+  expect.refused("invalid_field", nil, messages.submit("x", CRM))
+end
+
 tests["a list that has stayed empty is as good as none"] = function()
   assert(post { mode = "draft", attachments = {}, vars = {} })
   expect.refused("invalid_field", "to", post { to = {} })
