@@ -204,8 +204,8 @@ export class Wire {
     if (kind === "slow") {
       const step = Math.ceil(bytes.length / SLOW_PIECES);
       for (let at = 0; at < bytes.length && !response.destroyed; at += step) {
-        response.write(bytes.subarray(at, at + step));
         await sleep(ms / SLOW_PIECES);
+        response.write(bytes.subarray(at, at + step));
       }
     }
     response.end(kind === "slow" ? undefined : bytes);
