@@ -104,8 +104,7 @@ size_t gen_growth(const struct gen *g) {
     return g->bytes > g->loaded ? g->bytes - g->loaded : 0;
 }
 
-/* --- routes and jobs
- * ------------------------------------------------------------------------------- */
+/* --- routes and jobs ------------------------------------------------------------------------- */
 
 struct gen_table *gen_table_of(lua_State *L) {
     return &gen_of(L)->table;

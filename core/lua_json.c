@@ -92,7 +92,7 @@ static void push_empty_array(lua_State *L) {
     lua_setmetatable(L, -2);
 }
 
-/* --- from a tree to Lua ----------------------------------------------------------------------- */
+/* --- from a tree to Lua ---------------------------------------------------------------------- */
 
 static void release_string(void *j) {
     json_decref(j);
@@ -175,7 +175,7 @@ void lua_json_push(lua_State *L, const json_t *j) {
     push_value(L, (json_t *)j, NULL, NULL);
 }
 
-/* --- from Lua to a tree ----------------------------------------------------------------------- */
+/* --- from Lua to a tree ---------------------------------------------------------------------- */
 
 struct builder {
     json_t **root;                /* owned by a hold; what is below is attached as it is made */
@@ -280,7 +280,7 @@ json_t *lua_json_read(lua_State *L, int idx, struct err *e) {
     return tree;
 }
 
-/* --- the module ------------------------------------------------------------------------------- */
+/* --- the module ------------------------------------------------------------------------------ */
 
 /* Raise unless argument 2 is absent or a table with no other keys than these two. */
 static void check_options(lua_State *L, const char *first, const char *second) {

@@ -380,7 +380,7 @@ static void each_attempt_comes_to_what_it_should(void **state) {
     assert_int_equal(wrong, 0);
 }
 
-/* --- a kernel that has nothing of it ---------------------------------------------------------- */
+/* --- a kernel that has nothing of it --------------------------------------------------------- */
 
 /* From now on this process's kernel knows neither call. */
 static void forget_calls(void) {
