@@ -14,9 +14,8 @@
 #include "log.h"
 #include "loop.h"
 
-#define POOL_BYTES     ((size_t)16 * KIB) /* MHD's memory for the head of a request */
-#define BODIES_MAX     16                 /* times max_body: all bodies together */
-#define IDLE_SECONDS   30u                /* of silence, then MHD closes the connection */
+#define BODIES_MAX     16  /* times max_body: all bodies together */
+#define IDLE_SECONDS   30u /* of silence, then MHD closes the connection */
 #define BODY_FIRST_CAP ((size_t)64 * KIB)
 #define SWALLOW_MAX    ((size_t)1024 * MIB) /* more does not arrive in the time there is */
 #define EMPTY_RUNS_MAX 8 /* at once; then MHD has to wait a millisecond for the next */
@@ -32,7 +31,7 @@ struct request {
     size_t length; /* that the head announces; 0: none */
     bool begun, dropped, in_handler, suspended, replied;
     bool last;             /* the connection ends with it */
-    bool unseen;           /* refused by MHD, which takes no answer then */
+    bool raw;              /* MHD takes no answer, or has no memory left for one */
     enum err_code refusal; /* of the body, which is not kept then */
 };
 
@@ -189,11 +188,23 @@ static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *
                                 size_t name_len, const char *value, size_t value_len) {
     struct http_head *h = cls;
 
-    (void)kind;
     if (h->nfields < HTTP_FIELDS_MAX)
-        h->fields[h->nfields] = (struct http_field){name, value, name_len, value_len};
+        h->fields[h->nfields] =
+            (struct http_field){name, (char *)(uintptr_t)value, name_len, value_len};
     h->nfields++;
+    if (kind == MHD_FOOTER_KIND)
+        h->size += name_len + value_len + 4;
     return MHD_YES;
+}
+
+static void read_fields(struct request *r, struct http_head *h, enum MHD_ValueKind kinds) {
+    h->size = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
+    MHD_get_connection_values_n(r->mhd, kinds, on_field, h);
+}
+
+static void refuse_raw(struct request *r, const struct err *e) {
+    r->begun = r->raw = true;
+    handler->on_refused(&r->pub, e);
 }
 
 /* A refusal now makes MHD close the connection, so that nothing behind the head is looked at. */
@@ -206,8 +217,11 @@ static void on_head(struct request *r, struct http_head *h) {
     r->pub.version = h->version;
     http_conn_wait(r->conn, HTTP_WAIT_BODY, 0);
     h->target = r->target;
-    h->size = MHD_get_connection_info(r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE)->header_size;
-    MHD_get_connection_values_n(r->mhd, MHD_HEADER_KIND, on_field, h);
+    read_fields(r, h, MHD_HEADER_KIND);
+    if (http_head_check_size(h, &e) != 0) {
+        refuse_raw(r, &e);
+        return;
+    }
     if (http_head_check(h, &e) != 0) {
         handler->on_refused(&r->pub, &e);
         return;
@@ -235,10 +249,9 @@ static void answer_unseen(struct request *r) {
         err_set(&e, ERR_PAYLOAD_TOO_LARGE, "Content-Length is too large a number");
     else
         err_set(&e, ERR_HEADERS_TOO_LARGE, "the request's cookies are too large");
-    r->begun = r->unseen = true;
     r->pub.method = "";
     take_out(r);
-    handler->on_refused(&r->pub, &e);
+    refuse_raw(r, &e);
 }
 
 /*
@@ -278,8 +291,22 @@ static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
     return MHD_YES;
 }
 
+/* Fields behind a body in chunks, which nobody asks for, take the same memory. */
+static bool has_room(struct request *r) {
+    struct http_head h = {.nfields = 0};
+    struct err e;
+
+    read_fields(r, &h, MHD_HEADER_KIND | MHD_FOOTER_KIND);
+    if (http_head_check_size(&h, &e) == 0)
+        return true;
+    refuse_raw(r, &e);
+    return false;
+}
+
 static enum MHD_Result on_complete(struct request *r) {
     http_conn_wait(r->conn, HTTP_WAIT_US, 0);
+    if (r->last && !has_room(r))
+        return MHD_NO;
     if (r->data != NULL) {
         if ((r->pub.body = blob_own(r->data, r->len)) == NULL)
             return MHD_NO;
@@ -314,7 +341,7 @@ static enum MHD_Result on_access(void *cls, struct MHD_Connection *m, const char
         struct http_head h = {.method = method, .path = url, .version = version};
 
         on_head(r, &h);
-        return MHD_YES;
+        return r->raw ? MHD_NO : MHD_YES;
     }
     if (*size > 0) {
         size_t n = *size;
@@ -373,7 +400,7 @@ void http_reply(struct http_request *pub, int status, const struct http_header *
         abort(); /* a second answer is a bug of ours that must not go unseen */
     r->replied = true;
     pub->reply_length = body != NULL ? body->len : 0;
-    if (r->unseen) {
+    if (r->raw) {
         http_raw_reply(fd_of(r->mhd), status, headers, nheaders, body);
         return;
     }
@@ -455,7 +482,7 @@ static int start_daemon(struct err *e) {
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, on_accept, NULL, on_access,
         NULL, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL, MHD_OPTION_LISTEN_SOCKET,
         http_listen_fd(), MHD_OPTION_CONNECTION_LIMIT, http_conn_limit(),
-        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, POOL_BYTES,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_POOL,
         MHD_OPTION_URI_LOG_CALLBACK, on_uri, NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, NULL, MHD_OPTION_END);

@@ -5,6 +5,10 @@
 
 #include "encode.h"
 
+#define ANSWER_ROOM                                                                                \
+    (4 * KIB) /* its head, and up to 1 KiB by which the buffer has grown too far                   \
+               */
+
 /* --- parts ----------------------------------------------------------------------------------- */
 
 static bool has_control(const char *s, size_t n) {
@@ -15,12 +19,13 @@ static bool has_control(const char *s, size_t n) {
 }
 
 /* White space behind a value is no part of it (RFC 9110 §5.5); libmicrohttpd leaves it. */
-static size_t trimmed(const struct http_field *f) {
-    size_t n = f->value_len;
+static void trim(struct http_head *h) {
+    for (size_t i = 0; i < h->nfields; i++) {
+        struct http_field *f = &h->fields[i];
 
-    while (n > 0 && (f->value[n - 1] == ' ' || f->value[n - 1] == '\t'))
-        n--;
-    return n;
+        while (f->value_len > 0 && strchr(" \t", f->value[f->value_len - 1]) != NULL)
+            f->value[--f->value_len] = '\0';
+    }
 }
 
 /* How many fields have the name, and the first of them. */
@@ -44,6 +49,34 @@ static bool is_http_1_0(const struct http_head *h) {
 }
 
 /* --- checks ---------------------------------------------------------------------------------- */
+
+/* How much of the pool is taken: by the head itself, a list of its headers, a copy of its cookies
+ * and a list of these. */
+static size_t taken(const struct http_head *h) {
+    static const size_t entry = 64;
+    size_t n = h->size + h->nfields * entry;
+
+    for (size_t i = 0; i < h->nfields; i++) {
+        const struct http_field *f = &h->fields[i];
+
+        if (strcasecmp(f->name, "Cookie") != 0)
+            continue;
+        n += f->value_len + entry;
+        for (const char *s = f->value; (s = strchr(s, ';')) != NULL; s++)
+            n += entry;
+    }
+    return n;
+}
+
+int http_head_check_size(const struct http_head *h, struct err *e) {
+    if (h->nfields > HTTP_FIELDS_MAX)
+        return err_set(e, ERR_HEADERS_TOO_LARGE, "the request has more than %d headers",
+                       HTTP_FIELDS_MAX);
+    if (taken(h) > HTTP_POOL - ANSWER_ROOM)
+        return err_set(e, ERR_HEADERS_TOO_LARGE,
+                       "the request's target, headers and cookies are too large");
+    return 0;
+}
 
 /*
  * libmicrohttpd ends a line at a bare LF and a text at a NUL, joins a folded line to the one
@@ -140,7 +173,7 @@ static int check_host(const struct http_head *h, struct err *e) {
 
     if (hosts > 1 || (hosts == 0 && !is_http_1_0(h)))
         return err_set(e, ERR_MALFORMED_REQUEST, "the request needs exactly one Host header");
-    if (host != NULL && !is_authority(host->value, trimmed(host)))
+    if (host != NULL && !is_authority(host->value, host->value_len))
         return err_set(e, ERR_MALFORMED_REQUEST, "the Host header is not a name with a port");
     return 0;
 }
@@ -153,25 +186,22 @@ static int check_expectation(const struct http_head *h, struct err *e) {
 
     if (n == 0)
         return 0;
-    if (n > 1 || trimmed(expect) != 12 || strncasecmp(expect->value, "100-continue", 12) != 0)
+    if (n > 1 || strcasecmp(expect->value, "100-continue") != 0)
         return err_set(e, ERR_EXPECTATION_FAILED, "the only expectation known is '100-continue'");
     if (http_head_length(h) == 0 && !http_head_is_chunked(h))
         return err_set(e, ERR_EXPECTATION_FAILED, "the request expects to continue without a body");
     return 0;
 }
 
-int http_head_check(const struct http_head *h, struct err *e) {
-    if (h->nfields > HTTP_FIELDS_MAX)
-        return err_set(e, ERR_HEADERS_TOO_LARGE, "the request has more than %d headers",
-                       HTTP_FIELDS_MAX);
+int http_head_check(struct http_head *h, struct err *e) {
     if (!is_covered(h))
         return err_set(e, ERR_MALFORMED_REQUEST,
                        "the request's head has a line that is folded, does not end with CR LF, or "
                        "has a NUL or a space too many");
-    if (check_request_line(h, e) != 0 || check_fields(h, e) != 0 || check_framing(h, e) != 0 ||
-        check_host(h, e) != 0)
+    if (check_request_line(h, e) != 0 || check_fields(h, e) != 0 || check_framing(h, e) != 0)
         return -1;
-    return check_expectation(h, e);
+    trim(h);
+    return check_host(h, e) != 0 ? -1 : check_expectation(h, e);
 }
 
 /* --- what it says of the body ---------------------------------------------------------------- */

@@ -11,10 +11,12 @@
 #include "base.h"
 #include "err.h"
 
-#define HTTP_FIELDS_MAX 100
+#define HTTP_FIELDS_MAX 64
+#define HTTP_POOL       (16 * KIB) /* libmicrohttpd's memory for the heads of request and answer */
 
 struct http_field {
-    const char *name, *value;
+    const char *name;
+    char *value;
     size_t name_len, value_len;
 };
 
@@ -28,8 +30,13 @@ struct http_head {
     struct http_field fields[HTTP_FIELDS_MAX];
 };
 
-/* 0, or why the request has to be refused and its connection closed. */
-int http_head_check(const struct http_head *h, struct err *e);
+/* Whether what is left of the pool is enough for an answer's head.  If it is not, libmicrohttpd
+ * closes the connection without a word, though the work is done. */
+int http_head_check_size(const struct http_head *h, struct err *e);
+
+/* 0, or why the request has to be refused and its connection closed.  Of one that is taken, the
+ * values end where their white space began. */
+int http_head_check(struct http_head *h, struct err *e);
 
 /* Of a head that has been checked: the Content-Length (0 if it has none; SIZE_MAX stands for all
  * that do not fit), and whether the body comes in chunks. */

@@ -50,10 +50,12 @@ static const char *keep(struct reply *r, const char *s) {
 
 int reply_header(struct reply *r, const char *name, const char *value) {
     struct http_header *h = &r->headers[r->nheaders];
+    size_t bytes = strlen(name) + strlen(value) + 4; /* with the colon, a space and CR LF */
 
-    if (r->nheaders == REPLY_HEADERS_MAX || !encode_is_token(name, strlen(name)) ||
-        !is_header_text(value))
+    if (r->nheaders == REPLY_HEADERS_MAX || bytes > REPLY_HEADER_BYTES - r->header_bytes ||
+        !encode_is_token(name, strlen(name)) || !is_header_text(value))
         return -1;
+    r->header_bytes += bytes;
     if ((h->name = keep(r, name)) == NULL || (h->value = keep(r, value)) == NULL)
         return -1;
     r->nheaders++;
@@ -115,7 +117,10 @@ static void read_headers(lua_State *L, struct reply *r) {
     for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
         if (lua_type(L, -2) != LUA_TSTRING || !lua_isstring(L, -1) ||
             reply_header(r, lua_tostring(L, -2), lua_tostring(L, -1)) != 0)
-            luaL_error(L, "the reply's header '%s' cannot be sent", luaL_tolstring(L, -2, NULL));
+            luaL_error(L,
+                       "the reply's header '%s' cannot be sent: there may be %d headers, of %d "
+                       "bytes in all, each with a token for a name and a text of one line",
+                       luaL_tolstring(L, -2, NULL), REPLY_HEADERS_MAX, (int)REPLY_HEADER_BYTES);
     }
 }
 

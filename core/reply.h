@@ -12,8 +12,9 @@
 #include "err.h"
 #include "http.h"
 
-#define REPLY_HEADERS_MAX 16 /* of a handler */
-#define REPLY_ADDED_MAX   8  /* by reply_finish() */
+#define REPLY_HEADERS_MAX  16        /* of a handler */
+#define REPLY_ADDED_MAX    8         /* by reply_finish() */
+#define REPLY_HEADER_BYTES (2 * KIB) /* of them all */
 
 /* All that a caller learns of a script that failed. */
 #define REPLY_POLICY_ERROR "a policy script failed; the log says where, under this request's id"
@@ -24,6 +25,7 @@ struct reply {
     struct buf text;   /* of JSON, while it is written: here it outlives an error of Lua */
     struct http_header headers[REPLY_HEADERS_MAX + REPLY_ADDED_MAX];
     size_t nheaders;
+    size_t header_bytes;                /* of those that were added */
     char *texts[2 * REPLY_HEADERS_MAX]; /* owned copies of names and values */
     size_t ntexts;
     struct err err; /* code ERR_NONE: a handler's answer */

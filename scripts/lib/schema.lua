@@ -67,7 +67,9 @@ local articles = {
   object = "an object", array = "an array",
 }
 
-local function shortened(name)
+--- A member's name as an answer has it; the empty one would not be seen.
+local function shown(name)
+  if name == "" then return '""' end
   if #name <= LONGEST_NAME then return name end
   return name:sub(1, utf8.offset(name, 0, LONGEST_NAME + 1) - 1) .. "…"
 end
@@ -143,7 +145,7 @@ local function check_object(wanted, value)
   for name, member in pairs(value) do
     local property = properties[name]
     if not property then
-      return fault("there is no such field", "unknown_field", shortened(tostring(name)))
+      return fault("there is no such field", "unknown_field", shown(tostring(name)))
     end
     if member == null then
       value[name] = nil

@@ -77,4 +77,4 @@ function blob:sha256() end
 ---@field json? any           encoded with paraph.json, or
 ---@field body? string|paraph.blob
 ---@field type? string        Content-Type; default application/json with `json`, else text/plain
----@field headers? table<string, string>
+---@field headers? table<string, string>  at most 16, and 2 KiB of them

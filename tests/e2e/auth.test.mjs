@@ -1,4 +1,4 @@
-// Who may do what: every route, asked with every kind of credentials (CONTRACT §5).
+// Who may do what: every route, asked with every kind of credentials.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -133,19 +133,24 @@ const reviewerOf = (service, key) => ({
     .json.draft_id,
 });
 
-test("every route, with every kind of credentials", async (t) => {
-  const issuer = await publisher(t);
+// A table of them: add() asks all routes with one kind of credentials.
+async function table(t, env, authorKey) {
+  const service = await start(t, { ...env, POLICY_UNDO_SECONDS: "3600",
+    SCRIPTS_DIR: await overlay(t, ROLES_BY_NAME) });
+  const reviewer = reviewerOf(service, authorKey);
+  const rows = [];
+  return {
+    add: async (name, options, role = null) =>
+      rows.push([name, await row(service, reviewer, options, role)]),
+    print: () => print(t, rows),
+  };
+}
+
+// A table for each method: an address may fail a thousand times, then it is asked to wait.
+test("every route, with every kind of key", async (t) => {
   const { keys, env } = await apiKeys(t, { ...Object.fromEntries(ROLES.map((role) => [role, [role]])),
     author: ["draft"] });
-  const service = await start(t, { ...env, ...issuer.env, AUTH: "key,google,iap",
-    SCRIPTS_DIR: await overlay(t, ROLES_BY_NAME), POLICY_UNDO_SECONDS: "3600" });
-  const reviewer = reviewerOf(service, keys.author);
-  const claims = googleClaims("send@example.com");
-  const iap = (assertion) => ({ headers: { "X-Goog-IAP-JWT-Assertion": assertion } });
-  const rows = [];
-  const add = async (name, options, role = null) =>
-    rows.push([name, await row(service, reviewer, options, role)]);
-
+  const { add, print: printAll } = await table(t, env, keys.author);
   await add("nothing", {});
   await add("key: wrong", bearer("paraph_" + "A".repeat(43)));
   await add("key: its hash", bearer(env.API_KEYS.match(/[0-9a-f]{64}/)[0]));
@@ -154,7 +159,18 @@ test("every route, with every kind of credentials", async (t) => {
   await add("session: made up", { headers: { Cookie: "paraph_session=" + "A".repeat(43) } });
   for (const role of ROLES) await add(`key: ${role}`, bearer(keys[role]), role);
   await add("X-API-Key: review", { headers: { "X-API-Key": keys.review } }, "review");
+  printAll();
+});
 
+async function issued(t) {
+  const issuer = await publisher(t);
+  const { keys, env } = await apiKeys(t, { author: ["draft"] });
+  return { issuer, ...await table(t, { ...env, ...issuer.env, AUTH: "key,google,iap" }, keys.author) };
+}
+
+test("every route, with every kind of Google's tokens", async (t) => {
+  const { issuer, add, print: printAll } = await issued(t);
+  const claims = googleClaims("send@example.com");
   const bad = {
     expired: token({ ...claims, exp: now() - 60, iat: now() - 3660 }, issuer.google),
     "another's audience": token({ ...claims, aud: "https://x.example.org" }, issuer.google),
@@ -168,7 +184,12 @@ test("every route, with every kind of credentials", async (t) => {
     await add(`google: ${role}`, bearer(issuer.googleToken(`${role}@example.com`)), role);
   }
   await add("google: without roles", bearer(issuer.googleToken("nobody@example.com")), "nobody");
+  printAll();
+});
 
+test("every route, with every kind of IAP's assertions", async (t) => {
+  const { issuer, add, print: printAll } = await issued(t);
+  const iap = (assertion) => ({ headers: { "X-Goog-IAP-JWT-Assertion": assertion } });
   const assertion = iapClaims("review@example.com");
   const badly = {
     expired: token({ ...assertion, exp: now() - 60 }, issuer.iap),
@@ -181,20 +202,15 @@ test("every route, with every kind of credentials", async (t) => {
   for (const role of ROLES) {
     await add(`iap: ${role}`, iap(issuer.iapToken(`${role}@example.com`)), role);
   }
-  print(t, rows);
+  printAll();
 });
 
 const AUDIENCE_OF_ANOTHER = "/projects/2/locations/europe-west1/services/other";
 
 test("every route behind Cloud Run's own check", async (t) => {
   const issuer = await publisher(t);
-  const service = await start(t, { AUTH: "iam", POLICY_UNDO_SECONDS: "3600",
-    SCRIPTS_DIR: await overlay(t, ROLES_BY_NAME) });
-  const reviewer = reviewerOf(service, stripped(googleClaims("draft@example.com")));
-  const rows = [];
-  const add = async (name, options, role = null) =>
-    rows.push([name, await row(service, reviewer, options, role)]);
-
+  const { add, print: printAll } = await table(t, { AUTH: "iam" },
+    stripped(googleClaims("draft@example.com")));
   await add("nothing", {});
   await add("iam: still signed", bearer(issuer.googleToken("send@example.com")));
   for (const role of ROLES) {
@@ -205,7 +221,7 @@ test("every route behind Cloud Run's own check", async (t) => {
     Authorization: `Bearer ${stripped(googleClaims("review@example.com"))}`,
     "X-Serverless-Authorization": `Bearer ${stripped(googleClaims("draft@example.com"))}`,
   } }, "draft");
-  print(t, rows);
+  printAll();
 });
 
 test("a key that may only draft sends nothing, by no way round", async (t) => {

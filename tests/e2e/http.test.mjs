@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import net from "node:net";
 import { test } from "node:test";
+import { apiKeys } from "./lib/identity.mjs";
 import { assertRefused, overlay, start } from "./lib/service.mjs";
 import { answers, chunked, connection, DRAFT, get, post, sized, statuses } from "./lib/wire.mjs";
 
@@ -106,6 +107,55 @@ test("a client that closes its half after a request is answered", async (t) => {
     assert.deepEqual(statuses(await c.closed), wanted, bytes);
   }
   assert.equal((await service.get("/drafts")).json.drafts.length, 1);
+});
+
+// Requests with n bytes more than they need, in several ways.
+const LARGE = {
+  "one header": (n) => sized(`X-A: ${"a".repeat(n)}\r\n`),
+  "60 headers": (n) => sized(
+    Array.from({ length: 60 }, (_, i) => `X-${i}: ${"a".repeat(n / 60)}\r\n`).join("")),
+  "cookies": (n) => sized(`Cookie: ${"name=value; ".repeat(n / 12)}a=b\r\n`),
+  "a query": (n) => sized().replace("POST /", `POST /?${"a".repeat(n)}`),
+  "a trailer": (n) => chunked(
+    `${DRAFT.length.toString(16)}\r\n${DRAFT}\r\n0\r\nX-A: ${"a".repeat(n)}\r\n\r\n`),
+};
+
+test("what leaves no room for its answer is refused before anything is done", async (t) => {
+  const service = await start(t, { SCRIPTS_DIR: await overlay(t, { "routes.lua": `
+    local done = 0
+    local function answer(bytes)
+      return function()
+        done = done + 1
+        return { json = { done = done }, headers = { ["X-Large"] = ("a"):rep(bytes) } }
+      end
+    end
+    return {
+      { "POST", "/", access = "public", serve = "all", handler = answer(1000) },
+      { "POST", "/alone", access = "public", serve = "all", handler = answer(2000) },
+    }` }) });
+  let done = 0;
+  for (const [name, request] of Object.entries(LARGE))
+    for (let n = 0; n < 17000; n += 300)
+      for (const behind of [0, 50]) {
+        const what = `${name} of ${n} bytes, with ${behind} requests behind it`;
+        const bytes = behind > 0 ? request(n) : request(n).replace("POST /", "POST /alone");
+        const [first, ...others] = answers(await service.raw(
+          bytes + get("", "/nope").repeat(behind) + get("Connection: close\r\n", "/nope")));
+        assert.ok([200, 414, 431].includes(first?.status), `${what}: ${first?.status}`);
+        if (first.status === 200) assert.equal(first.json.done, ++done, what);
+        const more = first.status === 200 && name !== "a trailer" ? behind + 1 : 0;
+        assert.equal(others.filter(({ status }) => status === 404).length, more, what);
+      }
+  assert.ok(done > 100, `${done} were done`);
+});
+
+test("white space behind a header is no part of it", async (t) => {
+  const { keys, env } = await apiKeys(t, { ann: ["ops"] });
+  const service = await start(t, env);
+  const [reply] = answers(await service.raw(get(
+    `X-API-Key: ${keys.ann} \t\r\nX-Request-Id: abc \r\nConnection: close \r\n`, "/metrics")));
+  assert.equal(reply.status, 200, reply.text);
+  assert.equal(reply.headers.get("x-request-id"), "abc");
 });
 
 test("paths are decoded once, and only if they are sound", async (t) => {

@@ -70,6 +70,8 @@ local refused = {
   { '{"to":"a","parts":[{"name":"x","size":1}]}', "unknown_field", "parts[0].size" },
   { '{"to":"a","parts":[null]}', "invalid_field", "parts[0]" },
   { '{"to":"a","too":"b"}', "unknown_field", "too" },
+  { '{"to":"a","":"b"}', "unknown_field", '""' },
+  { '{"to":"a","parts":[{"name":"x","":1}]}', "unknown_field", 'parts[0].""' },
   { '{"to":"a","too":null}', "unknown_field", "too" },
 }
 

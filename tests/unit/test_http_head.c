@@ -20,7 +20,7 @@ static int check_bytes(const char *bytes, size_t n, struct http_head *h, struct 
     memcpy(raw, bytes, n);
     raw[n] = '\0';
     assert_true(split_head(raw, n, target, h));
-    return http_head_check(h, e);
+    return http_head_check_size(h, e) != 0 ? -1 : http_head_check(h, e);
 }
 
 static int check(const char *text, struct http_head *h, struct err *e) {
@@ -179,7 +179,42 @@ static void too_many_fields_are_refused(void **state) {
     strcat(text, END);
     assert_int_equal(check(text, &h, &e), 0);
     strcpy(text + strlen(text) - 2, "X: y\r\n" END);
-    assert_refused(text, strlen(text), ERR_HEADERS_TOO_LARGE, "more than 100");
+    assert_refused(text, strlen(text), ERR_HEADERS_TOO_LARGE, "more than 64");
+}
+
+static void what_leaves_no_room_for_an_answer_is_refused(void **state) {
+    static const struct {
+        const char *name;
+        int bytes;
+        bool taken;
+    } cases[] = {
+        {"X", 100, true},       {"X", 12000, true},      {"X", 13300, false},
+        {"Cookie", 6000, true}, {"cookie", 6700, false},
+    };
+    char text[16000];
+    struct http_head h;
+    struct err e;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        snprintf(text, sizeof(text), GET HOST "%s: %0*d" END END, cases[i].name, cases[i].bytes, 0);
+        if (cases[i].taken)
+            assert_int_equal(check(text, &h, &e), 0);
+        else
+            assert_refused(text, strlen(text), ERR_HEADERS_TOO_LARGE, "too large");
+    }
+}
+
+static void white_space_behind_a_value_is_cut_off(void **state) {
+    struct http_head h;
+    struct err e;
+
+    (void)state;
+    assert_int_equal(check(GET "Host: x \t \r\nX-A: a b\t" END "X-B: " END END, &h, &e), 0);
+    assert_string_equal(h.fields[0].value, "x");
+    assert_string_equal(h.fields[1].value, "a b");
+    assert_int_equal(h.fields[1].value_len, 3);
+    assert_string_equal(h.fields[2].value, "");
 }
 
 static void lengths_are_read_to_the_end_of_their_type(void **state) {
@@ -220,6 +255,8 @@ int main(void) {
         cmocka_unit_test(the_end_of_the_body_is_beyond_doubt),
         cmocka_unit_test(expectations_are_known_and_have_a_body),
         cmocka_unit_test(too_many_fields_are_refused),
+        cmocka_unit_test(what_leaves_no_room_for_an_answer_is_refused),
+        cmocka_unit_test(white_space_behind_a_value_is_cut_off),
         cmocka_unit_test(lengths_are_read_to_the_end_of_their_type),
     };
 
