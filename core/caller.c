@@ -153,7 +153,7 @@ static int ask_policies(struct caller *c, struct err *e) {
     char trace[4096];
     bool failed;
 
-    failed = gen_access(gen_live(), &who, trace, sizeof(trace)) != 0;
+    failed = gen_access(c->gen, &who, trace, sizeof(trace)) != 0;
     metrics_observe(METRIC_POLICY_SECONDS, clock_monotonic_us() - began, METRICS_LABELS("access"));
     if (failed) {
         METRICS_COUNT(METRIC_POLICY_ERRORS, "access");
@@ -174,6 +174,7 @@ static void on_identity(const struct err *why, const struct auth_identity *who, 
     struct err e = {.code = ERR_NONE};
 
     c->asking = NULL;
+    loop_timer_stop(&c->deadline);
     if (who == NULL) {
         forbid(c, why->code, why->message, &e);
         if (why->code == ERR_UNAUTHENTICATED)
@@ -183,6 +184,16 @@ static void on_identity(const struct err *why, const struct auth_identity *who, 
         if (check_origin(c, &e) == 0)
             ask_policies(c, &e);
     }
+    c->done(&e, c->arg);
+}
+
+static void on_deadline(void *arg) {
+    struct caller *c = arg;
+    struct err e;
+
+    loop_timer_stop(&c->deadline);
+    auth_caller_cancel(&c->asking);
+    err_set(&e, ERR_TIMEOUT, "there was no answer in time");
     c->done(&e, c->arg);
 }
 
@@ -211,18 +222,21 @@ bool caller_shows_credentials(const struct http_request *http) {
            c.cookie != NULL;
 }
 
-void caller_start(struct caller *c, const struct http_request *http, const struct gen_route *route,
-                  const struct log_scope *scope, caller_done_fn *done, void *arg) {
+void caller_start(struct caller *c, const struct http_request *http, struct gen *g,
+                  const struct gen_route *route, const struct log_scope *scope,
+                  caller_done_fn *done, void *arg) {
     struct auth_credentials given = credentials_of(http);
 
-    *c = (struct caller){.http = http, .route = route, .scope = scope, .done = done, .arg = arg};
+    *c = (struct caller){
+        .http = http, .gen = g, .route = route, .scope = scope, .done = done, .arg = arg};
     if (route->access == 0)
         start_public(c);
-    else
-        c->asking = auth_caller_start(&given, on_identity, c);
+    else if ((c->asking = auth_caller_start(&given, on_identity, c)) != NULL)
+        c->deadline = loop_timer_start(route->deadline_ms, on_deadline, c);
 }
 
 void caller_end(struct caller *c) {
+    loop_timer_stop(&c->deadline);
     auth_caller_cancel(&c->asking);
     free(c->why);
     c->why = NULL;

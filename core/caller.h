@@ -14,19 +14,22 @@
 #include "gen.h"
 #include "http.h"
 #include "log.h"
+#include "loop.h"
 
 /* e->code ERR_NONE: he may.  What else it says is for the caller to read. */
 typedef void caller_done_fn(const struct err *e, void *arg);
 
 struct caller {
     const struct http_request *http;
+    struct gen *gen;
     const struct gen_route *route;
     const struct log_scope *scope;
     caller_done_fn *done;
     void *arg;
-    struct auth_caller *asking; /* NULL: nothing under way */
-    struct auth_identity who;   /* once done; of a public route "anonymous", without roles */
-    char *why;                  /* it was refused: the reason, for the log; or NULL */
+    struct auth_caller *asking;  /* NULL: nothing under way */
+    struct loop_timer *deadline; /* of asking */
+    struct auth_identity who;    /* once done; of a public route "anonymous", without roles */
+    char *why;                   /* it was refused: the reason, for the log; or NULL */
 };
 
 int caller_init(struct err *e);
@@ -35,9 +38,11 @@ void caller_fini(void);
 /* Without any, whoever it is will be refused. */
 bool caller_shows_credentials(const struct http_request *http);
 
-/* Who sent it, and may he take the route?  done() may be called before this returns. */
-void caller_start(struct caller *c, const struct http_request *http, const struct gen_route *route,
-                  const struct log_scope *scope, caller_done_fn *done, void *arg);
+/* Who sent it, and may he take the route, which is of g?  done() may be called before this returns,
+ * and is at the latest when the time of the route is up. */
+void caller_start(struct caller *c, const struct http_request *http, struct gen *g,
+                  const struct gen_route *route, const struct log_scope *scope,
+                  caller_done_fn *done, void *arg);
 void caller_end(struct caller *c);
 
 /* Where it came from: the peer, or on Cloud Run whom the front end there has seen.  Text that need

@@ -29,6 +29,7 @@
 struct request {
     struct request *next, **link; /* of all under way */
     struct http_request *http;
+    struct gen *gen;   /* held: its route is of this one; NULL: not looked for */
     struct task *task; /* NULL: not started, or ended */
     struct caller caller;
     struct task_owner owner; /* once the caller is known */
@@ -136,9 +137,8 @@ static bool is_secret(const char *name) {
     return false;
 }
 
-/* White space behind a value is no part of it (RFC 9110 §5.5); libmicrohttpd leaves it.  A value
- * that is not UTF-8 is there all the same, as U+FFFD: a key or a condition that cannot be read must
- * not look like none. */
+/* A value that is not UTF-8 is there all the same, as U+FFFD: a key or a condition that cannot be
+ * read must not look like none. */
 static void push_header(const char *name, const char *value, void *arg) {
     lua_State *L = arg;
     int headers = lua_gettop(L), key = headers + 1, text = headers + 2;
@@ -150,8 +150,6 @@ static void push_header(const char *name, const char *value, void *arg) {
     lower[n] = '\0';
     if (is_secret(lower))
         return;
-    while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
-        len--;
     lua_pushlstring(L, lower, n);
     if (encode_utf8_error(value, len) == len)
         lua_pushlstring(L, value, len);
@@ -198,13 +196,19 @@ static int l_push_request(lua_State *L) {
     return 2;
 }
 
+/* Who it comes from has taken some of its time. */
+static uint64_t time_left_ms(const struct request *q) {
+    uint64_t taken_ms = (clock_monotonic_us() - q->started_us) / 1000;
+
+    return taken_ms < q->match.route->deadline_ms ? q->match.route->deadline_ms - taken_ms : 1;
+}
+
 static void start_task(struct request *q) {
-    struct gen *g = gen_live();
-    lua_State *L = gen_state(g);
+    lua_State *L = gen_state(q->gen);
     struct task *t;
     struct err e;
 
-    gen_allow(g, TASK_SLICE_MEM);
+    gen_allow(q->gen, TASK_SLICE_MEM);
     lua_pushcfunction(L, l_push_request);
     lua_pushlightuserdata(L, q);
     if (lua_pcall(L, 1, 2, 0) != LUA_OK) {
@@ -215,7 +219,7 @@ static void start_task(struct request *q) {
     }
     blob_unref(q->http->body); /* the script alone has it now, and may let go of it */
     q->http->body = NULL;
-    t = task_start(g, L, 1, q->match.route->deadline_ms, &q->owner, on_task_done, q);
+    t = task_start(q->gen, L, 1, time_left_ms(q), &q->owner, on_task_done, q);
     if (!q->replied)
         q->task = t;
 }
@@ -242,8 +246,10 @@ static void take_ids(struct request *q) {
 
 /* As far as it can be said without knowing who it comes from. */
 static int admit(struct request *q, struct err *e) {
-    if ((q->path = request_path(q->http->target, e)) == NULL ||
-        request_route(gen_live(), env.role, q->http->method, q->path, &q->match, e) != 0)
+    if ((q->path = request_path(q->http->target, e)) == NULL)
+        return -1;
+    gen_hold(q->gen = gen_live());
+    if (request_route(q->gen, env.role, q->http->method, q->path, &q->match, e) != 0)
         return -1;
     strncpy(q->route, q->match.route->pattern, sizeof(q->route) - 1);
     if (q->match.route->access == 0)
@@ -319,7 +325,7 @@ static void on_request(struct http_request *http) {
     if (admit(q, &e) != 0)
         send_error(q, &e);
     else
-        caller_start(&q->caller, http, q->match.route, &q->scope, on_caller, q);
+        caller_start(&q->caller, http, q->gen, q->match.route, &q->scope, on_caller, q);
     log_enter(before);
 }
 
@@ -332,7 +338,7 @@ static void on_refused(struct http_request *http, const struct err *e) {
         send_error(q, e);
 }
 
-/* What only reads is not worth finishing for nobody; what writes goes on to its end. */
+/* Others go on to their end: they may write, and a client that has closed his half still reads. */
 static void on_gone(struct http_request *http) {
     struct request *q = http->user;
     struct err e;
@@ -340,8 +346,7 @@ static void on_gone(struct http_request *http) {
     if (q == NULL || q->gone)
         return;
     q->gone = true;
-    if (q->task == NULL || q->match.route == NULL ||
-        (strcmp(q->match.route->method, "GET") != 0 && !q->match.route->waits))
+    if (q->task == NULL || !q->match.route->waits)
         return;
     err_set(&e, ERR_CANCELLED, "the client has left");
     task_abort(q->task, &e);
@@ -364,6 +369,8 @@ static void on_end(struct http_request *http) {
     served_tell(&served);
     served_count(&served);
     caller_end(&q->caller);
+    if (q->gen != NULL)
+        gen_release(q->gen);
     *q->link = q->next;
     if (q->next != NULL)
         q->next->link = q->link;
@@ -429,6 +436,9 @@ void host_fini(void) {
     struct err e;
 
     loop_timer_stop(&drain_timer);
+    cut_off(true);
+    while (task_run_ready()) /* none may outlive its request */
+        ;
     err_set(&e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
     for (struct request *q = requests; q != NULL; q = q->next) {
         caller_end(&q->caller);

@@ -7,6 +7,7 @@
 
 #include <microhttpd.h>
 
+#include "http_body.h"
 #include "http_conn.h"
 #include "http_head.h"
 #include "http_listen.h"
@@ -14,9 +15,7 @@
 #include "log.h"
 #include "loop.h"
 
-#define BODIES_MAX     16  /* times max_body: all bodies together */
-#define IDLE_SECONDS   30u /* of silence, then MHD closes the connection */
-#define BODY_FIRST_CAP ((size_t)64 * KIB)
+#define IDLE_SECONDS   30u                  /* of silence, then MHD closes the connection */
 #define SWALLOW_MAX    ((size_t)1024 * MIB) /* more does not arrive in the time there is */
 #define EMPTY_RUNS_MAX 8 /* at once; then MHD has to wait a millisecond for the next */
 
@@ -26,19 +25,14 @@ struct request {
     struct MHD_Connection *mhd;
     struct http_conn *conn;
     char *target;
-    char *data; /* body while it arrives */
-    size_t len, cap;
-    size_t length; /* that the head announces; 0: none */
-    bool begun, dropped, in_handler, suspended, replied;
-    bool last;             /* the connection ends with it */
-    bool raw;              /* MHD takes no answer, or has no memory left for one */
-    enum err_code refusal; /* of the body, which is not kept then */
+    struct http_body body; /* while it arrives */
+    bool begun, in_handler, suspended, replied;
+    bool last; /* the connection ends with it */
+    bool raw;  /* MHD takes no answer, or has no memory left for one */
 };
 
 static struct MHD_Daemon *mhd;
 static const struct http_handler *handler;
-static size_t max_body;
-static size_t bodies; /* bytes of those that requests under way hold */
 static uv_poll_t mhd_watch;
 static uv_timer_t mhd_timer;
 static bool need_pump, quiesced;
@@ -153,35 +147,8 @@ static void take_out(struct request *r) {
 static void refuse(struct request *r) {
     struct err e;
 
-    if (r->refusal == ERR_PAYLOAD_TOO_LARGE)
-        err_set(&e, r->refusal, "the request's body is over the limit of %zu bytes", max_body);
-    else
-        err_set(&e, r->refusal, "the requests under way hold too many bytes already; try again");
+    http_body_refusal(&r->body, &e);
     handler->on_refused(&r->pub, &e);
-}
-
-static void let_go(struct request *r) {
-    free(r->data);
-    r->data = NULL;
-    bodies -= r->len;
-    r->len = r->cap = 0;
-}
-
-/* May the body grow by n bytes?  One that may not is read to its end, and dropped. */
-static bool may_grow(struct request *r, size_t n) {
-    if (r->len <= BODY_FIRST_CAP && r->len + n > BODY_FIRST_CAP)
-        r->dropped = !handler->keeps_body(&r->pub);
-    if (r->dropped) {
-        let_go(r);
-        return false;
-    }
-    if (n > max_body - r->len)
-        r->refusal = ERR_PAYLOAD_TOO_LARGE;
-    else if (n > BODIES_MAX * max_body - bodies)
-        r->refusal = ERR_OVERLOADED;
-    if (r->refusal != ERR_NONE)
-        let_go(r);
-    return r->refusal == ERR_NONE;
 }
 
 static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *name,
@@ -226,15 +193,13 @@ static void on_head(struct request *r, struct http_head *h) {
         handler->on_refused(&r->pub, &e);
         return;
     }
-    r->length = http_head_length(h);
+    http_body_expect(&r->body, http_head_length(h));
     /* MHD takes a bare LF for the end of a chunk's line, too, and tells nobody.  So nothing that
      * may stand behind such a body is taken for a request. */
     r->last = http_head_is_chunked(h);
-    if (r->length > max_body)
-        r->refusal = ERR_PAYLOAD_TOO_LARGE;
     /* Who does not ask first reads the answer only after his body. */
-    if (r->refusal != ERR_NONE &&
-        (r->length > SWALLOW_MAX || http_header(&r->pub, "Expect") != NULL))
+    if (r->body.refusal != ERR_NONE &&
+        (r->body.length > SWALLOW_MAX || http_header(&r->pub, "Expect") != NULL))
         refuse(r);
 }
 
@@ -270,25 +235,10 @@ static void find_unseen(void) {
 }
 
 static enum MHD_Result on_body(struct request *r, const char *data, size_t n) {
-    size_t want;
-    char *grown;
-
     http_conn_received(r->conn, n);
-    if (r->dropped || r->refusal != ERR_NONE || !may_grow(r, n))
-        return MHD_YES; /* swallowed: MHD takes no answer in the middle of a body */
-    if (r->len + n > r->cap) {
-        want = r->cap == 0 && r->length > 0 ? r->length : r->cap * 2;
-        if (want < r->len + n)
-            want = r->len + n < BODY_FIRST_CAP && r->length == 0 ? BODY_FIRST_CAP : r->len + n;
-        if ((grown = realloc(r->data, want)) == NULL)
-            return MHD_NO;
-        r->data = grown;
-        r->cap = want;
-    }
-    memcpy(r->data + r->len, data, n);
-    r->len += n;
-    bodies += n;
-    return MHD_YES;
+    if (http_body_is_large(&r->body, n) && !handler->keeps_body(&r->pub))
+        http_body_drop(&r->body);
+    return http_body_add(&r->body, data, n) == 0 ? MHD_YES : MHD_NO;
 }
 
 /* Fields behind a body in chunks, which nobody asks for, take the same memory. */
@@ -307,14 +257,11 @@ static enum MHD_Result on_complete(struct request *r) {
     http_conn_wait(r->conn, HTTP_WAIT_US, 0);
     if (r->last && !has_room(r))
         return MHD_NO;
-    if (r->data != NULL) {
-        if ((r->pub.body = blob_own(r->data, r->len)) == NULL)
-            return MHD_NO;
-        r->pub.body_length = r->len;
-        r->data = NULL;
-    }
+    r->pub.body_length = r->body.len;
+    if (r->body.len > 0 && (r->pub.body = http_body_take(&r->body)) == NULL)
+        return MHD_NO;
     r->in_handler = true;
-    if (r->refusal != ERR_NONE)
+    if (r->body.refusal != ERR_NONE)
         refuse(r);
     else
         handler->on_request(&r->pub);
@@ -368,7 +315,7 @@ static void on_completed(void *cls, struct MHD_Connection *m, void **state,
     if (r->begun)
         handler->on_end(&r->pub);
     blob_unref(r->pub.body);
-    let_go(r);
+    http_body_free(&r->body);
     free(r->target);
     free(r);
 }
@@ -493,7 +440,7 @@ static int start_daemon(struct err *e) {
 
 int http_init(const struct http_handler *h, size_t max, struct err *e) {
     handler = h;
-    max_body = max;
+    http_body_limit(max);
     quiesced = false;
     if (http_conn_init(h->on_gone, e) != 0 || start_daemon(e) != 0)
         return -1;

@@ -156,6 +156,14 @@ test("when keys cannot be fetched, the older ones serve; without any it is 502",
   }
 });
 
+test("the time that a request has is for its caller's keys as well", async (t) => {
+  const issuer = await publisher(t);
+  issuer.open = new Promise(() => {});
+  const service = await start(t, { ...issuer.env, REQUEST_TIMEOUT: "1" });
+  assertRefused(await service.get("/drafts", bearer(issuer.googleToken("review@example.com"))), 504,
+    "timeout");
+});
+
 test("keys that are not fit are passed over", async (t) => {
   const issuer = await publisher(t);
   const { jwk } = issuer.google;

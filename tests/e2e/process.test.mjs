@@ -6,12 +6,14 @@ import net from "node:net";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { assertRefused, overlay, start } from "./lib/service.mjs";
+import { connection, get, statuses } from "./lib/wire.mjs";
 
 // Routes with a handler that waits, beside one that does not.
 const WAITING = {
   "routes.lua": `
     local health = require "api.health"
     local log = require "paraph.log"
+    local store = require "paraph.store"
     local task = require "paraph.task"
     local function wait(req)
       log.info("waiting")
@@ -25,9 +27,26 @@ const WAITING = {
       if not results then return nil, err end
       return { json = { status = "ok", waited = req.query.ms } }
     end
+    local function stored(req)
+      local reply, err = wait(req)
+      if not reply then return nil, err end
+      local version, wrong = store.create("stored", req.id, {})
+      if not version then return nil, wrong end
+      log.info("stored")
+      return reply
+    end
+    local function stubborn(req)
+      wait(req)
+      local n = 0
+      for i = 1, 10000000 do n = n + i % 7 end
+      return { json = { n = n } }
+    end
     return {
       { "GET", "/wait", handler = wait, access = "public", serve = "all" },
       { "GET", "/late", handler = wait, access = "public", serve = "all", deadline = 1 },
+      { "GET", "/news", handler = wait, access = "public", serve = "all", waits = true },
+      { "GET", "/stored", handler = stored, access = "public", serve = "all" },
+      { "GET", "/stubborn", handler = stubborn, access = "public", serve = "all" },
       { "GET", "/branches", handler = branch, access = "public", serve = "all", deadline = 1 },
       { "GET", "/health", handler = health.alive, access = "public", serve = "all" },
       { "GET", "/ready", handler = health.ready, access = "public", serve = "all" },
@@ -86,15 +105,37 @@ test("a deadline ends the branches of a request, and nothing else", async (t) =>
   assert.equal((await service.get("/branches?ms=1")).status, 200);
 });
 
-test("a client that leaves takes its task along", async (t) => {
+test("a client that leaves takes along what only waits for him", async (t) => {
   const service = await start(t, { SCRIPTS_DIR: await overlay(t, WAITING) });
   for (let i = 0; i < 10; i++) {
-    const socket = net.connect(service.port, "127.0.0.1");
-    socket.write("GET /wait?ms=50000 HTTP/1.1\r\nHost: x\r\n\r\n");
+    const { socket } = connection(service, get("", "/news?ms=50000"));
     await service.event(() => service.log.filter((e) => e.message === "waiting").length > i);
     socket.destroy();
   }
   await endsUnhurried(service);
+});
+
+test("other work for a client that leaves goes on to its end", async (t) => {
+  const service = await start(t, { SCRIPTS_DIR: await overlay(t, WAITING) });
+  const { socket } = connection(service, get("", "/stored?ms=500"));
+  await waiting(service);
+  socket.destroy();
+  await service.event((e) => e.message === "stored");
+
+  const half = connection(service);
+  await half.connected;
+  half.socket.end(get("", "/wait?ms=500"));
+  assert.deepEqual(statuses(await half.closed), [200]);
+});
+
+test("tasks that go on when all are cut off end before their requests", async (t) => {
+  const service = await start(t, { SCRIPTS_DIR: await overlay(t, WAITING) });
+  const asked = Array.from({ length: 50 }, () => connection(service, get("", "/stubborn?ms=60000")));
+  await service.event(() => service.log.filter((e) => e.message === "waiting").length === 50);
+  service.signal("SIGTERM");
+  await service.event((e) => /are cut off/.test(e.message));
+  assert.deepEqual(await service.exited, { code: 0, signal: null });
+  await Promise.all(asked.map(({ closed }) => closed));
 });
 
 // --- the log -------------------------------------------------------------------------------------

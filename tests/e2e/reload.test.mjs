@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { rename, rm, stat, symlink, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { bearer, publisher, ROLES_BY_NAME } from "./lib/identity.mjs";
 import {
   REVIEW, WATCHED, after, edit, hangUp, held, holds, isReload, letter, live, looks, refusals,
   refused, replace,
@@ -108,6 +109,31 @@ test("a request under way ends with the scripts it began with", async (t) => {
   await hangUp(service);
   assert.equal((await reply).json.word, "old");
   assert.equal((await service.get("/word")).json.word, "new");
+});
+
+test("who is asked for while the scripts change gets the route that he asked for", async (t) => {
+  const routes = (first) => `
+    local health = require "api.health"
+    local function word(of)
+      return function() return { json = { word = of } } end
+    end
+    return {
+      ${first}
+      { "GET", "/word", access = "review", handler = word "mine" },
+      { "GET", "/ready", handler = health.ready, access = "public", serve = "all" },
+    }`;
+  const issuer = await publisher(t);
+  const scripts = await overlay(t, { ...ROLES_BY_NAME, "routes.lua": routes("") });
+  const service = await start(t, { ...issuer.env, AUTH: "google", SCRIPTS_DIR: scripts });
+  let open;
+  issuer.open = new Promise((resolve) => { open = resolve; });
+  const reply = service.get("/word", bearer(issuer.googleToken("review@example.com")));
+  while (issuer.asked["/google"] === 0) await new Promise(setImmediate);
+  await put(scripts, "routes.lua",
+    routes('{ "POST", "/", access = "ops", handler = word "another\'s" },'));
+  await hangUp(service);
+  open();
+  assert.deepEqual((await reply).json, { word: "mine" });
 });
 
 test("a hundred reloads leave nothing behind", async (t) => {

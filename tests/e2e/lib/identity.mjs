@@ -97,7 +97,7 @@ export const stripped = (claims) =>
 // --- where the keys are published ----------------------------------------------------------------
 
 // Serves sets of keys. What is in `sets`, `control` and `status` may be changed at any time; `asked`
-// counts by path.
+// counts by path; answers wait for `open`, a promise.
 export async function publisher(t) {
   const google = keyPair("RS256"), iap = keyPair("ES256");
   const here = {
@@ -105,8 +105,9 @@ export async function publisher(t) {
     sets: { "/google": [google.jwk], "/iap": [iap.jwk] },
     control: "public, max-age=3600, must-revalidate", status: 200,
   };
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
     here.asked[request.url] += 1;
+    await here.open;
     response.writeHead(here.status, { "Content-Type": "application/json",
       "Cache-Control": here.control });
     response.end(here.body ?? JSON.stringify({ keys: here.sets[request.url] }));
