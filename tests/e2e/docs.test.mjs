@@ -157,7 +157,11 @@ const LOADED = {
   "module 'policy.review' requires itself": review('return require "policy.review"'),
   "module 'policy.review' returns nothing": review("local review = {}"),
   "policy/review.lua: returns no table": review("return { decides = function() end }"),
-  "rule 1 is not": review('return { decide = require("lib.rules").first { { "x" } } }'),
+  "rule 1 is not": review('return { decide = require("lib.rules").first { print } }'),
+  "forbidden_words takes":
+    review('return { decide = require "recipes.forbidden_words" "password" }'),
+  "daily_caps has no option":
+    { "policy/limits.lua": 'return { of = require "recipes.daily_caps" { tos = 0 } }' },
   "'@example.com' is no domain":
     review('return { decide = require "recipes.known_domains" { "@example.com" } }'),
   "settings.lua: POLICY_CONTACT_TO": { "settings.lua": 'return { contact_to = { type = "text" } }' },
