@@ -105,6 +105,13 @@ tests["every command is in the help, and has one of its own"] = function()
   expect.holds(failed ":nosuch", ":nosuch is no command")
 end
 
+tests["a command without what it is about says what that is"] = function()
+  expect.equal(failed ":show", ":show needs ID: a draft, as it is stored")
+  for _, name in ipairs { "show", "preview", "why", "send", "request", "time" } do
+    expect.holds(failed(":" .. name .. " "), (":%s needs "):format(name))
+  end
+end
+
 tests["help knows functions of the host and of scripts"] = function()
   expect.holds(shown ":help store.get", "store.get(collection, id, options)")
   expect.holds(shown ":help drafts.load", "drafts.load(id)")
@@ -118,7 +125,8 @@ tests["send: sent, drafted, refused"] = function()
   expect.holds(shown ":drafts", "Hello")
   expect.holds(shown ":drafts pending", "Hello")
   expect.equal(shown ":drafts held", "no drafts")
-  expect.holds(failed ":drafts nonsense", "no status")
+  expect.equal(failed ":drafts nonsense", "nonsense is no status of a draft: approved, failed, held, "
+    .. "pending, rejected, sending, sent")
   expect.holds(shown ":show _", "subject       Hello")
   expect.holds(failed ':send {"to": "nobody", "subject": "x", "message": "y"}',
     "invalid_recipient: to: ")
