@@ -127,11 +127,20 @@ tests["send: sent, drafted, refused"] = function()
   expect.equal(shown ":drafts held", "no drafts")
   expect.equal(failed ":drafts nonsense", "nonsense is no status of a draft: approved, failed, held, "
     .. "pending, rejected, sending, sent")
-  expect.holds(shown ":show _", "subject       Hello")
+  expect.holds(shown ":show _", "\nsubject         Hello\n")
   expect.holds(failed ':send {"to": "nobody", "subject": "x", "message": "y"}',
     "invalid_recipient: to: ")
   expect.holds(failed ":send 7", "this is no table")
   expect.equal(#testing.letters(), 1)
+end
+
+tests["show: names and values of a sent draft stand apart"] = function()
+  run(":send " .. MESSAGE:gsub("{", "{ mode = 'draft',", 1))
+  local id = globals.env._
+  shown ":request POST /send-draft { draft_id = _ }"
+  local text = shown(":show " .. id)
+  expect.holds(text, "\ngmail_draft_id  ")
+  expect.holds(text, "\nmessage_id      ")
 end
 
 local function hold()
