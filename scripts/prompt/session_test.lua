@@ -119,6 +119,17 @@ tests["help knows functions of the host and of scripts"] = function()
   expect.holds(failed ":help no.such", "nothing is known")
 end
 
+tests["help shows the words above a function, and no class"] = function()
+  for name, module in pairs(globals.modules) do
+    local own = module:find("^paraph%.") and require(module)
+    for member, value in pairs(type(own) == "table" and own or {}) do
+      if type(value) == "function" then
+        expect.lacks(shown((":help %s.%s"):format(name, member)), "@")
+      end
+    end
+  end
+end
+
 tests["send: sent, drafted, refused"] = function()
   expect.equal((run(":send " .. MESSAGE)), "shown")
   expect.holds(shown(":send " .. MESSAGE:gsub("{", "{ mode = 'draft',", 1)), " waits at /review/")

@@ -97,6 +97,7 @@ local time = {}
 --- RFC 3339 in UTC with microseconds, e.g. "2026-03-01T09:30:00.000000Z".
 ---@return string
 function time.now() end
+
 ---@class paraph.date
 ---@field year integer
 ---@field month integer      1 to 12
@@ -106,6 +107,7 @@ function time.now() end
 ---@field weekday integer    1 Monday to 7 Sunday
 ---@field zone string        e.g. "CET"
 ---@field utc string         the same instant as `now` gives it
+
 --- Local time, by the variable TZ ("Europe/Paris"; without it UTC).
 ---@param seconds? number    since 1970; default now
 ---@return paraph.date
