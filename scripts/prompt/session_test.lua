@@ -136,8 +136,8 @@ tests["send: sent, drafted, refused"] = function()
   expect.holds(shown ":drafts", "Hello")
   expect.holds(shown ":drafts pending", "Hello")
   expect.equal(shown ":drafts held", "no drafts")
-  expect.equal(failed ":drafts nonsense", "nonsense is no status of a draft: approved, failed, held, "
-    .. "pending, rejected, sending, sent")
+  expect.equal(failed ":drafts nonsense", "nonsense is no status of a draft: approved, failed, "
+    .. "held, pending, rejected, sending, sent")
   expect.holds(shown ":show _", "\nsubject         Hello\n")
   expect.holds(failed ':send {"to": "nobody", "subject": "x", "message": "y"}',
     "invalid_recipient: to: ")
