@@ -120,6 +120,7 @@ void sandbox_open_modules(lua_State *L) {
 
 static int l_require(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
+    int status;
 
     lua_settop(L, 1);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LOADED);
@@ -140,13 +141,17 @@ static int l_require(lua_State *L) {
     lua_pushboolean(L, true); /* under way */
     lua_setfield(L, 2, name);
     lua_pushvalue(L, 1);
-    if (lua_pcallk(L, 1, 1, 0, 0, NULL) != LUA_OK) {
+    status = lua_pcallk(L, 1, 1, 0, 0, NULL);
+    if (status == LUA_OK && (lua_isnil(L, -1) || lua_isboolean(L, -1))) {
+        /* Without a place: it is not missing where the module is required. */
+        lua_pushfstring(L, "module '%s' returns nothing to require", name);
+        status = LUA_ERRRUN;
+    }
+    if (status != LUA_OK) {
         lua_pushnil(L);
         lua_setfield(L, 2, name);
         return lua_error(L);
     }
-    if (lua_isnil(L, -1) || lua_isboolean(L, -1))
-        return luaL_error(L, "module '%s' returns nothing to require", name);
     freeze_module(L, name);
     lua_pushvalue(L, -1);
     lua_setfield(L, 2, name);

@@ -42,7 +42,8 @@ local MARK_PAUSE_MS = 50 -- after the first attempt; doubled after each
 
 -- --- the claim -----------------------------------------------------------------------------------
 
---- Who holds it may send the draft. It is lost as soon as somebody else writes.
+--- Who holds it may send the draft. When somebody else has written, the next step is not written
+--- down, and nothing is done that needs it.
 ---@class claim
 ---@field draft draft                as it was when it was claimed
 ---@field held paraph.claim

@@ -70,7 +70,7 @@ local MEMBERS = { "from", "from_name", "to", "cc", "bcc", "reply_to", "subject",
 --- What has become of it.
 local OUTCOME = { "error", "message_id", "pixel_id", "gmail_draft_id" }
 
-local WIDTH = 14 -- of the names of members
+local WIDTH = #"gmail_draft_id" + 2 -- of the names of members, of which that is the longest
 
 local function value_of(value)
   if type(value) == "string" then return terminal.line(value) end

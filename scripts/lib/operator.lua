@@ -22,6 +22,12 @@ operator.queries = {
 }
 for _, status in ipairs(drafts.statuses) do operator.queries[status] = { status = status } end
 
+--- All of those, in order.
+---@type string[]
+operator.statuses = {}
+for status in pairs(operator.queries) do operator.statuses[#operator.statuses + 1] = status end
+table.sort(operator.statuses)
+
 ---@class operator.answer
 ---@field status integer
 ---@field headers table<string, string>

@@ -4,7 +4,7 @@
 ---     { "many recipients", function(letter)
 ---       if #letter.recipients > 50 then return "hold", "more than 50 recipients" end
 ---     end },
----     { "our own people", recipes.only_domains { "example.com" } },
+---     { "unknown domains", known_domains { "example.com" } },
 ---   }
 ---
 --- A rule that says nothing leaves it to the next; if none says anything, the mail is sent.
@@ -18,16 +18,23 @@ local lists = {} -- by the functions that were made of them
 ---@alias verdict "send"|"hold"|"refuse"
 ---@alias rule fun(letter: letter): verdict?, string?
 
+local function is_entry(entry)
+  return type(entry) == "table" and type(entry[1]) == "string" and type(entry[2]) == "function"
+end
+
 ---@param list { [1]: string, [2]: rule }[]  name and rule
 ---@return fun(letter: letter): verdict, string?, string?, string?  what review.decide answers
 function rules.first(list)
-  local places = {}
-  for i, entry in ipairs(list) do
-    local name, rule = entry[1], entry[2]
-    if type(name) ~= "string" or type(rule) ~= "function" then
+  if type(list) ~= "table" then
+    error("a list of rules is wanted: { { \"its name\", function(letter) … end }, … }", 2)
+  end
+  local places, count = {}, 0
+  for _ in pairs(list) do count = count + 1 end
+  for i = 1, count do -- one under a name leaves a gap in the list, too
+    if not is_entry(list[i]) then
       error(("rule %d is not { \"its name\", function(letter) … end }"):format(i), 2)
     end
-    places[i] = policy.where(rule)
+    places[i] = policy.where(list[i][2])
   end
   local function decide(letter)
     for i, entry in ipairs(list) do

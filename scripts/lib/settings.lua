@@ -49,6 +49,7 @@ end
 
 local settings = {}
 for _, declared in ipairs { require "shipped.settings", require "settings" } do
+  if type(declared) ~= "table" then error("settings.lua: returns no table", 0) end
   for name, setting in pairs(declared) do settings[name] = read(name, setting) end
 end
 return settings

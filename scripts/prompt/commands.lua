@@ -8,7 +8,7 @@ local commands = {}
 --- session.run().
 ---@class prompt_command
 ---@field [1] string        its name
----@field [2] string        its arguments, for people
+---@field [2] string        its arguments, for people: in brackets if it goes without
 ---@field [3] string        what it does, in a line
 ---@field run fun(rest: string, host: prompt_host): string, string?, string?
 ---@field complete? string  what its argument is: "draft", "status", "route", "name"
@@ -72,6 +72,9 @@ function commands.run(name, rest, host)
   local command = commands.by_name[ALIASES[name] or name]
   if not command then
     return "failed", (":%s is no command; :help lists them"):format(name)
+  end
+  if rest == "" and command[2]:find("^[^%[]") then
+    return "failed", (":%s needs %s: %s"):format(command[1], command[2], command[3])
   end
   return command.run(rest, host)
 end

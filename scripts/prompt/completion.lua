@@ -38,7 +38,7 @@ local function draft_ids()
 end
 
 local function statuses()
-  return keys(operator.queries)
+  return operator.statuses
 end
 
 local function paths()

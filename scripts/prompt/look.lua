@@ -22,7 +22,10 @@ local LISTED = 20
 
 local function list(rest, host)
   local asked = rest == "" and {} or operator.queries[rest]
-  if not asked then return "failed", ("%s is no status of a draft"):format(rest) end
+  if not asked then
+    return "failed", ("%s is no status of a draft: %s"):format(rest,
+      table.concat(operator.statuses, ", "))
+  end
   local found, more = drafts.list { limit = LISTED, status = asked.status,
     waiting = asked.waiting }
   if not found then return asking.failed(more) end

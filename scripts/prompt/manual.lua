@@ -89,6 +89,7 @@ end
 --- The tags of LuaLS as people read them.
 local function plain(text)
   return (text:gsub("@async\n?", "")
+    :gsub("@generic [^\n]*\n", "")
     :gsub("@param (%S+) (%S+)", "  %1: %2")
     :gsub("@return ", "  returns "))
 end

@@ -105,11 +105,29 @@ tests["every command is in the help, and has one of its own"] = function()
   expect.holds(failed ":nosuch", ":nosuch is no command")
 end
 
+tests["a command without what it is about says what that is"] = function()
+  expect.equal(failed ":show", ":show needs ID: a draft, as it is stored")
+  for _, name in ipairs { "show", "preview", "why", "send", "request", "time" } do
+    expect.holds(failed(":" .. name .. " "), (":%s needs "):format(name))
+  end
+end
+
 tests["help knows functions of the host and of scripts"] = function()
   expect.holds(shown ":help store.get", "store.get(collection, id, options)")
   expect.holds(shown ":help drafts.load", "drafts.load(id)")
   expect.holds(shown ":help fetch", "fetch(request)")
   expect.holds(failed ":help no.such", "nothing is known")
+end
+
+tests["help shows the words above a function, and no class"] = function()
+  for name, module in pairs(globals.modules) do
+    local own = module:find("^paraph%.") and require(module)
+    for member, value in pairs(type(own) == "table" and own or {}) do
+      if type(value) == "function" then
+        expect.lacks(shown((":help %s.%s"):format(name, member)), "@")
+      end
+    end
+  end
 end
 
 tests["send: sent, drafted, refused"] = function()
@@ -118,12 +136,22 @@ tests["send: sent, drafted, refused"] = function()
   expect.holds(shown ":drafts", "Hello")
   expect.holds(shown ":drafts pending", "Hello")
   expect.equal(shown ":drafts held", "no drafts")
-  expect.holds(failed ":drafts nonsense", "no status")
-  expect.holds(shown ":show _", "subject       Hello")
+  expect.equal(failed ":drafts nonsense", "nonsense is no status of a draft: approved, failed, "
+    .. "held, pending, rejected, sending, sent")
+  expect.holds(shown ":show _", "\nsubject         Hello\n")
   expect.holds(failed ':send {"to": "nobody", "subject": "x", "message": "y"}',
     "invalid_recipient: to: ")
   expect.holds(failed ":send 7", "this is no table")
   expect.equal(#testing.letters(), 1)
+end
+
+tests["show: names and values of a sent draft stand apart"] = function()
+  run(":send " .. MESSAGE:gsub("{", "{ mode = 'draft',", 1))
+  local id = globals.env._
+  shown ":request POST /send-draft { draft_id = _ }"
+  local text = shown(":show " .. id)
+  expect.holds(text, "\ngmail_draft_id  ")
+  expect.holds(text, "\nmessage_id      ")
 end
 
 local function hold()

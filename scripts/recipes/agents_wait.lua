@@ -11,9 +11,12 @@
 --- is the second lock: the first is to give an agent's key the role `draft` alone, and then it gets
 --- 403 for a send. It cannot tell who holds a key, and under AUTH=none nobody has a name.
 
+local given = require "lib.given"
+
 ---@param names? string[]
 ---@return rule
 return function(names)
+  given("agents_wait", names, "string[]?")
   return function(letter)
     local caller = letter.caller
     if not names and not caller.roles.review then

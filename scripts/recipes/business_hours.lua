@@ -12,6 +12,8 @@
 --- those of UTC. 17.5 is half past five. What is held waits for a reviewer: it does not leave by
 --- itself in the morning, and holidays that move are not computed.
 
+local given = require "lib.given"
+
 ---@class business_hours
 ---@field from number         hour, 0 to 24
 ---@field to number           hour, later than from; this one itself is closed
@@ -27,6 +29,8 @@ end
 ---@param hours business_hours
 ---@return rule
 return function(hours)
+  given("business_hours", hours,
+    { from = "number", to = "number", days = "integer[]?", closed = "string[]?" })
   if not (hours.from >= 0 and hours.from < hours.to and hours.to <= 24) then
     error("business hours: from and to are hours from 0 to 24, the earlier one first", 2)
   end

@@ -19,6 +19,7 @@ local body = require "lib.body"
 local crypto = require "paraph.crypto"
 local fail = require "lib.fail"
 local form = require "lib.form"
+local given = require "lib.given"
 local log = require "paraph.log"
 local messages = require "api.messages"
 local peer = require "lib.peer"
@@ -114,6 +115,10 @@ end
 ---@param options contact_form
 ---@return fun(req: paraph.request): paraph.reply?, paraph.err?
 return function(options)
+  given("contact_form", options, {
+    to = "string", thanks = "string?", per_address = "integer?", per_day = "integer?",
+    proxies = "integer?",
+  })
   local to = address.parse(options.to)
   if not to or #to ~= 1 then
     error(("contact form: '%s' is no address that it could write to"):format(options.to), 2)

@@ -10,6 +10,7 @@
 --- reviews see the name that the caller wrote, and rules that read the body see the general
 --- template. Who may write for which customer is not its business.
 
+local given = require "lib.given"
 local shipped = require "shipped.policy.compose"
 local templates = require "lib.templates"
 local text = require "paraph.text"
@@ -32,6 +33,7 @@ end
 ---@param bodies? fun(content: message_content, letter: letter): string, string  default: as shipped
 ---@return fun(content: message_content, letter: letter): string, string
 return function(bodies)
+  given("customer_template", bodies, "function?")
   bodies = bodies or shipped.bodies
   return function(content, letter)
     local name = letter.template and name_of(letter)

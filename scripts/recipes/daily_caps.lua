@@ -11,6 +11,7 @@
 --- mail to hundreds of domains at once takes its time. Days are those of local time (TZ).
 
 local domains = require "lib.domains"
+local given = require "lib.given"
 
 ---@class daily_caps
 ---@field to? integer                       recipients a day at each domain; default: any number
@@ -20,6 +21,8 @@ local domains = require "lib.domains"
 ---@param caps daily_caps
 ---@return fun(letter: letter): limit[]
 return function(caps)
+  given("daily_caps", caps,
+    { to = "integer?", from = "integer?", domains = "table<string, integer>?" })
   local special = {}
   for name, most in pairs(caps.domains or {}) do
     local domain = domains.canonical(name)

@@ -11,6 +11,7 @@
 --- signature, in both parts of the mail. It does not guess a language from what is written, and all
 --- recipients of one message get the same.
 
+local given = require "lib.given"
 local shipped = require "shipped.policy.compose"
 local text = require "paraph.text"
 
@@ -33,6 +34,9 @@ end
 ---@param bodies? fun(content: message_content, letter: letter): string, string  default: as shipped
 ---@return fun(content: message_content, letter: letter): string, string
 return function(options, bodies)
+  given("footer", options, {
+    texts = "table<string, string>", countries = "table<string, string>?", default = "string?",
+  })
   bodies = bodies or shipped.bodies
   return function(content, letter)
     local footer = options.texts[language_of(letter, options)]

@@ -14,6 +14,7 @@
 --- without spaces have no words here. Attachments, names of files and metadata are not looked into,
 --- and who spells w-o-r-d-s apart gets through. Bodies over 128 KiB are held unread.
 
+local given = require "lib.given"
 local reading = require "lib.reading"
 
 local function lower(letter)
@@ -32,6 +33,7 @@ end
 ---@param list string[]
 ---@return rule
 return function(list)
+  given("forbidden_words", list, "string[]")
   local forbidden = {}
   for i, word in ipairs(list) do
     forbidden[i] = words_of(word)

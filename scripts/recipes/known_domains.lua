@@ -13,10 +13,12 @@
 --- where that mailbox forwards to.
 
 local domains = require "lib.domains"
+local given = require "lib.given"
 
 ---@param list string[]
 ---@return rule
 return function(list)
+  given("known_domains", list, "string[]")
   local is_known = domains.among(list)
   return function(letter)
     for _, domain in ipairs(letter.domains) do

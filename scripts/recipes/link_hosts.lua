@@ -14,12 +14,14 @@
 --- over 128 KiB are held unread.
 
 local domains = require "lib.domains"
+local given = require "lib.given"
 local links = require "lib.links"
 local reading = require "lib.reading"
 
 ---@param others? string[]   domains that any link may lead to
 ---@return rule
 return function(others)
+  given("link_hosts", others, "string[]?")
   local is_other = domains.among(others or {})
   return function(letter)
     local is_plain = not letter.template and (letter.draft.format or "text") == "text"

@@ -12,6 +12,7 @@
 --- it; it is in `last_open` of the pixel. Who reads mail at home, or through a service that fetches
 --- images for him, does not look like the office.
 
+local given = require "lib.given"
 local peer = require "lib.peer"
 local shipped = require "shipped.policy.opens"
 
@@ -34,6 +35,8 @@ end
 ---@param options office_opens
 ---@param classify? fun(open: open): open_kind, string, table?  default: as shipped
 return function(options, classify)
+  given("office_opens", options,
+    { addresses = "string[]?", proxies = "integer?", keep_user_agent = "boolean?" })
   classify = classify or shipped.classify
   return function(open)
     local kind, reason, kept = classify(open)

@@ -12,6 +12,8 @@
 --- by the type that its sender claims; it does not look inside, and so not into archives: add
 --- "zip", "rar" and "7z" to hold those. Files are measured before they are encoded, each alone.
 
+local given = require "lib.given"
+
 ---@class risky_attachments
 ---@field types? string[]    endings of file names, without the dot
 ---@field bytes? integer     larger ones are held; default: no limit
@@ -27,6 +29,7 @@ local PROGRAMS = { ["application/x-msdownload"] = true, ["application/x-msdos-pr
 ---@param options risky_attachments
 ---@return rule
 return function(options)
+  given("risky_attachments", options, { types = "string[]?", bytes = "number?" })
   local risky = {}
   for _, ending in ipairs(options.types or RUN) do risky[ending:lower():gsub("^%.", "")] = true end
   return function(letter)

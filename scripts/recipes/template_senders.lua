@@ -14,10 +14,12 @@
 --- is what somebody writes without a template, however much it looks like one.
 
 local domains = require "lib.domains"
+local given = require "lib.given"
 
 ---@param senders table<string, string>  by name of template
 ---@return rule
 return function(senders)
+  given("template_senders", senders, "table<string, string>")
   local wanted = {}
   for template, sender in pairs(senders) do
     local local_part, name = sender:match("^(.*)@([^@]+)$")

@@ -12,9 +12,12 @@
 --- "anonymous", there is never a second one. It does not stop a send without review: for that,
 --- `decide` must hold it.
 
+local given = require "lib.given"
+
 ---@param above integer   so many recipients need no second reviewer
 ---@return rule
 return function(above)
+  given("two_reviewers", above, "integer")
   return function(letter)
     if #letter.recipients > above and #letter.approvals < 2 then
       return "hold", ("it goes to %d recipients: a second reviewer must approve it, too")

@@ -10,11 +10,13 @@
 --- untracked says `"tracking": false`.
 
 local domains = require "lib.domains"
+local given = require "lib.given"
 
 ---@param list string[]
 ---@param place? pixel_place   for everybody else; default "after_message"
 ---@return fun(letter: letter): pixel_place
 return function(list, place)
+  given("untracked", list, "string[]")
   local is_untracked = domains.among(list)
   return function(letter)
     for _, domain in ipairs(letter.domains) do

@@ -32,7 +32,7 @@ function text.from_html(html) end
 function text.is_line(s) end
 
 ---@class paraph.mailbox_parts
----@field name string
+---@field name string         "" if it has none
 ---@field address string      local@domain, domain in A-labels, lower case
 ---@field local_part string
 ---@field domain string
@@ -55,7 +55,7 @@ function address.count(s) end
 ---@return letter_recipient[] recipients
 ---@return string[] domains    of them, each once
 function address.recipients(document) end
---- One mailbox as people write it.
+--- One mailbox as people write it. Raises for an address that is none.
 ---@param mailbox paraph.mailbox
 ---@return string
 function address.format(mailbox) end
@@ -97,6 +97,7 @@ local time = {}
 --- RFC 3339 in UTC with microseconds, e.g. "2026-03-01T09:30:00.000000Z".
 ---@return string
 function time.now() end
+
 ---@class paraph.date
 ---@field year integer
 ---@field month integer      1 to 12
@@ -106,6 +107,7 @@ function time.now() end
 ---@field weekday integer    1 Monday to 7 Sunday
 ---@field zone string        e.g. "CET"
 ---@field utc string         the same instant as `now` gives it
+
 --- Local time, by the variable TZ ("Europe/Paris"; without it UTC).
 ---@param seconds? number    since 1970; default now
 ---@return paraph.date
@@ -123,7 +125,8 @@ function time.format(seconds) end
 function time.monotonic() end
 
 ---@class paraph.log
---- One event: a constant message, and what varies as fields (strings, numbers, booleans).
+--- One event: a constant message, and what varies as fields (strings, numbers, booleans). Told are
+--- 16 fields at most, 8 KiB of a text, and 100 events of a request; and none in a test.
 local log = {}
 ---@param message string
 ---@param fields? table<string, string|number|boolean>
@@ -154,15 +157,16 @@ function log.mail(trace_id) end
 local task = {}
 --- Wait without blocking.
 ---@async
----@param ms integer
+---@param ms integer           0 to 86400000
 ---@return true? ok
 ---@return paraph.err? err
 function task.sleep(ms) end
 --- Run functions at the same time; their first two results in order, when all have ended. An error
 --- in one is raised here after the others have ended.
 ---@async
----@param functions (fun(): any, any)[]
----@return { [1]: any, [2]: any }[]
+---@param functions (fun(): any, any)[]   at most 64
+---@return { [1]: any, [2]: any }[]? results
+---@return paraph.err? err     what waits here has been cut off, as by its deadline
 function task.all(functions) end
 
 --- require "paraph.environ" is this function: an environment variable whose name begins with
@@ -209,7 +213,8 @@ local policy = {}
 ---@param ... any
 ---@return boolean ok
 ---@return any ...             its results; after false the error in one line that begins with file
----                            and line ("policy/review.lua:3: ..."), and the same with the calls
+---                            and line ("policy/review.lua:3: ..."), but for want of memory, and
+---                            the same with the calls
 function policy.call(hook, f, ...) end
 --- Where a function stands: "policy/review.lua:12"; "[C]" for one of the host.
 ---@param f function
@@ -225,17 +230,18 @@ function policy.failed(hook, error) end
 ---@field method? string       default GET
 ---@field headers? table<string, string>
 ---@field body? string|paraph.blob
----@field timeout? number      seconds for the whole exchange; default UPSTREAM_TIMEOUT
----@field max_bytes? integer   of the reply's body; default 8 MiB
+---@field timeout? number      seconds for the whole exchange, up to a day; default UPSTREAM_TIMEOUT
+---@field max_bytes? integer   of the reply's body, up to 64 MiB; default 8 MiB
 
 ---@class paraph.fetch_reply
 ---@field status integer
 ---@field headers table<string, string>  names in lower case
 ---@field body paraph.blob
 
---- require "paraph.fetch" is this function. A 4xx or 5xx is a reply, not an error. In a rehearsal
---- only GET and HEAD go out; anything else is `no_send`. Link-local addresses are refused, since
---- metadata servers are there, which give the service's tokens to whoever asks.
+--- require "paraph.fetch" is this function. Any status is a reply, not an error, and a redirect is
+--- not followed. In a rehearsal only GET and HEAD go out; anything else is `no_send`. Link-local
+--- addresses are refused, since metadata servers are there, which give the service's tokens to
+--- whoever asks.
 ---@async
 ---@param request paraph.fetch_request
 ---@return paraph.fetch_reply? reply
@@ -258,10 +264,13 @@ local prompt = {}
 --- request: its own generation, and first a rehearsal.
 ---@async
 ---@param request { session?: string, line?: string, complete?: string, columns: integer }  a line
----  to carry out, or a text and how it could go on; without a session a new one begins
+---  to carry out, or a text and how it could go on; without a session a new one begins; 20 to 1000
+---  columns
 ---@return { session: string, word: string, text: string, more: string, name: string,
 ---  live: boolean }? answer   as core/prompt.h has it
----@return paraph.err? err     `not_found`: the caller has no such session (any more)
+---@return paraph.err? err     `not_found`: the caller has no such session (any more);
+---                            `in_progress`: its last line has not ended; `overloaded`: there are
+---                            too many sessions
 function prompt.run(request) end
 
 ---@class paraph.scripts
@@ -320,7 +329,8 @@ function rehearsal.active() end
 function rehearsal.letters() end
 
 --- A request without a network: route, access and deadline are those of the service; a script that
---- fails is a `policy_error`, and `trace` says where.
+--- fails is a `policy_error`, and `trace` says where. The table itself is filled in, and handed to
+--- the handler.
 ---@async
 ---@param request { method: string, target: string, headers: table<string, string>, id: string,
 ---  remote: string, body?: string|paraph.blob,
@@ -361,7 +371,7 @@ local webhook = {}
 ---@async
 ---@param n integer            1 to config.webhooks
 ---@param id string            the same for each attempt: receivers know by it what they have
----@param body string          JSON
+---@param body string          JSON, at most 1 MiB
 ---@return paraph.fetch_reply? reply
 ---@return paraph.err? err      as of paraph.fetch
 function webhook.post(n, id, body) end
@@ -391,8 +401,8 @@ function webhook.origin(n) end
 
 --- What the module of a command (`paraph send`) is given beside its arguments, and no other script.
 ---@class paraph.command_host
----@field read_file fun(path: string): paraph.blob?, paraph.err?  `payload_too_large`: more than
----                            MAX_BODY_BYTES
+---@field read_file fun(path: string): paraph.blob?, paraph.err?  `not_found`; `payload_too_large`:
+---                            more than MAX_BODY_BYTES
 ---@field read_stdin fun(): paraph.blob?, paraph.err?
 ---@field stdin_is_terminal boolean
 ---@field max_bytes integer    MAX_BODY_BYTES

@@ -34,7 +34,8 @@ function json.decode(text, options) end
 --- weak tables, and texts over 64 MiB or 250,000 values. Members of objects come in the order of
 --- their names.
 ---@param value any
----@param options? { indent?: integer, max_depth?: integer }  indent 1 to 8, default 0: compact
+---@param options? { indent?: integer, max_depth?: integer }  indent 1 to 8, default 0: compact;
+---                                                           max_depth 1 to 256, default 64
 ---@return string
 function json.encode(value, options) end
 

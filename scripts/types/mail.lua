@@ -78,9 +78,10 @@ function mail.send(message) end
 ---@field thread_id? string
 ---@field key? string           X-Paraph-Id of the message
 
---- Make a message ready to leave, and let nothing out. nil without an error where this is not
---- possible (GMAIL_SCOPES): then there is only `send`. Raises unless the claim is held, and is on
---- the draft that X-Paraph-Id names.
+--- Make a message ready to leave, and let nothing out. If err.unknown is true it may be there all
+--- the same: ask `drafts_of`. nil without an error where this is not possible (GMAIL_SCOPES): then
+--- there is only `send`. Raises unless the claim is held, and is on the draft that X-Paraph-Id
+--- names.
 ---@async
 ---@param claim paraph.claim
 ---@param message paraph.message

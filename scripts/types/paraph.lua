@@ -11,7 +11,8 @@
 ---@field retry_after? integer  seconds
 ---@field details? table<string, any>  further members of the error answer
 ---@field sent? boolean      of paraph.fetch: the request may have reached the server
----@field unknown? boolean   of mail.send and mail.draft_send: the mail may have left all the same
+---@field unknown? boolean   of mail.send and mail.draft_send: the mail may have left all the same;
+---                          of mail.draft_create: the draft may be there
 
 --- Immutable bytes that live outside Lua: request bodies, attachments, built messages.
 --- `#blob` is its length in bytes.
@@ -56,6 +57,7 @@ function blob:sha256() end
 --- What a handler gets.
 ---@class paraph.request
 ---@field method string       "GET" for HEAD too
+---@field head boolean        it is HEAD: the answer's body is left out
 ---@field path string         without the query
 ---@field query table<string, string>   percent-decoded; what cannot be is as it was sent
 ---@field headers table<string, string> names in lower case; a value that is not UTF-8 is U+FFFD
@@ -68,12 +70,12 @@ function blob:sha256() end
 ---@class paraph.caller
 ---@field name string         of the API key, or an e-mail address; "anonymous" under AUTH=none
 ---@field method string       of AUTH, by which he is known: "key", "google", "iap", "iam", "none";
----                          "command" at the command line
+---                          "command" at the command line, "prompt" at the prompt
 ---@field roles table<"draft"|"send"|"review"|"ops", true>  none on a public route
 
 --- What a handler returns (or nil and a paraph.err, which becomes the error answer).
 ---@class paraph.reply
----@field status? integer|string  default 200; the code of an error stands for its status
+---@field status? integer|string  200 to 599; default 200; an error's code stands for its status
 ---@field json? any           encoded with paraph.json, or
 ---@field body? string|paraph.blob
 ---@field type? string        Content-Type; default application/json with `json`, else text/plain

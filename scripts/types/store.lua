@@ -1,6 +1,7 @@
 ---@meta paraph.store
 --- Documents in collections (SQLite or Firestore; `core/store.h` says what holds for both).
---- Members named `*_at` or `*_since` that hold RFC 3339 UTC text are times.
+--- Members named `*_at` or `*_since` that hold RFC 3339 UTC text are times. What cannot be an id (1
+--- to 1500 bytes of UTF-8 without "/"), or a member, is `invalid_field`.
 ---@class paraph.store
 local store = {}
 
@@ -50,8 +51,10 @@ function store.create(collection, id, document, options) end
 ---@return paraph.err? err
 function store.update(collection, id, members, options) end
 
---- Who holds a claim may send what it claims: it is held as long as its own writes succeed, and
---- lost as soon as somebody else writes the document, or one of its writes has failed.
+--- Who holds a claim may send what it claims: it is held as long as its own writes succeed. That
+--- somebody else has written the document shows at the claim's own next write, and not before: so
+--- `note` what is about to be done, and then do it. After a write that has failed nothing is sent
+--- until another one succeeds.
 ---@class paraph.claim
 local claim = {}
 
@@ -63,7 +66,8 @@ local claim = {}
 ---@return paraph.err? err
 function claim:note(members, options) end
 
---- The same, and nothing more is sent by this claim.
+--- The same, with this status; nothing more is sent by this claim, unless a `note` takes it up
+--- again.
 ---@async
 ---@param status string
 ---@param members paraph.document
@@ -146,7 +150,7 @@ function store.count(collection, options) end
 ---@return paraph.err? err
 function store.increment(collection, id, options) end
 
---- The parts of a document, in order; empty if it has none.
+--- The parts of a document, in order; empty if it has none, nil alone if there is no such document.
 ---@async
 ---@param collection string
 ---@param id string

@@ -8,7 +8,7 @@ local testing = {}
 ---@return paraph.blob
 function testing.blob(text) end
 
---- A file below the directory of the tests. Only under `paraph test`.
+--- A file, by its path from the directory of the tests. Only under `paraph test`.
 ---@param name string
 ---@return string
 function testing.read_file(name) end
@@ -28,12 +28,13 @@ function testing.set_no_send(on) end
 ---@param now string   RFC 3339
 function testing.set_now(now) end
 
----@param seconds number
+---@param seconds number   not below 0
 function testing.advance(seconds) end
 
 --- Let the next call of a part fail.
 ---@param part "store"|"mail"
----@param err { code: string, message?: string, unknown?: boolean, happened?: boolean }
+---@param err { code: string, message?: string, field?: string, retry_after?: integer,
+---  unknown?: boolean, happened?: boolean }
 ---@param on? string   the name of a function: its next call
 function testing.fail_next(part, err, on) end
 

@@ -157,9 +157,14 @@ const LOADED = {
   "module 'policy.review' requires itself": review('return require "policy.review"'),
   "module 'policy.review' returns nothing": review("local review = {}"),
   "policy/review.lua: returns no table": review("return { decides = function() end }"),
-  "rule 1 is not": review('return { decide = require("lib.rules").first { { "x" } } }'),
+  "rule 1 is not": review('return { decide = require("lib.rules").first { print } }'),
+  "forbidden_words takes":
+    review('return { decide = require "recipes.forbidden_words" "password" }'),
+  "daily_caps has no option":
+    { "policy/limits.lua": 'return { of = require "recipes.daily_caps" { tos = 0 } }' },
   "'@example.com' is no domain":
     review('return { decide = require "recipes.known_domains" { "@example.com" } }'),
+  "settings.lua: returns no table": { "settings.lua": "return 5" },
   "settings.lua: POLICY_CONTACT_TO": { "settings.lua": 'return { contact_to = { type = "text" } }' },
   "settings.lua: POLICY_MOST": { "settings.lua": 'return { most = { type = "number" } }' },
   "routes.lua: route … (POST /hello): handler": route('"POST", "/hello", access = "public"'),
@@ -208,6 +213,7 @@ for (const [start_, files] of Object.entries(LOADED)) {
     const { code: status, stdout } = await run(t, ["check"], env);
     assert.equal(status, 1, stdout);
     assert.match(stdout, new RegExp(`failed +scripts +[^\n]*${pattern(messageOf(start_))}`));
+    assert.doesNotMatch(stdout, /failed +scripts +lib\//, "a shipped file is blamed");
   });
 }
 

@@ -81,10 +81,10 @@ test("one draft: its message, the decision with its place, and what has become o
     attachments: [{ filename: "a.txt", content: "YTti" }] })).json;
   assert.equal((await service.patch(`/drafts/${id}`, { subject: "Changed" })).status, 200);
   const text = (await printed(t, at, [id])).join("\n");
-  for (const told of [`draft         ${id}`, "status        held: so many",
-    "decision      hold (review.decide, policy/review.lua:2)", "to            ann@example.com",
-    "cc            bob@example.com", "subject       Changed", 'metadata      {"order":1}',
-    "attachment    a.txt (3 B)", "\nOne line\nand another\n"]) {
+  for (const told of [`draft           ${id}`, "status          held: so many",
+    "decision        hold (review.decide, policy/review.lua:2)", "to              ann@example.com",
+    "cc              bob@example.com", "subject         Changed", 'metadata        {"order":1}',
+    "attachment      a.txt (3 B)", "\nOne line\nand another\n"]) {
     assert.ok(text.includes(told), `no "${told}" in\n${text}`);
   }
   assert.match(text, /Z {2}Written by anonymous\n.*Held: so many\n.*Changed by anonymous$/);

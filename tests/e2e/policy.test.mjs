@@ -69,6 +69,14 @@ test("settings.lua says what policies may read from the environment", async (t) 
   assert.equal((await other.post("/", letter)).status, 500);
 });
 
+test("a module that returns nothing is told as such each time it is required", async (t) => {
+  const SCRIPTS_DIR = await overlay(t, { "lib/nothing.lua": "local nothing = {}",
+    "policy/review.lua": 'pcall(require, "lib.nothing")\nreturn require "lib.nothing"' });
+  const { code, stdout } = await run(t, ["check"], { SCRIPTS_DIR });
+  assert.equal(code, 1, stdout);
+  assert.match(stdout, /failed +scripts +module 'lib\.nothing' returns nothing to require/);
+});
+
 test("a policy refuses a send", async (t) => {
   const service = await reviewed(t, 'return "refuse", "not to this domain"');
   const reply = await service.post("/", letter);

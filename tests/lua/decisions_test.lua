@@ -172,9 +172,20 @@ tests["the first rule that says something decides, and tells its name and place"
   end)
 end
 
-tests["rules that are none are told at once"] = function()
-  expect.raises("rule 2 is not", rules.first, { { "a", print }, { "b" } })
-end
+tests["rules that are none are told at once, at the line that lists them"] = testing.cases({
+  { name = "no function", list = { { "a", print }, { "b" } }, says = "rule 2 is not { " },
+  { name = "no name", list = { { print } }, says = "rule 1 is not { " },
+  { name = "no braces", list = { print }, says = "rule 1 is not { " },
+  { name = "a gap", list = { nil, { "b", print } }, says = "rule 1 is not { " },
+  { name = "one under a name", list = { { "a", print }, b = { "b", print } },
+    says = "rule 2 is not { " },
+  { name = "no list", list = "a", says = "a list of rules is wanted: { { " },
+  { name = "nothing", list = nil, says = "a list of rules is wanted: { { " },
+}, function(row)
+  local _, err = pcall(function() return (rules.first(row.list)) end)
+  expect.holds(err, "decisions_test.lua:")
+  expect.holds(err, row.says)
+end)
 
 -- --- hooks that fail -----------------------------------------------------------------------------
 
