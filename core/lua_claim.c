@@ -15,7 +15,7 @@
 
 /* User values: 1 the collection, 2 the id. */
 struct claim {
-    bool held;
+    bool held, finished;
     char version[STORE_VERSION_SIZE]; /* of the document, as the claim last wrote it */
 };
 
@@ -44,6 +44,7 @@ static int l_written(lua_State *L, int status, lua_KContext ctx) {
         return op_push_err(L, op);
     if (o->store.reply->found) {
         memcpy(claim->version, o->store.reply->version, sizeof(claim->version));
+        claim->finished = o->ends;
         lua_pushvalue(L, o->claim);
     } else {
         lua_pushnil(L);
@@ -86,7 +87,7 @@ int lua_claim_take(lua_State *L) {
     lua_store_check_options(L, 5, options);
     lua_store_remove_option(L, 5, &rq, names);
     claim = lua_newuserdatauv(L, sizeof(*claim), 2);
-    claim->held = false;
+    *claim = (struct claim){.held = false};
     luaL_setmetatable(L, CLAIM_TYPE);
     for (int i = 1; i <= 2; i++) {
         lua_pushvalue(L, i);
@@ -102,6 +103,8 @@ static int write_on(lua_State *L, int members, const char *status) {
     struct claim *claim = luaL_checkudata(L, 1, CLAIM_TYPE);
 
     task_check(L);
+    if (claim->finished)
+        return luaL_error(L, "this claim is finished: to go on, claim the document again");
     luaL_checktype(L, members, LUA_TTABLE);
     lua_store_check_options(L, members + 1, options);
     lua_store_remove_option(L, members + 1, &rq, names);

@@ -66,8 +66,7 @@ local claim = {}
 ---@return paraph.err? err
 function claim:note(members, options) end
 
---- The same, with this status; nothing more is sent by this claim, unless a `note` takes it up
---- again.
+--- The same, with this status; then the claim is finished: nothing is sent by it, and nothing written.
 ---@async
 ---@param status string
 ---@param members paraph.document
