@@ -366,8 +366,7 @@ static void load_google(void) {
     env.oauth_token_url = get_url("OAUTH_TOKEN_URL", "https://oauth2.googleapis.com/token");
     env.google_jwks_url = get_url("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs");
     env.iap_jwks_url = get_url("IAP_JWKS_URL", "https://www.gstatic.com/iap/verify/public_key-jwk");
-    if (env.backend == ENV_GOOGLE && env.gmail_user == NULL && env.role != ENV_TRACKER &&
-        getenv("GMAIL_USER") == NULL)
+    if (env.backend == ENV_GOOGLE && env.role != ENV_TRACKER && env_get("GMAIL_USER", NULL) == NULL)
         env_fault("GMAIL_USER", "is missing: the mailbox that mail leaves through (or set "
                                 "BACKEND=local to try without Google)");
 }

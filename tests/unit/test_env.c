@@ -220,6 +220,8 @@ static void the_backend_follows_the_place(void **state) {
     assert_string_equal(env.host, "0.0.0.0");
     assert_int_equal(LOAD("BACKEND", "google"), -1);
     assert_non_null(strstr(faults.data, "GMAIL_USER: is missing"));
+    assert_int_equal(LOAD("BACKEND", "google", "GMAIL_USER", ""), -1);
+    assert_non_null(strstr(faults.data, "GMAIL_USER: is missing"));
     assert_int_equal(LOAD("BACKEND", "google", "ROLE", "tracker"), 0);
 }
 
