@@ -353,9 +353,9 @@ static void load_places(void) {
 
 static void load_google(void) {
     env.service_account = get_mailbox("GOOGLE_SERVICE_ACCOUNT_EMAIL");
-    env.project = env_get("GOOGLE_CLOUD_PROJECT", NULL);
-    env.firestore_database = env_get("FIRESTORE_DATABASE", "(default)");
-    env.gmail_scopes = env_get("GMAIL_SCOPES", "https://mail.google.com/");
+    env.project = env_get_project("GOOGLE_CLOUD_PROJECT");
+    env.firestore_database = env_get_database("FIRESTORE_DATABASE");
+    env.gmail_scopes = env_get_scopes("GMAIL_SCOPES", "https://mail.google.com/");
     env.gmail_concurrency = (unsigned)get_number("GMAIL_CONCURRENCY", 4, 1, 10000);
     env.gce_metadata_host = get_host_port("GCE_METADATA_HOST");
     env.firestore_emulator_host = get_host_port("FIRESTORE_EMULATOR_HOST");

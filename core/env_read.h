@@ -20,6 +20,15 @@ const char *env_get_addresses(const char *name);
 /* true, 1, yes; false, 0, no. */
 bool env_get_bool(const char *name, bool fallback);
 
+/* Addresses of scopes, between spaces. */
+const char *env_get_scopes(const char *name, const char *fallback);
+
+/* The ID of a project, perhaps with that of its domain; NULL when it is not set. */
+const char *env_get_project(const char *name);
+
+/* The ID of a database of Firestore; when it is not set, "(default)". */
+const char *env_get_database(const char *name);
+
 /* Is it an http or https address; and "https://user:password@host"? */
 bool env_is_url(const char *s);
 bool env_holds_user(const char *url);

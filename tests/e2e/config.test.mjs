@@ -23,6 +23,7 @@ test("every wrong variable is named, all at once", async (t) => {
     RELOAD_INTERVAL: "often", GMAIL_CONCURRENCY: "many", DRAFT_COLLECTION: "a/b",
     SCRIPTS_DIR: "/nonexistent", TEMPLATES_DIR: "/dev/null", FIRESTORE_URL: "ftp://x",
     GCE_METADATA_HOST: "http://x", GMAIL_USER: "nobody", HOST: "127.0.0.1:80",
+    GMAIL_SCOPES: "gmail.send", GOOGLE_CLOUD_PROJECT: "a/b", FIRESTORE_DATABASE: "x y",
     ALLOWED_SENDERS: "nobody", WEBHOOK_EVENTS: "everything", WEBHOOK_ALLOW_PRIVATE: "perhaps",
   };
   const lines = await assertFaults(t, wrong);

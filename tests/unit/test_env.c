@@ -45,6 +45,9 @@ static const char *const all[] = {"GMAIL_USER",
                                   "WEBHOOK_EVENTS",
                                   "WEBHOOK_ALLOW_PRIVATE",
                                   "GCE_METADATA_HOST",
+                                  "GMAIL_SCOPES",
+                                  "GOOGLE_CLOUD_PROJECT",
+                                  "FIRESTORE_DATABASE",
                                   "GMAIL_URL",
                                   "OAUTH_TOKEN_URL"};
 
@@ -149,6 +152,19 @@ static void wrong_values(void **state) {
         {"PIXEL_TRACKER_BASE_URL", "https:///x"},
         {"PIXEL_TRACKER_BASE_URL", "https://x.example/\x01"},
         {"PIXEL_TRACKER_BASE_URL", "https://user@x.example"},
+        {"GMAIL_SCOPES", " "},
+        {"GMAIL_SCOPES", "gmail.send"},
+        {"GMAIL_SCOPES", "https://mail.google.com/,https://x.example"},
+        {"GMAIL_SCOPES", "https://mail.google.com/ gmail.send"},
+        {"GMAIL_SCOPES", "https://mail.google.com/\n"},
+        {"GOOGLE_CLOUD_PROJECT", "x y"},
+        {"GOOGLE_CLOUD_PROJECT", "a/b?c#d"},
+        {"GOOGLE_CLOUD_PROJECT", " "},
+        {"GOOGLE_CLOUD_PROJECT", ".."},
+        {"GOOGLE_CLOUD_PROJECT", "projekt-\xC3\xA4"},
+        {"FIRESTORE_DATABASE", "x/y"},
+        {"FIRESTORE_DATABASE", "(defaults)"},
+        {"FIRESTORE_DATABASE", "\xFF"},
         {"RELOAD_INTERVAL", "99999999999999999999"}};
 
     (void)state;
@@ -160,18 +176,25 @@ static void wrong_values(void **state) {
 }
 
 static void right_values(void **state) {
-    static const char *const cases[][2] = {{"HOST", "::1"},
-                                           {"HOST", "localhost"},
-                                           {"HOST", "127.0.0.2"},
-                                           {"ALLOWED_SENDERS",
-                                            " ann@example.com,@example.org , zo\xC3\xAB@b\xC3\xBC"
-                                            "cher.example"},
-                                           {"GCE_METADATA_HOST", "metadata.internal"},
-                                           {"GCE_METADATA_HOST", "[::1]:8080"},
-                                           {"OAUTH_TOKEN_URL", "http://127.0.0.1:8080/token?x=y"},
-                                           {"PIXEL_TRACKER_BASE_URL", "https://[::1]"},
-                                           {"LOCAL_SIGNATURE", "<b>Zo\xC3\xAB</b>"},
-                                           {"DATA_DIR", "/no/such/dir"}};
+    static const char *const cases[][2] = {
+        {"HOST", "::1"},
+        {"HOST", "localhost"},
+        {"HOST", "127.0.0.2"},
+        {"ALLOWED_SENDERS", " ann@example.com,@example.org , zo\xC3\xAB@b\xC3\xBC"
+                            "cher.example"},
+        {"GCE_METADATA_HOST", "metadata.internal"},
+        {"GCE_METADATA_HOST", "[::1]:8080"},
+        {"OAUTH_TOKEN_URL", "http://127.0.0.1:8080/token?x=y"},
+        {"PIXEL_TRACKER_BASE_URL", "https://[::1]"},
+        {"LOCAL_SIGNATURE", "<b>Zo\xC3\xAB</b>"},
+        {"GMAIL_SCOPES", " https://www.googleapis.com/auth/gmail.send  "
+                         "https://mail.google.com/ "},
+        {"GOOGLE_CLOUD_PROJECT", "my-project-1"},
+        {"GOOGLE_CLOUD_PROJECT", "example.com:my-project"},
+        {"GOOGLE_CLOUD_PROJECT", "108765432109"},
+        {"FIRESTORE_DATABASE", "(default)"},
+        {"FIRESTORE_DATABASE", "my-database"},
+        {"DATA_DIR", "/no/such/dir"}};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
