@@ -14,6 +14,9 @@ void env_fault(const char *name, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* An empty variable counts as not set, since deployment tools cannot always unset one. */
 const char *env_get(const char *name, const char *fallback);
 
+/* A list for env_next_item(); one that is set has an item. */
+const char *env_get_list(const char *name, const char *fallback);
+
 /* Addresses and "@domains", between commas; "" when it is not set. */
 const char *env_get_addresses(const char *name);
 

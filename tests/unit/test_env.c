@@ -209,12 +209,27 @@ static void a_fault_is_one_line(void **state) {
     assert_non_null(strstr(faults.data, "SEND_MODE: '?' is not"));
 }
 
-/* A host that is not there is not "no loopback address" as well. */
+/* What follows from it is not told as well: a host that is not there is not "no loopback address".
+ */
 static void one_wrong_variable_is_one_fault(void **state) {
+    static const char *const cases[][7] = {
+        {"HOST", "http://127.0.0.1"},
+        {"AUTH", ",", "HOST", "0.0.0.0"},
+        {"API_KEYS", ",", "AUTH", "key"},
+        {"AUTH_ALLOWED", "*", "AUTH", "google", "AUTH_AUDIENCE", "x"},
+        {"AUTH_ALLOWED", ",", "AUTH", "google", "AUTH_AUDIENCE", "x"},
+        {"WEBHOOK_SECRET", ",", "WEBHOOK_URL", "https://x.example"},
+    };
+
     (void)state;
-    assert_int_equal(LOAD("HOST", "http://127.0.0.1"), -1);
-    assert_int_equal(strncmp(faults.data, "HOST: ", 6), 0);
-    assert_ptr_equal(strchr(faults.data, '\n'), faults.data + faults.len - 1);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        size_t n = strlen(cases[i][0]);
+
+        assert_int_equal(load(cases[i]), -1);
+        if (strncmp(faults.data, cases[i][0], n) != 0 || faults.data[n] != ':' ||
+            strchr(faults.data, '\n') != faults.data + faults.len - 1)
+            fail_msg("%s=%s: %s", cases[i][0], cases[i][1], faults.data);
+    }
 }
 
 static void no_password_is_told(void **state) {
@@ -273,6 +288,11 @@ static void auth_that_is_wrong(void **state) {
         {"google", "AUTH_AUDIENCE", "x", "AUTH_ALLOWED: is not set"},
         {"google", "AUTH_ALLOWED", "everybody", "AUTH_ALLOWED: 'everybody' is neither"},
         {"iap", "AUTH_AUDIENCE", "x", "IAP_AUDIENCE: is not set"},
+        {",", "API_KEYS", "", "AUTH: ',' has no item"},
+        {"key", "API_KEYS", ", ,", "API_KEYS: ', ,' has no item"},
+        {"google", "AUTH_AUDIENCE", " ", "AUTH_AUDIENCE: ' ' has no item"},
+        {"google", "AUTH_ALLOWED", ",", "AUTH_ALLOWED: ',' has no item"},
+        {"iap", "IAP_AUDIENCE", ",", "IAP_AUDIENCE: ',' has no item"},
     };
 
     (void)state;
@@ -299,7 +319,7 @@ static void auth_that_is_right(void **state) {
     assert_string_equal(env.keys[1].name, "b-1.x_");
     assert_int_equal(env.keys[1].roles, ROLE_OPS);
     /* What a method does not use may be anything. */
-    assert_int_equal(LOAD("AUTH", "none", "API_KEYS", "x"), 0);
+    assert_int_equal(LOAD("AUTH", "none", "API_KEYS", "x", "AUTH_AUDIENCE", ","), 0);
 }
 
 /* Nobody gets in by mistake. */
@@ -385,6 +405,9 @@ static void webhooks_that_are_wrong(void **state) {
         {"https://x.example", TOO_SHORT, NULL, "and 24 to 64 bytes in base64"},
         {"https://x.example", TOO_LONG, NULL, "and 24 to 64 bytes in base64"},
         {NULL, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", NULL, "WEBHOOK_SECRET: secret 1 is not whsec_"},
+        {",", SECRET, NULL, "WEBHOOK_URL: ',' has no item"},
+        {"https://x.example", ",", NULL, "WEBHOOK_SECRET: ',' has no item"},
+        {"https://x.example", SECRET, " ", "WEBHOOK_EVENTS: ' ' has no item"},
         {"https://x.example", SECRET, "sent,gone", "WEBHOOK_EVENTS: 'gone' is not one of: draft."},
     };
 
