@@ -60,6 +60,10 @@ const char *env_get(const char *name, const char *fallback) {
     return value != NULL && *value != '\0' ? value : fallback;
 }
 
+static bool is_unset(const char *name) {
+    return env_get(name, NULL) == NULL;
+}
+
 static uint64_t get_number(const char *name, uint64_t fallback, uint64_t min, uint64_t max) {
     const char *value = env_get(name, NULL);
     unsigned long long n;
@@ -237,19 +241,17 @@ const char *env_get_addresses(const char *name) {
 
 /* Firestore's rules, so that a name does for both stores. */
 static const char *get_collection(const char *name, const char *fallback) {
-    const char *value = get_text(name, fallback);
+    const char *value = env_get(name, fallback);
     size_t n = strlen(value);
 
-    if (strchr(value, '/') != NULL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0 ||
-        n > 200 || encode_control_at(value, n) != n ||
-        (n >= 4 && strncmp(value, "__", 2) == 0 && strcmp(value + n - 2, "__") == 0)) {
+    if (encode_utf8_error(value, n) != n || strchr(value, '/') != NULL || strcmp(value, ".") == 0 ||
+        strcmp(value, "..") == 0 || n > 200 || encode_control_at(value, n) != n ||
+        (n >= 4 && strncmp(value, "__", 2) == 0 && strcmp(value + n - 2, "__") == 0))
         env_fault(name,
-                  "'%.80s' cannot be the name of a collection (no '/', no control characters, not "
-                  "__between underscores__, at most 200 bytes)",
+                  "'%.80s' cannot be the name of a collection (UTF-8, no '/', no control "
+                  "characters, not __between underscores__, at most 200 bytes)",
                   value);
-        return fallback;
-    }
-    return value;
+    return value; /* even then: the default may be the other collection's name */
 }
 
 static const char *get_dir(const char *name) {
@@ -366,7 +368,7 @@ static void load_google(void) {
     env.oauth_token_url = get_url("OAUTH_TOKEN_URL", "https://oauth2.googleapis.com/token");
     env.google_jwks_url = get_url("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs");
     env.iap_jwks_url = get_url("IAP_JWKS_URL", "https://www.gstatic.com/iap/verify/public_key-jwk");
-    if (env.backend == ENV_GOOGLE && env.role != ENV_TRACKER && env_get("GMAIL_USER", NULL) == NULL)
+    if (env.backend == ENV_GOOGLE && env.role != ENV_TRACKER && is_unset("GMAIL_USER"))
         env_fault("GMAIL_USER", "is missing: the mailbox that mail leaves through (or set "
                                 "BACKEND=local to try without Google)");
 }
@@ -392,10 +394,21 @@ static void load_tracking(void) {
     env.pixel_base_url =
         get_base_url("PIXEL_TRACKER_BASE_URL", env.backend == ENV_LOCAL ? own_url() : NULL);
     env.tracking = env_get_bool("ENABLE_TRACKING", env.pixel_base_url != NULL);
-    if (env.tracking && env.pixel_base_url == NULL)
+    if (env.tracking && env.pixel_base_url == NULL && is_unset("PIXEL_TRACKER_BASE_URL"))
         env_fault("ENABLE_TRACKING",
                   "is true, but PIXEL_TRACKER_BASE_URL is not set: give the address "
                   "under which recipients reach /pixel, or set it to false");
+}
+
+/* In place of a wrong value stands the one that asks least of others: one mistake is one line. */
+static void load_roles(void) {
+    static const char *const roles[] = {"all", "gateway", "tracker", NULL};
+    static const char *const backends[] = {"local", "google", NULL};
+    bool google = env.cloud_run || !is_unset("GMAIL_USER");
+
+    env.role = (enum env_role)get_choice("ROLE", is_unset("ROLE") ? ENV_ALL : ENV_TRACKER, roles);
+    env.backend = (enum env_backend)get_choice(
+        "BACKEND", is_unset("BACKEND") && google ? ENV_GOOGLE : ENV_LOCAL, backends);
 }
 
 int env_load(struct buf *out) {
@@ -406,12 +419,8 @@ int env_load(struct buf *out) {
         free(owned[--nowned]);
     env_free_auth();
     env = (struct env){.cloud_run = env_get("K_SERVICE", NULL) != NULL};
-    env.role = (enum env_role)get_choice("ROLE", ENV_ALL,
-                                         (const char *const[]){"all", "gateway", "tracker", NULL});
+    load_roles();
     env.gmail_user = get_mailbox("GMAIL_USER");
-    env.backend = (enum env_backend)get_choice(
-        "BACKEND", env.cloud_run || env_get("GMAIL_USER", NULL) != NULL ? ENV_GOOGLE : ENV_LOCAL,
-        (const char *const[]){"local", "google", NULL});
     env.send_mode = (enum env_mode)get_choice("SEND_MODE", ENV_DRAFT,
                                               (const char *const[]){"draft", "send", NULL});
     env.pixel_collection = get_collection("PIXEL_COLLECTION", "email_opens");

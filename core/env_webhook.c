@@ -128,7 +128,10 @@ static void load_events(void) {
 }
 
 void env_load_webhooks(void) {
-    env.webhook_allow_private = env_get_bool("WEBHOOK_ALLOW_PRIVATE", false);
+    bool is_set = env_get("WEBHOOK_ALLOW_PRIVATE", NULL) != NULL;
+
+    /* Where it is neither yes nor no, no address is told to be wrong without it. */
+    env.webhook_allow_private = env_get_bool("WEBHOOK_ALLOW_PRIVATE", is_set);
     load_urls();
     load_secrets();
     load_events();

@@ -219,6 +219,17 @@ static void one_wrong_variable_is_one_fault(void **state) {
         {"AUTH_ALLOWED", "*", "AUTH", "google", "AUTH_AUDIENCE", "x"},
         {"AUTH_ALLOWED", ",", "AUTH", "google", "AUTH_AUDIENCE", "x"},
         {"WEBHOOK_SECRET", ",", "WEBHOOK_URL", "https://x.example"},
+        {"WEBHOOK_ALLOW_PRIVATE", "?", "WEBHOOK_URL", "http://x.example", "ROLE", "tracker"},
+        {"ROLE", "Tracker", "K_SERVICE", "x"},
+        {"ROLE", "Tracker", "WEBHOOK_URL", "https://x.example"},
+        {"BACKEND", "Local", "K_SERVICE", "x", "AUTH", "none"},
+        {"BACKEND", "Local", "GMAIL_USER", "a@example.org", "ENABLE_TRACKING", "true"},
+        {"GMAIL_USER", "nobody", "BACKEND", "google"},
+        {"PIXEL_TRACKER_BASE_URL", "x", "GMAIL_USER", "a@example.org", "ENABLE_TRACKING", "true"},
+        {"DRAFT_COLLECTION", "a/b", "PIXEL_COLLECTION", "email_drafts"},
+        {"PIXEL_COLLECTION", "a/b", "DRAFT_COLLECTION", "email_opens"},
+        {"PIXEL_COLLECTION", "\xFF", "DRAFT_COLLECTION", "email_opens"},
+        {"PIXEL_COLLECTION", "drafts", "DRAFT_COLLECTION", "drafts"},
     };
 
     (void)state;
