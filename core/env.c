@@ -373,6 +373,21 @@ static void load_google(void) {
                                 "BACKEND=local to try without Google)");
 }
 
+/* What the service keeps beside the drafts, and sweeps, is in collections named after theirs. */
+static void load_collections(void) {
+    size_t n;
+
+    env.pixel_collection = get_collection("PIXEL_COLLECTION", "email_opens");
+    env.draft_collection = get_collection("DRAFT_COLLECTION", "email_drafts");
+    n = strlen(env.draft_collection);
+    if (strncmp(env.pixel_collection, env.draft_collection, n) == 0 &&
+        (env.pixel_collection[n] == '\0' || env.pixel_collection[n] == '_'))
+        env_fault("PIXEL_COLLECTION",
+                  "'%.80s' is DRAFT_COLLECTION, or begins with it and '_', where the service keeps "
+                  "its own: give another name",
+                  env.pixel_collection);
+}
+
 static const char *own_url(void) {
     static char url[300];
     bool v6 = strchr(env.host, ':') != NULL;
@@ -423,11 +438,7 @@ int env_load(struct buf *out) {
     env.gmail_user = get_mailbox("GMAIL_USER");
     env.send_mode = (enum env_mode)get_choice("SEND_MODE", ENV_DRAFT,
                                               (const char *const[]){"draft", "send", NULL});
-    env.pixel_collection = get_collection("PIXEL_COLLECTION", "email_opens");
-    env.draft_collection = get_collection("DRAFT_COLLECTION", "email_drafts");
-    if (strcmp(env.pixel_collection, env.draft_collection) == 0)
-        env_fault("PIXEL_COLLECTION", "is the same as DRAFT_COLLECTION ('%.80s')",
-                  env.draft_collection);
+    load_collections();
     env.no_send = env_get_bool("NO_SEND", false);
     env.allowed_senders = env_get_addresses("ALLOWED_SENDERS");
     env.log_level = get_choice("LOG_LEVEL", LOG_INFO,

@@ -134,6 +134,7 @@ static void wrong_values(void **state) {
         {"HOST", "0.0.0.0"},
         {"K_SERVICE", "paraph"},
         {"PIXEL_COLLECTION", "email_drafts"},
+        {"PIXEL_COLLECTION", "email_drafts_idempotency"},
         {"HOST", "127.0.0.1:8080"},
         {"HOST", "127.evil.invalid"},
         {"DRAFT_COLLECTION", "__drafts__"},
@@ -187,6 +188,7 @@ static void right_values(void **state) {
         {"OAUTH_TOKEN_URL", "http://127.0.0.1:8080/token?x=y"},
         {"PIXEL_TRACKER_BASE_URL", "https://[::1]"},
         {"LOCAL_SIGNATURE", "<b>Zo\xC3\xAB</b>"},
+        {"PIXEL_COLLECTION", "email_draftsman"},
         {"GMAIL_SCOPES", " https://www.googleapis.com/auth/gmail.send  "
                          "https://mail.google.com/ "},
         {"GOOGLE_CLOUD_PROJECT", "my-project-1"},
@@ -230,6 +232,7 @@ static void one_wrong_variable_is_one_fault(void **state) {
         {"PIXEL_COLLECTION", "a/b", "DRAFT_COLLECTION", "email_opens"},
         {"PIXEL_COLLECTION", "\xFF", "DRAFT_COLLECTION", "email_opens"},
         {"PIXEL_COLLECTION", "drafts", "DRAFT_COLLECTION", "drafts"},
+        {"PIXEL_COLLECTION", "drafts_counts", "DRAFT_COLLECTION", "drafts"},
     };
 
     (void)state;
