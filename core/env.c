@@ -1,7 +1,6 @@
 #include "env.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -254,35 +252,6 @@ static const char *get_collection(const char *name, const char *fallback) {
     return value; /* even then: the default may be the other collection's name */
 }
 
-static const char *get_dir(const char *name) {
-    const char *value = env_get(name, NULL);
-    struct stat st;
-    char *real;
-
-    if (value == NULL)
-        return NULL;
-    if (stat(value, &st) != 0 || (real = realpath(value, NULL)) == NULL) {
-        env_fault(name, "'%.200s' cannot be opened: %s", value, strerror(errno));
-        return NULL;
-    }
-    if (!S_ISDIR(st.st_mode)) {
-        env_fault(name, "'%.200s' is not a directory", value);
-        free(real);
-        return NULL;
-    }
-    return env_own(real);
-}
-
-/* Where the local backend keeps everything; it is made if it is not there yet. */
-static const char *get_data_dir(const char *name, const char *fallback) {
-    const char *value = env_get(name, fallback);
-    struct stat st;
-
-    if (env.backend == ENV_LOCAL && stat(value, &st) == 0 && !S_ISDIR(st.st_mode))
-        env_fault(name, "'%.200s' is not a directory", value);
-    return value;
-}
-
 static bool is_loopback(const struct sockaddr *sa) {
     if (sa->sa_family == AF_INET)
         return ntohl(((const struct sockaddr_in *)(const void *)sa)->sin_addr.s_addr) >> 24 == 127;
@@ -313,43 +282,19 @@ static const char *get_host(const char *name, const char *fallback, bool *loopba
 
 /* --- groups of variables --------------------------------------------------------------------- */
 
-/* The shipped scripts lie beside the program: installed, or else in the checkout it was built in.
- * In that order: /usr/local/scripts is somebody else's. */
-static const char *shipped_dir(const char *tree) {
-    static const char *const places[] = {"%s/../share/paraph/%s", "%s/../%s", "%s/../../%s"};
-    char exe[PATH_MAX], path[PATH_MAX + 64];
-    struct stat st;
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-    char *slash, *real;
-
-    if (n > 0) {
-        exe[n] = '\0';
-        if ((slash = strrchr(exe, '/')) != NULL)
-            *slash = '\0';
-        for (size_t i = 0; i < COUNT_OF(places); i++) {
-            snprintf(path, sizeof(path), places[i], exe, tree);
-            if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
-                (real = realpath(path, NULL)) != NULL)
-                return env_own(real);
-        }
-    }
-    snprintf(path, sizeof(path), "%s/%s", PARAPH_SHARE_DIR, tree);
-    return env_own(strdup(path));
-}
-
 static void load_places(void) {
     env.host = get_host("HOST", env.cloud_run ? "0.0.0.0" : "127.0.0.1", &env.loopback);
     env.port = (uint16_t)get_number("PORT", 8080, 0, 65535);
     env.workers = (unsigned)get_number("WORKERS", 1, 1, 64);
-    env.scripts_dir = get_dir("SCRIPTS_DIR");
-    env.templates_dir = get_dir("TEMPLATES_DIR");
-    env.shipped_scripts_dir = shipped_dir("scripts");
-    env.shipped_templates_dir = shipped_dir("templates");
+    env.scripts_dir = env_get_dir("SCRIPTS_DIR");
+    env.templates_dir = env_get_dir("TEMPLATES_DIR");
+    env.shipped_scripts_dir = env_shipped_dir("scripts");
+    env.shipped_templates_dir = env_shipped_dir("templates");
     env.reload_interval = (unsigned)get_number("RELOAD_INTERVAL", 1, 0, 86400);
     env.max_body_bytes = get_number("MAX_BODY_BYTES", 33554432, 1024, 1 << 30);
     env.request_timeout = (unsigned)get_number("REQUEST_TIMEOUT", 60, 1, 3600);
     env.upstream_timeout = (unsigned)get_number("UPSTREAM_TIMEOUT", 20, 1, 3600);
-    env.data_dir = get_data_dir("DATA_DIR", "./data");
+    env.data_dir = env_get_data_dir("DATA_DIR", "./data");
     env.local_signature = get_text("LOCAL_SIGNATURE", SIGNATURE);
 }
 

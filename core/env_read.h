@@ -23,6 +23,15 @@ const char *env_get_addresses(const char *name);
 /* true, 1, yes; false, 0, no. */
 bool env_get_bool(const char *name, bool fallback);
 
+/* A directory that is there, without links in its path; NULL when it is not set. */
+const char *env_get_dir(const char *name);
+
+/* Where the local backend keeps everything; it is made if it is not there yet. */
+const char *env_get_data_dir(const char *name, const char *fallback);
+
+/* The shipped tree of this name. */
+const char *env_shipped_dir(const char *tree);
+
 /* Addresses of scopes, between spaces. */
 const char *env_get_scopes(const char *name, const char *fallback);
 

@@ -91,11 +91,13 @@ test("a taken port: exit 1, with workers or without, whoever has it", async (t) 
   }
 });
 
-test("a DATA_DIR that cannot be: exit 1 and a sentence", async (t) => {
-  for (const dir of ["/proc/paraph", "/dev/null/data"]) {
-    const { code, stderr } = await run(t, ["serve"], { DATA_DIR: dir });
-    assert.equal(code, 1, stderr);
-    assert.match(stderr, new RegExp(dir));
+test("a DATA_DIR that cannot be is said by check, too", async (t) => {
+  for (const DATA_DIR of ["/proc/no/such", "/dev/null/data", "/dev/null"]) {
+    const [line] = await assertFaults(t, { DATA_DIR });
+    assert.ok(line.includes(DATA_DIR), line);
+    const { code, stderr } = await run(t, ["check"], { DATA_DIR });
+    assert.equal(code, 2, stderr);
+    assert.equal(stderr.trim(), line);
   }
 });
 

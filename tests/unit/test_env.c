@@ -140,6 +140,8 @@ static void wrong_values(void **state) {
         {"DRAFT_COLLECTION", "__drafts__"},
         {"DRAFT_COLLECTION", "a\nb"},
         {"DATA_DIR", "/dev/null"},
+        {"DATA_DIR", "/dev/null/data"},
+        {"DATA_DIR", "/proc/no/such/dir"},
         {"LOCAL_SIGNATURE", "\xFF"},
         {"GMAIL_USER", "a@@b.example"},
         {"GMAIL_USER", "Ann <ann@example.com>"},
@@ -196,7 +198,7 @@ static void right_values(void **state) {
         {"GOOGLE_CLOUD_PROJECT", "108765432109"},
         {"FIRESTORE_DATABASE", "(default)"},
         {"FIRESTORE_DATABASE", "my-database"},
-        {"DATA_DIR", "/no/such/dir"}};
+        {"DATA_DIR", "/tmp/no-such-dir/"}};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
