@@ -42,6 +42,12 @@ static void check_settings(void) {
                   env.no_send ? ", NO_SEND: nothing leaves" : "", told);
 }
 
+/* The chain of --live tells them itself. */
+static void check_scopes(const struct check_options *options) {
+    if (!options->live && env.backend == ENV_GOOGLE && env.role != ENV_TRACKER)
+        check_google_scopes();
+}
+
 /* The error, and below it the line that it is about. */
 static void scripts_failed(const struct tree *t, const struct err *e) {
     struct buf text;
@@ -271,6 +277,7 @@ int check_run(const struct check_options *options) {
     }
     loop_on_turn(task_run_ready);
     check_settings();
+    check_scopes(options);
     if ((g = check_scripts()) != NULL)
         check_policies(g);
     if (options->live)

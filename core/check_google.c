@@ -226,6 +226,16 @@ static bool check_replies(const char *step) {
     return true;
 }
 
+/* Only what is missing: nobody has been asked whether the rest is granted. */
+void check_google_scopes(void) {
+    if (!gmail_scopes_cover(env.gmail_scopes, GMAIL_IDENTITIES))
+        skip_identity("identity");
+    if (!gmail_scopes_cover(env.gmail_scopes, GMAIL_DRAFTS))
+        check_drafts("drafts");
+    if (!gmail_scopes_cover(env.gmail_scopes, GMAIL_SEARCH)) /* which takes the most */
+        check_replies("replies");
+}
+
 /* --- the project ----------------------------------------------------------------------------- */
 
 static bool check_project(const char *step) {

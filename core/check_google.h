@@ -10,4 +10,7 @@
 /* Do and tell every link; mail_init() was called.  False: Firestore cannot be asked. */
 bool check_google(void);
 
+/* Tell what GMAIL_SCOPES alone shows that mail has to do without, as the chain does. */
+void check_google_scopes(void);
+
 #endif

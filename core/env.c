@@ -1,7 +1,6 @@
 #include "env.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -10,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -58,6 +56,10 @@ const char *env_get(const char *name, const char *fallback) {
     const char *value = getenv(name);
 
     return value != NULL && *value != '\0' ? value : fallback;
+}
+
+static bool is_unset(const char *name) {
+    return env_get(name, NULL) == NULL;
 }
 
 static uint64_t get_number(const char *name, uint64_t fallback, uint64_t min, uint64_t max) {
@@ -237,48 +239,17 @@ const char *env_get_addresses(const char *name) {
 
 /* Firestore's rules, so that a name does for both stores. */
 static const char *get_collection(const char *name, const char *fallback) {
-    const char *value = get_text(name, fallback);
+    const char *value = env_get(name, fallback);
     size_t n = strlen(value);
 
-    if (strchr(value, '/') != NULL || strcmp(value, ".") == 0 || strcmp(value, "..") == 0 ||
-        n > 200 || encode_control_at(value, n) != n ||
-        (n >= 4 && strncmp(value, "__", 2) == 0 && strcmp(value + n - 2, "__") == 0)) {
+    if (encode_utf8_error(value, n) != n || strchr(value, '/') != NULL || strcmp(value, ".") == 0 ||
+        strcmp(value, "..") == 0 || n > 200 || encode_control_at(value, n) != n ||
+        (n >= 4 && strncmp(value, "__", 2) == 0 && strcmp(value + n - 2, "__") == 0))
         env_fault(name,
-                  "'%.80s' cannot be the name of a collection (no '/', no control characters, not "
-                  "__between underscores__, at most 200 bytes)",
+                  "'%.80s' cannot be the name of a collection (UTF-8, no '/', no control "
+                  "characters, not __between underscores__, at most 200 bytes)",
                   value);
-        return fallback;
-    }
-    return value;
-}
-
-static const char *get_dir(const char *name) {
-    const char *value = env_get(name, NULL);
-    struct stat st;
-    char *real;
-
-    if (value == NULL)
-        return NULL;
-    if (stat(value, &st) != 0 || (real = realpath(value, NULL)) == NULL) {
-        env_fault(name, "'%.200s' cannot be opened: %s", value, strerror(errno));
-        return NULL;
-    }
-    if (!S_ISDIR(st.st_mode)) {
-        env_fault(name, "'%.200s' is not a directory", value);
-        free(real);
-        return NULL;
-    }
-    return env_own(real);
-}
-
-/* Where the local backend keeps everything; it is made if it is not there yet. */
-static const char *get_data_dir(const char *name, const char *fallback) {
-    const char *value = env_get(name, fallback);
-    struct stat st;
-
-    if (env.backend == ENV_LOCAL && stat(value, &st) == 0 && !S_ISDIR(st.st_mode))
-        env_fault(name, "'%.200s' is not a directory", value);
-    return value;
+    return value; /* even then: the default may be the other collection's name */
 }
 
 static bool is_loopback(const struct sockaddr *sa) {
@@ -311,51 +282,27 @@ static const char *get_host(const char *name, const char *fallback, bool *loopba
 
 /* --- groups of variables --------------------------------------------------------------------- */
 
-/* The shipped scripts lie beside the program: installed, or else in the checkout it was built in.
- * In that order: /usr/local/scripts is somebody else's. */
-static const char *shipped_dir(const char *tree) {
-    static const char *const places[] = {"%s/../share/paraph/%s", "%s/../%s", "%s/../../%s"};
-    char exe[PATH_MAX], path[PATH_MAX + 64];
-    struct stat st;
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-    char *slash, *real;
-
-    if (n > 0) {
-        exe[n] = '\0';
-        if ((slash = strrchr(exe, '/')) != NULL)
-            *slash = '\0';
-        for (size_t i = 0; i < COUNT_OF(places); i++) {
-            snprintf(path, sizeof(path), places[i], exe, tree);
-            if (stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
-                (real = realpath(path, NULL)) != NULL)
-                return env_own(real);
-        }
-    }
-    snprintf(path, sizeof(path), "%s/%s", PARAPH_SHARE_DIR, tree);
-    return env_own(strdup(path));
-}
-
 static void load_places(void) {
     env.host = get_host("HOST", env.cloud_run ? "0.0.0.0" : "127.0.0.1", &env.loopback);
     env.port = (uint16_t)get_number("PORT", 8080, 0, 65535);
     env.workers = (unsigned)get_number("WORKERS", 1, 1, 64);
-    env.scripts_dir = get_dir("SCRIPTS_DIR");
-    env.templates_dir = get_dir("TEMPLATES_DIR");
-    env.shipped_scripts_dir = shipped_dir("scripts");
-    env.shipped_templates_dir = shipped_dir("templates");
+    env.scripts_dir = env_get_dir("SCRIPTS_DIR");
+    env.templates_dir = env_get_dir("TEMPLATES_DIR");
+    env.shipped_scripts_dir = env_shipped_dir("scripts");
+    env.shipped_templates_dir = env_shipped_dir("templates");
     env.reload_interval = (unsigned)get_number("RELOAD_INTERVAL", 1, 0, 86400);
     env.max_body_bytes = get_number("MAX_BODY_BYTES", 33554432, 1024, 1 << 30);
     env.request_timeout = (unsigned)get_number("REQUEST_TIMEOUT", 60, 1, 3600);
     env.upstream_timeout = (unsigned)get_number("UPSTREAM_TIMEOUT", 20, 1, 3600);
-    env.data_dir = get_data_dir("DATA_DIR", "./data");
+    env.data_dir = env_get_data_dir("DATA_DIR", "./data");
     env.local_signature = get_text("LOCAL_SIGNATURE", SIGNATURE);
 }
 
 static void load_google(void) {
     env.service_account = get_mailbox("GOOGLE_SERVICE_ACCOUNT_EMAIL");
-    env.project = env_get("GOOGLE_CLOUD_PROJECT", NULL);
-    env.firestore_database = env_get("FIRESTORE_DATABASE", "(default)");
-    env.gmail_scopes = env_get("GMAIL_SCOPES", "https://mail.google.com/");
+    env.project = env_get_project("GOOGLE_CLOUD_PROJECT");
+    env.firestore_database = env_get_database("FIRESTORE_DATABASE");
+    env.gmail_scopes = env_get_scopes("GMAIL_SCOPES", "https://mail.google.com/");
     env.gmail_concurrency = (unsigned)get_number("GMAIL_CONCURRENCY", 4, 1, 10000);
     env.gce_metadata_host = get_host_port("GCE_METADATA_HOST");
     env.firestore_emulator_host = get_host_port("FIRESTORE_EMULATOR_HOST");
@@ -366,10 +313,24 @@ static void load_google(void) {
     env.oauth_token_url = get_url("OAUTH_TOKEN_URL", "https://oauth2.googleapis.com/token");
     env.google_jwks_url = get_url("GOOGLE_JWKS_URL", "https://www.googleapis.com/oauth2/v3/certs");
     env.iap_jwks_url = get_url("IAP_JWKS_URL", "https://www.gstatic.com/iap/verify/public_key-jwk");
-    if (env.backend == ENV_GOOGLE && env.gmail_user == NULL && env.role != ENV_TRACKER &&
-        getenv("GMAIL_USER") == NULL)
+    if (env.backend == ENV_GOOGLE && env.role != ENV_TRACKER && is_unset("GMAIL_USER"))
         env_fault("GMAIL_USER", "is missing: the mailbox that mail leaves through (or set "
                                 "BACKEND=local to try without Google)");
+}
+
+/* What the service keeps beside the drafts, and sweeps, is in collections named after theirs. */
+static void load_collections(void) {
+    size_t n;
+
+    env.pixel_collection = get_collection("PIXEL_COLLECTION", "email_opens");
+    env.draft_collection = get_collection("DRAFT_COLLECTION", "email_drafts");
+    n = strlen(env.draft_collection);
+    if (strncmp(env.pixel_collection, env.draft_collection, n) == 0 &&
+        (env.pixel_collection[n] == '\0' || env.pixel_collection[n] == '_'))
+        env_fault("PIXEL_COLLECTION",
+                  "'%.80s' is DRAFT_COLLECTION, or begins with it and '_', where the service keeps "
+                  "its own: give another name",
+                  env.pixel_collection);
 }
 
 static const char *own_url(void) {
@@ -393,10 +354,21 @@ static void load_tracking(void) {
     env.pixel_base_url =
         get_base_url("PIXEL_TRACKER_BASE_URL", env.backend == ENV_LOCAL ? own_url() : NULL);
     env.tracking = env_get_bool("ENABLE_TRACKING", env.pixel_base_url != NULL);
-    if (env.tracking && env.pixel_base_url == NULL)
+    if (env.tracking && env.pixel_base_url == NULL && is_unset("PIXEL_TRACKER_BASE_URL"))
         env_fault("ENABLE_TRACKING",
                   "is true, but PIXEL_TRACKER_BASE_URL is not set: give the address "
                   "under which recipients reach /pixel, or set it to false");
+}
+
+/* In place of a wrong value stands the one that asks least of others: one mistake is one line. */
+static void load_roles(void) {
+    static const char *const roles[] = {"all", "gateway", "tracker", NULL};
+    static const char *const backends[] = {"local", "google", NULL};
+    bool google = env.cloud_run || !is_unset("GMAIL_USER");
+
+    env.role = (enum env_role)get_choice("ROLE", is_unset("ROLE") ? ENV_ALL : ENV_TRACKER, roles);
+    env.backend = (enum env_backend)get_choice(
+        "BACKEND", is_unset("BACKEND") && google ? ENV_GOOGLE : ENV_LOCAL, backends);
 }
 
 int env_load(struct buf *out) {
@@ -407,19 +379,11 @@ int env_load(struct buf *out) {
         free(owned[--nowned]);
     env_free_auth();
     env = (struct env){.cloud_run = env_get("K_SERVICE", NULL) != NULL};
-    env.role = (enum env_role)get_choice("ROLE", ENV_ALL,
-                                         (const char *const[]){"all", "gateway", "tracker", NULL});
+    load_roles();
     env.gmail_user = get_mailbox("GMAIL_USER");
-    env.backend = (enum env_backend)get_choice(
-        "BACKEND", env.cloud_run || env_get("GMAIL_USER", NULL) != NULL ? ENV_GOOGLE : ENV_LOCAL,
-        (const char *const[]){"local", "google", NULL});
     env.send_mode = (enum env_mode)get_choice("SEND_MODE", ENV_DRAFT,
                                               (const char *const[]){"draft", "send", NULL});
-    env.pixel_collection = get_collection("PIXEL_COLLECTION", "email_opens");
-    env.draft_collection = get_collection("DRAFT_COLLECTION", "email_drafts");
-    if (strcmp(env.pixel_collection, env.draft_collection) == 0)
-        env_fault("PIXEL_COLLECTION", "is the same as DRAFT_COLLECTION ('%.80s')",
-                  env.draft_collection);
+    load_collections();
     env.no_send = env_get_bool("NO_SEND", false);
     env.allowed_senders = env_get_addresses("ALLOWED_SENDERS");
     env.log_level = get_choice("LOG_LEVEL", LOG_INFO,

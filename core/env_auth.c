@@ -35,6 +35,16 @@ const char *env_next_item(const char **list, size_t *n) {
     return *n > 0 ? s : NULL;
 }
 
+const char *env_get_list(const char *name, const char *fallback) {
+    const char *value = env_get(name, fallback), *rest = value;
+    size_t n;
+
+    if (value == fallback || env_next_item(&rest, &n) != NULL)
+        return value;
+    env_fault(name, "'%.40s' has no item: give one or more, with commas between them", value);
+    return fallback;
+}
+
 bool env_lists(const char *list, const char *word) {
     const char *item;
     size_t n;
@@ -126,11 +136,11 @@ static int read_key(struct env_key *key, size_t i, const char *s, size_t n) {
     return -1;
 }
 
-static void load_keys(void) {
-    const char *list = env_get("API_KEYS", ""), *item;
+static void load_keys(const char *list) {
+    const char *item;
     size_t n;
 
-    if (*list == '\0' || !env_uses_auth(ENV_KEY))
+    if (list == NULL)
         return;
     if ((keys = calloc(KEYS_MAX, sizeof(*keys))) == NULL)
         abort();
@@ -179,10 +189,13 @@ bool env_uses_auth(enum env_auth auth) {
     return false;
 }
 
-/* What a method cannot do without. */
-static void demand(enum env_auth auth, const char *name, bool is_set, const char *what) {
-    if (env_uses_auth(auth) && !is_set)
+/* What a method cannot do without.  NULL: it is not used, or that is told. */
+static const char *get_needed(enum env_auth auth, const char *name, const char *what) {
+    if (!env_uses_auth(auth))
+        return NULL;
+    if (env_get(name, NULL) == NULL)
         env_fault(name, "is not set, and AUTH names %s: give %s", names[auth], what);
+    return env_get_list(name, NULL);
 }
 
 /* Not set: a tracker has what is public, and nothing else (route.c); on loopback it is open;
@@ -198,22 +211,23 @@ static const char *default_auth(void) {
 }
 
 void env_load_auth(void) {
-    const char *list = env_get("AUTH", NULL), *item;
+    const char *list, *item;
     size_t n;
 
-    list = env.auth = list != NULL ? list : default_auth();
+    env.auth = env_get("AUTH", NULL) != NULL ? env_get_list("AUTH", "") : default_auth();
+    list = env.auth;
     while ((item = env_next_item(&list, &n)) != NULL)
         add_method(item, n);
-    env.auth_audience = env_get("AUTH_AUDIENCE", NULL);
-    env.auth_allowed = env_uses_auth(ENV_GOOGLE_TOKEN) ? env_get_addresses("AUTH_ALLOWED") : "";
-    env.iap_audience = env_get("IAP_AUDIENCE", NULL);
-    load_keys();
-    demand(ENV_KEY, "API_KEYS", env_get("API_KEYS", NULL) != NULL,
-           "name=role+role:sha256-hex, as paraph key NAME prints it");
-    demand(ENV_GOOGLE_TOKEN, "AUTH_AUDIENCE", env.auth_audience != NULL,
-           "the audience that callers ask their ID tokens for, such as this service's address");
-    demand(ENV_GOOGLE_TOKEN, "AUTH_ALLOWED", *env.auth_allowed != '\0',
-           "the addresses of those who may call, or their @domains");
-    demand(ENV_IAP, "IAP_AUDIENCE", env.iap_audience != NULL,
-           "what IAP names this service, such as /projects/NUMBER/locations/REGION/services/NAME");
+    load_keys(
+        get_needed(ENV_KEY, "API_KEYS", "name=role+role:sha256-hex, as paraph key NAME prints it"));
+    env.auth_audience = get_needed(
+        ENV_GOOGLE_TOKEN, "AUTH_AUDIENCE",
+        "the audience that callers ask their ID tokens for, such as this service's address");
+    env.auth_allowed = "";
+    if (get_needed(ENV_GOOGLE_TOKEN, "AUTH_ALLOWED",
+                   "the addresses of those who may call, or their @domains") != NULL)
+        env.auth_allowed = env_get_addresses("AUTH_ALLOWED");
+    env.iap_audience = get_needed(
+        ENV_IAP, "IAP_AUDIENCE",
+        "what IAP names this service, such as /projects/NUMBER/locations/REGION/services/NAME");
 }

@@ -14,11 +14,32 @@ void env_fault(const char *name, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* An empty variable counts as not set, since deployment tools cannot always unset one. */
 const char *env_get(const char *name, const char *fallback);
 
+/* A list for env_next_item(); one that is set has an item. */
+const char *env_get_list(const char *name, const char *fallback);
+
 /* Addresses and "@domains", between commas; "" when it is not set. */
 const char *env_get_addresses(const char *name);
 
 /* true, 1, yes; false, 0, no. */
 bool env_get_bool(const char *name, bool fallback);
+
+/* A directory that is there, without links in its path; NULL when it is not set. */
+const char *env_get_dir(const char *name);
+
+/* Where the local backend keeps everything; it is made if it is not there yet. */
+const char *env_get_data_dir(const char *name, const char *fallback);
+
+/* The shipped tree of this name. */
+const char *env_shipped_dir(const char *tree);
+
+/* Addresses of scopes, between spaces. */
+const char *env_get_scopes(const char *name, const char *fallback);
+
+/* The ID of a project, perhaps with that of its domain; NULL when it is not set. */
+const char *env_get_project(const char *name);
+
+/* The ID of a database of Firestore; when it is not set, "(default)". */
+const char *env_get_database(const char *name);
 
 /* Is it an http or https address; and "https://user:password@host"? */
 bool env_is_url(const char *s);

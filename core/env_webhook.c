@@ -50,7 +50,7 @@ static bool check_url(size_t number, const char *url) {
 }
 
 static void load_urls(void) {
-    const char *list = env_get("WEBHOOK_URL", ""), *item;
+    const char *list = env_get_list("WEBHOOK_URL", ""), *item;
     size_t n;
 
     for (size_t number = 1; (item = env_next_item(&list, &n)) != NULL; number++) {
@@ -86,7 +86,7 @@ static bool read_secret(struct env_webhook_secret *secret, const char *s, size_t
 }
 
 static void load_secrets(void) {
-    const char *list = env_get("WEBHOOK_SECRET", ""), *item;
+    const char *list = env_get_list("WEBHOOK_SECRET", ""), *item;
     size_t n;
 
     for (size_t number = 1; (item = env_next_item(&list, &n)) != NULL; number++) {
@@ -119,7 +119,7 @@ static void want(const char *s, size_t n) {
 }
 
 static void load_events(void) {
-    const char *list = env_get("WEBHOOK_EVENTS", all_events), *item;
+    const char *list = env_get_list("WEBHOOK_EVENTS", all_events), *item;
     size_t n;
 
     memset(wanted, 0, sizeof(wanted));
@@ -128,7 +128,10 @@ static void load_events(void) {
 }
 
 void env_load_webhooks(void) {
-    env.webhook_allow_private = env_get_bool("WEBHOOK_ALLOW_PRIVATE", false);
+    bool is_set = env_get("WEBHOOK_ALLOW_PRIVATE", NULL) != NULL;
+
+    /* Where it is neither yes nor no, no address is told to be wrong without it. */
+    env.webhook_allow_private = env_get_bool("WEBHOOK_ALLOW_PRIVATE", is_set);
     load_urls();
     load_secrets();
     load_events();

@@ -149,6 +149,20 @@ test("what narrow scopes cannot do is said", async (t) => {
   assert.match(said.replies[1], /gmail\.readonly/);
 });
 
+test("the scopes alone tell it, in the same words", async (t) => {
+  const google = await standIn(t);
+  const limits = ["identity", "signature", "drafts", "replies"];
+  for (const [GMAIL_SCOPES, wanted] of [[scope("gmail.send"), limits], [BASIC, ["replies"]],
+    [`${BASIC} ${scope("gmail.metadata")}`, ["replies"]], ["https://mail.google.com/", []]]) {
+    const plain = steps((await run(t, ["check"], settings(google, { GMAIL_SCOPES }))).stdout);
+    const live = steps((await check(t, google, { GMAIL_SCOPES })).stdout);
+    assertStates(plain, { ...STATIC, ...all("skipped", wanted) });
+    for (const step of wanted) assert.deepEqual(plain[step], live[step]);
+  }
+  const tracker = settings(google, { GMAIL_SCOPES: scope("gmail.send"), ROLE: "tracker" });
+  assertStates(steps((await run(t, ["check"], tracker)).stdout), STATIC);
+});
+
 test("a signature that Gmail does not show is said to be missing", async (t) => {
   const google = await standIn(t);
   google.fault({ method: "gmail.users.settings.sendAs.list",

@@ -23,6 +23,7 @@ test("every wrong variable is named, all at once", async (t) => {
     RELOAD_INTERVAL: "often", GMAIL_CONCURRENCY: "many", DRAFT_COLLECTION: "a/b",
     SCRIPTS_DIR: "/nonexistent", TEMPLATES_DIR: "/dev/null", FIRESTORE_URL: "ftp://x",
     GCE_METADATA_HOST: "http://x", GMAIL_USER: "nobody", HOST: "127.0.0.1:80",
+    GMAIL_SCOPES: "gmail.send", GOOGLE_CLOUD_PROJECT: "a/b", FIRESTORE_DATABASE: "x y",
     ALLOWED_SENDERS: "nobody", WEBHOOK_EVENTS: "everything", WEBHOOK_ALLOW_PRIVATE: "perhaps",
   };
   const lines = await assertFaults(t, wrong);
@@ -90,11 +91,13 @@ test("a taken port: exit 1, with workers or without, whoever has it", async (t) 
   }
 });
 
-test("a DATA_DIR that cannot be: exit 1 and a sentence", async (t) => {
-  for (const dir of ["/proc/paraph", "/dev/null/data"]) {
-    const { code, stderr } = await run(t, ["serve"], { DATA_DIR: dir });
-    assert.equal(code, 1, stderr);
-    assert.match(stderr, new RegExp(dir));
+test("a DATA_DIR that cannot be is said by check, too", async (t) => {
+  for (const DATA_DIR of ["/proc/no/such", "/dev/null/data", "/dev/null"]) {
+    const [line] = await assertFaults(t, { DATA_DIR });
+    assert.ok(line.includes(DATA_DIR), line);
+    const { code, stderr } = await run(t, ["check"], { DATA_DIR });
+    assert.equal(code, 2, stderr);
+    assert.equal(stderr.trim(), line);
   }
 });
 

@@ -45,6 +45,9 @@ static const char *const all[] = {"GMAIL_USER",
                                   "WEBHOOK_EVENTS",
                                   "WEBHOOK_ALLOW_PRIVATE",
                                   "GCE_METADATA_HOST",
+                                  "GMAIL_SCOPES",
+                                  "GOOGLE_CLOUD_PROJECT",
+                                  "FIRESTORE_DATABASE",
                                   "GMAIL_URL",
                                   "OAUTH_TOKEN_URL"};
 
@@ -131,11 +134,14 @@ static void wrong_values(void **state) {
         {"HOST", "0.0.0.0"},
         {"K_SERVICE", "paraph"},
         {"PIXEL_COLLECTION", "email_drafts"},
+        {"PIXEL_COLLECTION", "email_drafts_idempotency"},
         {"HOST", "127.0.0.1:8080"},
         {"HOST", "127.evil.invalid"},
         {"DRAFT_COLLECTION", "__drafts__"},
         {"DRAFT_COLLECTION", "a\nb"},
         {"DATA_DIR", "/dev/null"},
+        {"DATA_DIR", "/dev/null/data"},
+        {"DATA_DIR", "/proc/no/such/dir"},
         {"LOCAL_SIGNATURE", "\xFF"},
         {"GMAIL_USER", "a@@b.example"},
         {"GMAIL_USER", "Ann <ann@example.com>"},
@@ -149,6 +155,19 @@ static void wrong_values(void **state) {
         {"PIXEL_TRACKER_BASE_URL", "https:///x"},
         {"PIXEL_TRACKER_BASE_URL", "https://x.example/\x01"},
         {"PIXEL_TRACKER_BASE_URL", "https://user@x.example"},
+        {"GMAIL_SCOPES", " "},
+        {"GMAIL_SCOPES", "gmail.send"},
+        {"GMAIL_SCOPES", "https://mail.google.com/,https://x.example"},
+        {"GMAIL_SCOPES", "https://mail.google.com/ gmail.send"},
+        {"GMAIL_SCOPES", "https://mail.google.com/\n"},
+        {"GOOGLE_CLOUD_PROJECT", "x y"},
+        {"GOOGLE_CLOUD_PROJECT", "a/b?c#d"},
+        {"GOOGLE_CLOUD_PROJECT", " "},
+        {"GOOGLE_CLOUD_PROJECT", ".."},
+        {"GOOGLE_CLOUD_PROJECT", "projekt-\xC3\xA4"},
+        {"FIRESTORE_DATABASE", "x/y"},
+        {"FIRESTORE_DATABASE", "(defaults)"},
+        {"FIRESTORE_DATABASE", "\xFF"},
         {"RELOAD_INTERVAL", "99999999999999999999"}};
 
     (void)state;
@@ -160,18 +179,26 @@ static void wrong_values(void **state) {
 }
 
 static void right_values(void **state) {
-    static const char *const cases[][2] = {{"HOST", "::1"},
-                                           {"HOST", "localhost"},
-                                           {"HOST", "127.0.0.2"},
-                                           {"ALLOWED_SENDERS",
-                                            " ann@example.com,@example.org , zo\xC3\xAB@b\xC3\xBC"
-                                            "cher.example"},
-                                           {"GCE_METADATA_HOST", "metadata.internal"},
-                                           {"GCE_METADATA_HOST", "[::1]:8080"},
-                                           {"OAUTH_TOKEN_URL", "http://127.0.0.1:8080/token?x=y"},
-                                           {"PIXEL_TRACKER_BASE_URL", "https://[::1]"},
-                                           {"LOCAL_SIGNATURE", "<b>Zo\xC3\xAB</b>"},
-                                           {"DATA_DIR", "/no/such/dir"}};
+    static const char *const cases[][2] = {
+        {"HOST", "::1"},
+        {"HOST", "localhost"},
+        {"HOST", "127.0.0.2"},
+        {"ALLOWED_SENDERS", " ann@example.com,@example.org , zo\xC3\xAB@b\xC3\xBC"
+                            "cher.example"},
+        {"GCE_METADATA_HOST", "metadata.internal"},
+        {"GCE_METADATA_HOST", "[::1]:8080"},
+        {"OAUTH_TOKEN_URL", "http://127.0.0.1:8080/token?x=y"},
+        {"PIXEL_TRACKER_BASE_URL", "https://[::1]"},
+        {"LOCAL_SIGNATURE", "<b>Zo\xC3\xAB</b>"},
+        {"PIXEL_COLLECTION", "email_draftsman"},
+        {"GMAIL_SCOPES", " https://www.googleapis.com/auth/gmail.send  "
+                         "https://mail.google.com/ "},
+        {"GOOGLE_CLOUD_PROJECT", "my-project-1"},
+        {"GOOGLE_CLOUD_PROJECT", "example.com:my-project"},
+        {"GOOGLE_CLOUD_PROJECT", "108765432109"},
+        {"FIRESTORE_DATABASE", "(default)"},
+        {"FIRESTORE_DATABASE", "my-database"},
+        {"DATA_DIR", "/tmp/no-such-dir/"}};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
@@ -186,12 +213,39 @@ static void a_fault_is_one_line(void **state) {
     assert_non_null(strstr(faults.data, "SEND_MODE: '?' is not"));
 }
 
-/* A host that is not there is not "no loopback address" as well. */
+/* What follows from it is not told as well: a host that is not there is not "no loopback address".
+ */
 static void one_wrong_variable_is_one_fault(void **state) {
+    static const char *const cases[][7] = {
+        {"HOST", "http://127.0.0.1"},
+        {"AUTH", ",", "HOST", "0.0.0.0"},
+        {"API_KEYS", ",", "AUTH", "key"},
+        {"AUTH_ALLOWED", "*", "AUTH", "google", "AUTH_AUDIENCE", "x"},
+        {"AUTH_ALLOWED", ",", "AUTH", "google", "AUTH_AUDIENCE", "x"},
+        {"WEBHOOK_SECRET", ",", "WEBHOOK_URL", "https://x.example"},
+        {"WEBHOOK_ALLOW_PRIVATE", "?", "WEBHOOK_URL", "http://x.example", "ROLE", "tracker"},
+        {"ROLE", "Tracker", "K_SERVICE", "x"},
+        {"ROLE", "Tracker", "WEBHOOK_URL", "https://x.example"},
+        {"BACKEND", "Local", "K_SERVICE", "x", "AUTH", "none"},
+        {"BACKEND", "Local", "GMAIL_USER", "a@example.org", "ENABLE_TRACKING", "true"},
+        {"GMAIL_USER", "nobody", "BACKEND", "google"},
+        {"PIXEL_TRACKER_BASE_URL", "x", "GMAIL_USER", "a@example.org", "ENABLE_TRACKING", "true"},
+        {"DRAFT_COLLECTION", "a/b", "PIXEL_COLLECTION", "email_drafts"},
+        {"PIXEL_COLLECTION", "a/b", "DRAFT_COLLECTION", "email_opens"},
+        {"PIXEL_COLLECTION", "\xFF", "DRAFT_COLLECTION", "email_opens"},
+        {"PIXEL_COLLECTION", "drafts", "DRAFT_COLLECTION", "drafts"},
+        {"PIXEL_COLLECTION", "drafts_counts", "DRAFT_COLLECTION", "drafts"},
+    };
+
     (void)state;
-    assert_int_equal(LOAD("HOST", "http://127.0.0.1"), -1);
-    assert_int_equal(strncmp(faults.data, "HOST: ", 6), 0);
-    assert_ptr_equal(strchr(faults.data, '\n'), faults.data + faults.len - 1);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        size_t n = strlen(cases[i][0]);
+
+        assert_int_equal(load(cases[i]), -1);
+        if (strncmp(faults.data, cases[i][0], n) != 0 || faults.data[n] != ':' ||
+            strchr(faults.data, '\n') != faults.data + faults.len - 1)
+            fail_msg("%s=%s: %s", cases[i][0], cases[i][1], faults.data);
+    }
 }
 
 static void no_password_is_told(void **state) {
@@ -219,6 +273,8 @@ static void the_backend_follows_the_place(void **state) {
     assert_int_equal(LOAD("K_SERVICE", "x", "AUTH", "none", "GMAIL_USER", "a@example.org"), 0);
     assert_string_equal(env.host, "0.0.0.0");
     assert_int_equal(LOAD("BACKEND", "google"), -1);
+    assert_non_null(strstr(faults.data, "GMAIL_USER: is missing"));
+    assert_int_equal(LOAD("BACKEND", "google", "GMAIL_USER", ""), -1);
     assert_non_null(strstr(faults.data, "GMAIL_USER: is missing"));
     assert_int_equal(LOAD("BACKEND", "google", "ROLE", "tracker"), 0);
 }
@@ -248,6 +304,11 @@ static void auth_that_is_wrong(void **state) {
         {"google", "AUTH_AUDIENCE", "x", "AUTH_ALLOWED: is not set"},
         {"google", "AUTH_ALLOWED", "everybody", "AUTH_ALLOWED: 'everybody' is neither"},
         {"iap", "AUTH_AUDIENCE", "x", "IAP_AUDIENCE: is not set"},
+        {",", "API_KEYS", "", "AUTH: ',' has no item"},
+        {"key", "API_KEYS", ", ,", "API_KEYS: ', ,' has no item"},
+        {"google", "AUTH_AUDIENCE", " ", "AUTH_AUDIENCE: ' ' has no item"},
+        {"google", "AUTH_ALLOWED", ",", "AUTH_ALLOWED: ',' has no item"},
+        {"iap", "IAP_AUDIENCE", ",", "IAP_AUDIENCE: ',' has no item"},
     };
 
     (void)state;
@@ -274,7 +335,7 @@ static void auth_that_is_right(void **state) {
     assert_string_equal(env.keys[1].name, "b-1.x_");
     assert_int_equal(env.keys[1].roles, ROLE_OPS);
     /* What a method does not use may be anything. */
-    assert_int_equal(LOAD("AUTH", "none", "API_KEYS", "x"), 0);
+    assert_int_equal(LOAD("AUTH", "none", "API_KEYS", "x", "AUTH_AUDIENCE", ","), 0);
 }
 
 /* Nobody gets in by mistake. */
@@ -360,6 +421,9 @@ static void webhooks_that_are_wrong(void **state) {
         {"https://x.example", TOO_SHORT, NULL, "and 24 to 64 bytes in base64"},
         {"https://x.example", TOO_LONG, NULL, "and 24 to 64 bytes in base64"},
         {NULL, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3", NULL, "WEBHOOK_SECRET: secret 1 is not whsec_"},
+        {",", SECRET, NULL, "WEBHOOK_URL: ',' has no item"},
+        {"https://x.example", ",", NULL, "WEBHOOK_SECRET: ',' has no item"},
+        {"https://x.example", SECRET, " ", "WEBHOOK_EVENTS: ' ' has no item"},
         {"https://x.example", SECRET, "sent,gone", "WEBHOOK_EVENTS: 'gone' is not one of: draft."},
     };
 
