@@ -318,18 +318,28 @@ static void load_google(void) {
                                 "BACKEND=local to try without Google)");
 }
 
-/* What the service keeps beside the drafts, and sweeps, is in collections named after theirs. */
-static void load_collections(void) {
-    size_t n;
+/* What the service keeps beside the drafts, and sweeps (scripts/lib): "_webhooks" is "_webhooks_2",
+ * too. */
+static bool is_kept_beside_drafts(const char *collection) {
+    static const char *const kept[] = {"_counts",  "_domains", "_editions", "_idempotency",
+                                       "_secrets", "_strays",  "_webhooks"};
+    size_t n = strlen(env.draft_collection);
 
+    if (strncmp(collection, env.draft_collection, n) != 0)
+        return false;
+    for (size_t i = 0; i < COUNT_OF(kept); i++)
+        if (strncmp(collection + n, kept[i], strlen(kept[i])) == 0)
+            return true;
+    return collection[n] == '\0';
+}
+
+static void load_collections(void) {
     env.pixel_collection = get_collection("PIXEL_COLLECTION", "email_opens");
     env.draft_collection = get_collection("DRAFT_COLLECTION", "email_drafts");
-    n = strlen(env.draft_collection);
-    if (strncmp(env.pixel_collection, env.draft_collection, n) == 0 &&
-        (env.pixel_collection[n] == '\0' || env.pixel_collection[n] == '_'))
+    if (is_kept_beside_drafts(env.pixel_collection))
         env_fault("PIXEL_COLLECTION",
-                  "'%.80s' is DRAFT_COLLECTION, or begins with it and '_', where the service keeps "
-                  "its own: give another name",
+                  "'%.80s' holds the drafts, or what the service keeps beside them: give another "
+                  "name",
                   env.pixel_collection);
 }
 

@@ -253,6 +253,18 @@ end
 -- --- sizes, words --------------------------------------------------------------------------------
 
 -- A function begins at a line that starts in the first column and ends at a brace in it.
+--- The configuration knows which collections the scripts keep beside the drafts.
+local function check_collections()
+  local known = read("core/env.c")
+  for _, path in ipairs(list("find scripts -name '*.lua'")) do
+    for suffix in read(path):gmatch('draft_collection %.%. "(_%a+)') do
+      if not known:find('"' .. suffix .. '"', 1, true) then
+        fault(path, "%s is missing in is_kept_beside_drafts() of core/env.c", suffix)
+      end
+    end
+  end
+end
+
 local function check_functions(path, code)
   local name, started, number = nil, 0, 0
   for line in code:gmatch("([^\n]*)\n") do
@@ -294,6 +306,7 @@ end
 check_cycles()
 check_resume()
 check_stubs()
+check_collections()
 for _, path in ipairs(list("find scripts templates -type f")) do check_size(path, read(path)) end
 for _, path in ipairs(list("find core scripts templates tests dev .ci CMakeLists.txt -type f "
     .. "! -path 'tests/node_modules/*' ! -name package-lock.json")) do

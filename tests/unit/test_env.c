@@ -135,6 +135,7 @@ static void wrong_values(void **state) {
         {"K_SERVICE", "paraph"},
         {"PIXEL_COLLECTION", "email_drafts"},
         {"PIXEL_COLLECTION", "email_drafts_idempotency"},
+        {"PIXEL_COLLECTION", "email_drafts_webhooks_2"},
         {"HOST", "127.0.0.1:8080"},
         {"HOST", "127.evil.invalid"},
         {"DRAFT_COLLECTION", "__drafts__"},
@@ -189,6 +190,7 @@ static void right_values(void **state) {
         {"GCE_METADATA_HOST", "[::1]:8080"},
         {"OAUTH_TOKEN_URL", "http://127.0.0.1:8080/token?x=y"},
         {"PIXEL_TRACKER_BASE_URL", "https://[::1]"},
+        {"PIXEL_COLLECTION", "email_drafts_opens"},
         {"LOCAL_SIGNATURE", "<b>Zo\xC3\xAB</b>"},
         {"PIXEL_COLLECTION", "email_draftsman"},
         {"GMAIL_SCOPES", " https://www.googleapis.com/auth/gmail.send  "
