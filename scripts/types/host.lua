@@ -123,7 +123,9 @@ function time.format(seconds) end
 function time.monotonic() end
 
 ---@class paraph.log
---- One event: a constant message, and what varies as fields (strings, numbers, booleans).
+--- One event: a constant message, and what varies as fields (strings, numbers, booleans). The log
+--- itself sets `time`, `severity`, `message`, `request_id`, `trace_id`, `mail_trace_id`,
+--- `httpRequest` and whatever begins with `logging.googleapis.com/`: a field of such a name raises.
 local log = {}
 ---@param message string
 ---@param fields? table<string, string|number|boolean>

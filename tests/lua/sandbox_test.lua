@@ -1,4 +1,6 @@
 -- What scripts have, and what they do not have.
+local log = require "paraph.log"
+
 local tests = {}
 
 local function fails(fn, pattern)
@@ -132,6 +134,19 @@ tests["arrays of JSON cannot be changed for all"] = function()
   fails(function() setmetatable(json.empty_array, nil) end, "protected")
   assert(getmetatable(json.empty_array) == json.array_mt)
   assert(json.encode(json.empty_array) == "[]")
+end
+
+tests["what the log sets itself is refused, whether an event is written or not"] = function()
+  for _, level in ipairs { "debug", "info", "warning" } do
+    assert(not log.on(level))
+    for _, name in ipairs { "time", "severity", "message", "request_id", "trace_id",
+      "mail_trace_id", "httpRequest", "logging.googleapis.com/labels" } do
+      fails(function() log[level]("event", { [name] = "x" }) end,
+        "field '" .. name .. "' is set by the log itself")
+    end
+    fails(function() log[level]("event", { "x" }) end, "names of fields are short strings")
+    log[level]("event", { other = "x" })
+  end
 end
 
 return tests
