@@ -44,12 +44,15 @@ static const char *raw_string(lua_State *L, int table, const char *name) {
 void task_read_err(lua_State *L, int idx, struct err *e) {
     int top = lua_gettop(L);
     enum err_code code = ERR_NONE;
-    const char *word, *message, *field;
+    const char *word = NULL, *message, *field;
 
     idx = lua_absindex(L, idx);
     if (lua_type(L, idx) == LUA_TTABLE && (word = raw_string(L, idx, "code")) != NULL)
         code = err_from_word(word);
-    if (code == ERR_NONE) {
+    if (code == ERR_NONE && word != NULL) {
+        err_set(e, ERR_INTERNAL_ERROR, "the handler returned an error whose code there is not: %s",
+                word);
+    } else if (code == ERR_NONE) {
         err_set(e, ERR_INTERNAL_ERROR, "the handler returned neither a reply nor an error");
     } else {
         message = raw_string(L, idx, "message");

@@ -346,6 +346,16 @@ tests["a request"] = {
     end)
   end,
 
+  ["that is refused with a code that there is not tells which"] = function()
+    local world = testing.world()
+    local function send() return nil, { code = "nope", message = "hey" } end
+    expect.while_replaced(require "lib.direct", "send", send, function()
+      local reply = post(world, { mode = "send" })
+      expect.equal({ reply.status, reply.json.code }, { 500, "internal_error" })
+      expect.holds(reply.json.error, "nope")
+    end)
+  end,
+
   ["that takes too long is cut off at its deadline"] = function()
     local world = testing.world { now = NOW }
     local pixels = require "api.pixel"
