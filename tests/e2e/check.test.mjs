@@ -108,6 +108,12 @@ test("a DATA_DIR that cannot be written to", async (t) => {
   for (const step of ["store write", "outbox"]) assert.ok(said[step][1].includes(DATA_DIR), stdout);
 });
 
+test("a DATA_DIR that cannot be made", async (t) => {
+  const { code, stdout } = await run(t, ["check", "--live"], { DATA_DIR: "/proc/nothing" });
+  assert.equal(code, 1, stdout);
+  assert.match(steps(stdout).outbox[1], /set DATA_DIR to a directory elsewhere/);
+});
+
 test("an outbox that cannot be written to", async (t) => {
   const DATA_DIR = await temporary(t);
   const tmp = join(DATA_DIR, "outbox", "tmp");
