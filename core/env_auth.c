@@ -212,7 +212,7 @@ void env_load_auth(void) {
            "name=role+role:sha256-hex, as paraph key NAME prints it");
     demand(ENV_GOOGLE_TOKEN, "AUTH_AUDIENCE", env.auth_audience != NULL,
            "the audience that callers ask their ID tokens for, such as this service's address");
-    demand(ENV_GOOGLE_TOKEN, "AUTH_ALLOWED", *env.auth_allowed != '\0',
+    demand(ENV_GOOGLE_TOKEN, "AUTH_ALLOWED", env_get("AUTH_ALLOWED", NULL) != NULL,
            "the addresses of those who may call, or their @domains");
     demand(ENV_IAP, "IAP_AUDIENCE", env.iap_audience != NULL,
            "what IAP names this service, such as /projects/NUMBER/locations/REGION/services/NAME");
