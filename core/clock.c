@@ -40,7 +40,7 @@ void clock_format(char out[CLOCK_TEXT_SIZE], int64_t us) {
         fraction += 1000000;
     seconds = (time_t)((us - fraction) / 1000000);
     gmtime_r(&seconds, &tm);
-    if (tm.tm_year >= 1000 - 1900 && tm.tm_year <= 9999 - 1900)
+    if (tm.tm_year >= -1900 && tm.tm_year <= 9999 - 1900)
         out = put_number(out, '\0', tm.tm_year + 1900, 4);
     else
         out += strftime(out, CLOCK_TEXT_SIZE - sizeof("-12-31T23:59:59.999999Z"), "%Y", &tm);

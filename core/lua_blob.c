@@ -246,17 +246,18 @@ static size_t check_position(lua_State *L, int idx, lua_Integer otherwise, size_
 /* find(text, from) -> where it begins, or nil */
 static int l_find(lua_State *L) {
     struct blob *b = lua_blob_check(L, 1);
-    size_t len, from;
-    const char *text = luaL_checklstring(L, 2, &len), *found;
+    size_t len, from = check_position(L, 3, 1, b->len);
+    const char *text = luaL_checklstring(L, 2, &len), *found = NULL;
 
-    from = check_position(L, 3, 1, b->len);
     from -= from > 0;
     task_bulk(true);
-    found = memmem(b->data + from, b->len - from, text, len);
+    if (luaL_optinteger(L, 3, 1) <= (lua_Integer)b->len + 1)
+        found = memmem(b->data + from, b->len - from, text, len);
     task_bulk(false);
-    if (found == NULL)
-        return 0;
-    lua_pushinteger(L, found - b->data + 1);
+    if (found != NULL)
+        lua_pushinteger(L, found - b->data + 1);
+    else
+        lua_pushnil(L);
     return 1;
 }
 

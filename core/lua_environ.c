@@ -18,8 +18,8 @@ static int l_environ(lua_State *L) {
                   "scripts may read the variables whose names begin with " PREFIX);
     value = getenv(name);
     if (value == NULL || *value == '\0' || encode_utf8_error(value, strlen(value)) != strlen(value))
-        return 0;
-    lua_pushstring(L, value);
+        value = NULL;
+    lua_pushstring(L, value); /* nil for NULL */
     return 1;
 }
 

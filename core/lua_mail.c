@@ -356,8 +356,10 @@ static int l_default_sender(lua_State *L) {
 static int l_line(lua_State *L) {
     struct mail_line line;
 
-    if (!mail_line(&line))
-        return 0;
+    if (!mail_line(&line)) {
+        lua_pushnil(L);
+        return 1;
+    }
     lua_createtable(L, 0, 3);
     lua_pushinteger(L, line.under_way);
     lua_setfield(L, -2, "under_way");

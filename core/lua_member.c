@@ -39,8 +39,23 @@ static int check_text(lua_State *L, int idx, const char *path, const char *name,
     return err_set_field(e, ERR_INVALID_FIELD, field, "%s: a NUL character is not possible", field);
 }
 
-int lua_member_push(lua_State *L, int idx, const char *path, const struct lua_member *members,
-                    size_t n, struct err *e) {
+static int refuse_type(lua_State *L, int idx, const char *path, const struct lua_member *m) {
+    static const struct {
+        unsigned type;
+        const char *name;
+    } types[] = {{MEMBER_STRING, "string"}, {MEMBER_TABLE, "table"}, {MEMBER_BLOB, "blob"}};
+    const char *wanted = "";
+
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if ((m->types & types[i].type) != 0)
+            wanted =
+                lua_pushfstring(L, "%s%s%s", wanted, *wanted != '\0' ? " or " : "", types[i].name);
+    return luaL_error(L, "wrong type of member '%s%s': %s expected, got %s", path, m->name, wanted,
+                      luaL_typename(L, idx));
+}
+
+int lua_member_push(lua_State *L, int idx, const char *path, const char *field,
+                    const struct lua_member *members, size_t n, struct err *e) {
     int base = lua_gettop(L);
     size_t found = 0;
 
@@ -55,10 +70,9 @@ int lua_member_push(lua_State *L, int idx, const char *path, const struct lua_me
         int member = base + 1 + (int)i;
 
         if ((members[i].types >> lua_type(L, member) & 1) == 0)
-            return luaL_error(L, "wrong type of member '%s%s': %s", path, members[i].name,
-                              luaL_typename(L, member));
+            return refuse_type(L, member, path, &members[i]);
         if (lua_type(L, member) == LUA_TSTRING &&
-            check_text(L, member, path, members[i].name, e) != 0)
+            check_text(L, member, field, members[i].name, e) != 0)
             return -1;
     }
     return 0;

@@ -19,10 +19,11 @@ struct lua_member {
     unsigned types; /* a set of those */
 };
 
-/* Push the n members of the table at idx, whose path in errors is `path` ("", "from.").  Unknown
- * members and wrong types raise; -1 and *e: a text has a NUL, which C would cut there. */
-int lua_member_push(lua_State *L, int idx, const char *path, const struct lua_member *members,
-                    size_t n, struct err *e);
+/* Push the n members of the table at idx.  Unknown members and wrong types raise, and are named
+ * behind `path` ("", "from.", "parts[1]."); -1 and *e: a text has a NUL, which C would cut there,
+ * and is named as a field of the request behind `field` ("attachments[0]."). */
+int lua_member_push(lua_State *L, int idx, const char *path, const char *field,
+                    const struct lua_member *members, size_t n, struct err *e);
 
 /* The length of the list at idx; raises if the table is no list. */
 size_t lua_member_list_length(lua_State *L, int idx, const char *name);

@@ -108,7 +108,8 @@ static int read_recipients(struct address_list *list, lua_State *L, int idx, str
     for (size_t i = 0; i < n; i++) {
         snprintf(field, sizeof(field), "%s[%zu]", name, i);
         if (lua_rawgeti(L, idx, (lua_Integer)i + 1) != LUA_TSTRING)
-            return luaL_error(L, "wrong type of member '%s': %s", field, luaL_typename(L, -1));
+            return luaL_error(L, "wrong type of member '%s[%d]': string expected, got %s", name,
+                              (int)i + 1, luaL_typename(L, -1));
         if (parse_recipients(list, L, -1, field, e) != 0)
             return -1;
         lua_pop(L, 1);
@@ -155,7 +156,8 @@ static int read_from(struct message *msg, lua_State *L, struct err *e) {
 
     if (lua_isnil(L, FROM))
         return set_sender(&msg->from, env_sender(), NULL, e);
-    if (lua_member_push(L, FROM, "from.", mailbox_members, COUNT_OF(mailbox_members), e) != 0)
+    if (lua_member_push(L, FROM, "from.", "from.", mailbox_members, COUNT_OF(mailbox_members), e) !=
+        0)
         return -1;
     rc = set_sender(&msg->from, lua_tostring(L, top + 1), lua_tostring(L, top + 2), e);
     lua_settop(L, top);
@@ -200,7 +202,7 @@ static int read_date(int64_t *date, lua_State *L, struct err *e) {
 static int read_parts(struct mime_message *m, lua_State *L, struct err *e) {
     struct mime_part *parts;
     size_t encoded = 0;
-    char path[40];
+    char path[40], field[40];
     int top;
 
     if (lua_isnil(L, PARTS))
@@ -214,11 +216,12 @@ static int read_parts(struct mime_message *m, lua_State *L, struct err *e) {
         struct blob *content;
 
         luaL_checkstack(L, LUA_MINSTACK, NULL);
-        snprintf(path, sizeof(path), "attachments[%zu].", i);
+        snprintf(path, sizeof(path), "parts[%zu].", i + 1);
+        snprintf(field, sizeof(field), "attachments[%zu].", i);
         if (lua_rawgeti(L, PARTS, (lua_Integer)i + 1) != LUA_TTABLE)
             return luaL_error(L, "member 'parts' must be a list of tables");
         top = lua_gettop(L);
-        if (lua_member_push(L, top, path, part_members, COUNT_OF(part_members), e) != 0)
+        if (lua_member_push(L, top, path, field, part_members, COUNT_OF(part_members), e) != 0)
             return -1;
         if ((content = lua_blob_test(L, top + 1)) == NULL)
             return luaL_error(L, "member '%scontent' must be an open blob", path);
@@ -311,7 +314,7 @@ static struct message *read_message(lua_State *L, message_fn *fn, struct err *e)
 
     luaL_checktype(L, ARG, LUA_TTABLE);
     lua_settop(L, ARG);
-    if (lua_member_push(L, ARG, "", message_members, COUNT_OF(message_members), e) != 0)
+    if (lua_member_push(L, ARG, "", "", message_members, COUNT_OF(message_members), e) != 0)
         return NULL;
     msg = lua_newuserdatauv(L, sizeof(*msg), 1);
     memset(msg, 0, sizeof(*msg));

@@ -32,8 +32,10 @@ static int l_source(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
     const struct tree_file *f = tree_find(tree, TREE_SCRIPTS, name);
 
-    if (f == NULL && (f = tree_find(tree, TREE_TEMPLATES, name)) == NULL)
-        return 0;
+    if (f == NULL && (f = tree_find(tree, TREE_TEMPLATES, name)) == NULL) {
+        lua_pushnil(L);
+        return 1;
+    }
     lua_pushlstring(L, f->text, f->len);
     lua_pushstring(L, f->path);
     lua_pushboolean(L, f->shipped);
@@ -80,8 +82,10 @@ static int l_refused(lua_State *L) {
     const struct gen_refusal *refused = gen_refused();
     char since[CLOCK_TEXT_SIZE];
 
-    if (refused->err.code == ERR_NONE)
-        return 0;
+    if (refused->err.code == ERR_NONE) {
+        lua_pushnil(L);
+        return 1;
+    }
     clock_format(since, refused->since_us);
     lua_createtable(L, 0, 2);
     lua_pushstring(L, refused->err.message);

@@ -11,9 +11,10 @@ static int l_read(lua_State *L) {
     const char *name = luaL_checkstring(L, 1);
     const struct tree_file *f = tree_find(gen_tree(gen_of(L)), TREE_TEMPLATES, name);
 
-    if (f == NULL)
-        return 0;
-    lua_pushlstring(L, f->text, f->len);
+    if (f != NULL)
+        lua_pushlstring(L, f->text, f->len);
+    else
+        lua_pushnil(L);
     return 1;
 }
 

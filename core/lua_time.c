@@ -11,6 +11,14 @@
 #include "gen.h"
 #include "scratch.h"
 
+/* The argument in microseconds, if its year is one that a text has room for. */
+static int64_t check_us(lua_State *L, lua_Number seconds) {
+    static const lua_Number first = -62135596800, end = 253402300800;
+
+    luaL_argcheck(L, seconds >= first && seconds < end, 1, "seconds within the years 1 to 9999");
+    return llround(seconds * 1e6);
+}
+
 static int push_text(lua_State *L, int64_t us) {
     char text[CLOCK_TEXT_SIZE];
 
@@ -30,11 +38,12 @@ static void set_integer(lua_State *L, const char *name, int value) {
 
 /* In local time, which is what the variable TZ says. */
 static int l_date(lua_State *L) {
-    lua_Number seconds = luaL_optnumber(L, 1, (lua_Number)clock_now_us() / 1e6);
+    lua_Number seconds = luaL_optnumber(L, 1, (lua_Number)gen_now_us(L) / 1e6);
     struct tm tm;
     time_t whole;
+    int64_t us;
 
-    luaL_argcheck(L, seconds > -62e9 && seconds < 253e9, 1, "seconds within the years 1 to 9999");
+    us = check_us(L, seconds);
     whole = (time_t)floor(seconds);
     if (localtime_r(&whole, &tm) == NULL)
         return luaL_error(L, "there is no such local time");
@@ -47,7 +56,7 @@ static int l_date(lua_State *L) {
     set_integer(L, "weekday", tm.tm_wday == 0 ? 7 : tm.tm_wday);
     lua_pushstring(L, tm.tm_zone);
     lua_setfield(L, -2, "zone");
-    (void)push_text(L, llround(seconds * 1e6));
+    (void)push_text(L, us);
     lua_setfield(L, -2, "utc");
     return 1;
 }
@@ -57,17 +66,17 @@ static int l_parse(lua_State *L) {
     const char *s = luaL_checklstring(L, 1, &n);
     int64_t us;
 
-    if (clock_parse(s, n, &us) != 0)
-        return 0;
-    lua_pushnumber(L, (lua_Number)us / 1e6);
+    if (clock_parse(s, n, &us) == 0)
+        lua_pushnumber(L, (lua_Number)us / 1e6);
+    else
+        lua_pushnil(L);
     return 1;
 }
 
 static int l_format(lua_State *L) {
     lua_Number seconds = luaL_checknumber(L, 1);
 
-    luaL_argcheck(L, seconds > -62e9 && seconds < 253e9, 1, "seconds within the years 1 to 9999");
-    return push_text(L, llround(seconds * 1e6));
+    return push_text(L, check_us(L, seconds));
 }
 
 static int l_monotonic(lua_State *L) {

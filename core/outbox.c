@@ -34,11 +34,15 @@ struct outbox_call {
 
 /* {DATA_DIR}/outbox, with room for "/tmp" behind it; constant while threads read it */
 static char root[PATH_MAX - 8];
+static bool is_made;
 static unsigned works; /* under way, detached ones included */
 
 /* --- directories ----------------------------------------------------------------------------- */
 
 static const char *remedy(int error) {
+    static const char elsewhere[] =
+        "look at that file system, or set DATA_DIR to a directory elsewhere";
+
     switch (error) {
     case ENOSPC:
     case EDQUOT:
@@ -49,12 +53,12 @@ static const char *remedy(int error) {
     case EPERM:
         return "let the user that this service runs as write there";
     case ENOENT:
-        return "it was removed: restart to make it anew";
+        return is_made ? "it was removed: restart to make it anew" : elsewhere;
     case EMFILE:
     case ENFILE:
         return "raise the limit of open files";
     default:
-        return "look at that file system, or set DATA_DIR to a directory elsewhere";
+        return elsewhere;
     }
 }
 
@@ -135,6 +139,7 @@ static int outbox_init(struct err *e) {
     if (dir_prepare("tmp") != 0 || dir_prepare("new") != 0 || dir_prepare("cur") != 0 ||
         sweep_tmp() != 0)
         return fail_errno(e);
+    is_made = true;
     return 0;
 }
 

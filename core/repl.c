@@ -332,7 +332,7 @@ int repl(const char *url) {
 
     signal(SIGPIPE, SIG_IGN);
     on_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_TEST_MS) != 0) {
+    if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_MS) != 0) {
         fprintf(stderr, "paraph repl: %s\n", strerror(errno));
         return 1;
     }

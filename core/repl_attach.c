@@ -11,6 +11,7 @@
 #include "repl_peer.h"
 
 #define TIMEOUT_MS 610000 /* longer than the route of the service */
+#define LEAVE_MS   5000
 
 static char *url;     /* of the route */
 static char *bearer;  /* header, or NULL */
@@ -49,7 +50,7 @@ static void take(json_t *reply) {
     enum prompt_verb verb = prompt_verb(text_of(reply, "word"));
 
     free(session);
-    session = strdup(text_of(reply, "session"));
+    session = verb != PROMPT_QUIT ? strdup(text_of(reply, "session")) : NULL;
     is_live = json_is_true(json_object_get(reply, "live"));
     set_name(text_of(reply, "name"));
     answer(verb != PROMPT_VERBS ? verb : PROMPT_FAILED, text_of(reply, "text"),
@@ -69,7 +70,9 @@ static void refuse(int status, json_t *reply) {
     } else if (text_of(reply, "error")[0] != '\0') {
         buf_addf(&text, "%d %s: %s", status, text_of(reply, "code"), text_of(reply, "error"));
         if (status == 401)
-            buf_adds(&text, "\nPARAPH_KEY is to hold an API key with the role `ops`, or a token");
+            buf_adds(&text,
+                     "\nPARAPH_KEY is to hold an API key with the roles `ops` and `review`, or "
+                     "a token");
     } else {
         buf_addf(&text, "%d: this is no answer of paraph", status);
     }
@@ -115,8 +118,8 @@ static void on_failed_start(void *arg) {
     answer(PROMPT_FAILED, "this line cannot be sent: it is no UTF-8, or there is no memory", "");
 }
 
-static void ask(const char *member, const char *text, unsigned columns, prompt_done_fn *done,
-                void *arg) {
+static void ask(const char *member, const char *text, unsigned columns, unsigned timeout_ms,
+                prompt_done_fn *done, void *arg) {
     static struct loop_timer *failed;
     const struct fetch_header headers[] = {{"Content-Type", "application/json"},
                                            {"Authorization", bearer}};
@@ -124,7 +127,7 @@ static void ask(const char *member, const char *text, unsigned columns, prompt_d
                                .url = url,
                                .headers = headers,
                                .nheaders = bearer != NULL ? 2 : 1,
-                               .timeout_ms = TIMEOUT_MS};
+                               .timeout_ms = timeout_ms};
     struct err e;
 
     on_answer = done;
@@ -137,11 +140,11 @@ static void ask(const char *member, const char *text, unsigned columns, prompt_d
 }
 
 static void run(const char *line, unsigned columns, prompt_done_fn *done, void *arg) {
-    ask("line", line, columns, done, arg);
+    ask("line", line, columns, TIMEOUT_MS, done, arg);
 }
 
 static void complete(const char *text, unsigned columns, prompt_done_fn *done, void *arg) {
-    ask("complete", text, columns, done, arg);
+    ask("complete", text, columns, TIMEOUT_MS, done, arg);
 }
 
 /* The service notices that nobody waits any more, and cuts off what runs. */
@@ -162,10 +165,29 @@ static bool get_live(void) {
 
 /* --- the beginning and the end --------------------------------------------------------------- */
 
+static void on_left(const struct prompt_answer *a, void *arg) {
+    bool *left = arg;
+
+    (void)a;
+    *left = true;
+    loop_stop();
+}
+
+/* The service has room for a few sessions, and would keep this one for a while. */
+static void leave_session(void) {
+    bool left = session == NULL;
+
+    if (!left)
+        ask("line", ":quit", 80, LEAVE_MS, on_left, &left);
+    while (!left)
+        loop_run();
+}
+
 static void close_all(void) {
     char **texts[] = {&url, &bearer, &session};
 
     fetch_cancel(&request);
+    leave_session();
     fetch_fini();
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         free(*texts[i]);

@@ -8,6 +8,7 @@
 #include "bindings.h"
 #include "frozen.h"
 #include "gen.h"
+#include "task.h"
 #include "tree.h"
 
 #define LOADED "paraph.loaded"
@@ -131,17 +132,18 @@ static int l_require(lua_State *L) {
         return 1;
     }
     lua_pop(L, 1);
+    lua_pushcfunction(L, task_place);
     for (size_t i = 0; i < COUNT_OF(modules); i++)
         if (strcmp(modules[i].name, name) == 0) {
             lua_pushcfunction(L, modules[i].func);
             break;
         }
-    if (lua_gettop(L) == 2)
+    if (lua_gettop(L) == 3)
         push_script(L, name);
     lua_pushboolean(L, true); /* under way */
     lua_setfield(L, 2, name);
     lua_pushvalue(L, 1);
-    status = lua_pcallk(L, 1, 1, 0, 0, NULL);
+    status = lua_pcall(L, 1, 1, 3);
     if (status == LUA_OK && (lua_isnil(L, -1) || lua_isboolean(L, -1))) {
         /* Without a place: it is not missing where the module is required. */
         lua_pushfstring(L, "module '%s' returns nothing to require", name);

@@ -13,7 +13,6 @@
 
 #define OP_TYPE   "paraph.op"
 #define TRACE_MAX ((size_t)4000)
-#define HOOK_LINE ((size_t)400) /* bytes of the message of a hook's error */
 
 struct task {
     lua_State *co;
@@ -147,22 +146,9 @@ unsigned op_count(void) {
 
 /* --- tasks ----------------------------------------------------------------------------------- */
 
-/* The text of an error value: its message if it is one of our error tables. */
-static const char *error_text(lua_State *L, int idx) {
-    if (lua_istable(L, idx) && (lua_pushliteral(L, "message"), lua_rawget(L, idx)) == LUA_TSTRING)
-        lua_replace(L, idx);
-    return luaL_tolstring(L, idx, NULL);
-}
-
-static int l_traceback(lua_State *L) {
-    luaL_traceback(L, L, error_text(L, 1), 1);
-    return 1;
-}
-
 /* The message handler of a task: keeps the chain of calls, and leaves the error as it is. */
 static int l_trace(lua_State *L) {
-    lua_pushvalue(L, 1);
-    luaL_traceback(L, L, error_text(L, 2), 1);
+    task_trace(L);
     free(running->trace);
     running->trace = strndup(lua_tostring(L, -1), TRACE_MAX);
     lua_settop(L, 1);
@@ -400,32 +386,13 @@ int task_pcall(struct gen *g, lua_State *L, int nargs, int nresults) {
     int status;
 
     task_slice_begin(&slice, g, L, NULL);
-    status = pcall_with(L, l_traceback, nargs, nresults);
+    status = pcall_with(L, task_trace, nargs, nresults);
     task_slice_end(&slice);
     return status;
 }
 
-/* Push the text on one line, not too long, behind the file and the line where it was raised unless
- * it begins with a place itself. */
-static const char *push_line(lua_State *L, const char *text) {
-    size_t n = strnlen(text, HOOK_LINE), place = strcspn(text, ": \n\t");
-    bool placed = text[place] == ':' && text[place + 1] >= '0' && text[place + 1] <= '9';
-    char line[HOOK_LINE + 1];
-    lua_Debug ar;
-
-    for (size_t i = 0; i < n; i++)
-        line[i] = (char)((unsigned char)text[i] < ' ' ? ' ' : text[i]);
-    line[n] = '\0';
-    for (int level = 1; !placed && lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline >= 0)
-            return lua_pushfstring(L, "%s:%d: %s", ar.short_src, ar.currentline, line);
-    }
-    return lua_pushstring(L, line);
-}
-
 static int l_hook_failed(lua_State *L) {
-    const char *line = push_line(L, error_text(L, 1));
+    const char *line = task_push_line(L, 1);
 
     lua_createtable(L, 2, 0);
     lua_pushvalue(L, -2);

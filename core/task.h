@@ -85,6 +85,14 @@ int task_push_err_table(lua_State *L, const struct err *e);
  * none. */
 void task_read_err(lua_State *L, int idx, struct err *e);
 
+/* Message handlers: the text of an error, behind the file and line where it was raised; and that
+ * with the chain of calls. */
+int task_place(lua_State *L);
+int task_trace(lua_State *L);
+
+/* In a message handler: push the text with its place, on one line that is not too long. */
+const char *task_push_line(lua_State *L, int idx);
+
 /* The task that runs on L, if it may wait here; else raises "cannot wait here ...". */
 struct task *task_check(lua_State *L);
 

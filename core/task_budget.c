@@ -51,7 +51,7 @@ static void push_sentence(lua_State *L, const struct task_slice *s) {
         lua_pushfstring(L, "the %s has run for more than %d ms in all", who,
                         a->max_ticks * TICK_MS);
     else if (s->hook)
-        lua_pushfstring(L, "the policy hook ran for more than %d ms", TASK_HOOK_MS(budget_ms));
+        lua_pushfstring(L, "the policy hook ran for more than %d ms", TASK_HOOK_MS);
     else
         lua_pushfstring(L, "the script ran for more than %d ms without waiting", budget_ms);
 }
@@ -239,7 +239,7 @@ static int left_for_hooks(const struct task_slice *s) {
 }
 
 void task_hook_begin(struct task_slice *s, struct gen *g, lua_State *L) {
-    int max_ticks = ticks_of(TASK_HOOK_MS(budget_ms));
+    int max_ticks = ticks_of(TASK_HOOK_MS);
 
     if (current != NULL && max_ticks > left_for_hooks(current))
         max_ticks = left_for_hooks(current);

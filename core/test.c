@@ -1,10 +1,12 @@
 #include "test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "env.h"
@@ -260,8 +262,20 @@ static int test_for_real(const struct test_options *options) {
     return status;
 }
 
+static bool is_directory(const char *dir) {
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        fprintf(stderr, "paraph test: %s: %s\n", dir, strerror(errno));
+    else
+        close(fd);
+    return fd >= 0;
+}
+
 int test(const struct test_options *options) {
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (options->dir != NULL && !is_directory(options->dir))
+        return 2;
     if (options->real)
         return test_for_real(options);
     return load_env(options->dir, NULL) != 0 ? 2 : with_services(options);

@@ -65,6 +65,11 @@ test("a broken script or template is exit 1, with file and line", async (t) => {
   const script = await run(t, ["check"], { SCRIPTS_DIR: scripts });
   assert.equal(script.code, 1);
   assert.match(steps(script.stdout).scripts.join(" "), /^failed .*policy\/review\.lua:[23]/);
+  for (const raising of ["for _ in ipairs(nil) do end", "error({ message = 'no' })"]) {
+    const files = { "policy/review.lua": `local review = {}\n${raising}\nreturn review\n` };
+    const { stdout } = await run(t, ["check"], { SCRIPTS_DIR: await overlay(t, files) });
+    assert.match(steps(stdout).scripts.join(" "), /^failed policy\/review\.lua:2: /);
+  }
   const templates = await overlay(t, { "mail/note.mustache": "<p>\n{{#open}}\n</p>\n" });
   const template = await run(t, ["check"], { TEMPLATES_DIR: templates });
   assert.equal(template.code, 1);
@@ -101,6 +106,12 @@ test("a DATA_DIR that cannot be written to", async (t) => {
   const said = steps(stdout);
   assertStates(said, { ...STATIC, ...all("failed", ["store write", "outbox"]) });
   for (const step of ["store write", "outbox"]) assert.ok(said[step][1].includes(DATA_DIR), stdout);
+});
+
+test("a DATA_DIR that cannot be made", async (t) => {
+  const { code, stdout } = await run(t, ["check", "--live"], { DATA_DIR: "/proc/nothing" });
+  assert.equal(code, 1, stdout);
+  assert.match(steps(stdout).outbox[1], /set DATA_DIR to a directory elsewhere/);
 });
 
 test("an outbox that cannot be written to", async (t) => {

@@ -6,7 +6,7 @@ import { readdir } from "node:fs/promises";
 import { test } from "node:test";
 import { start, world } from "./lib/backends.mjs";
 import { repl, well } from "./lib/repl.mjs";
-import { overlay, temporary } from "./lib/service.mjs";
+import { isInstrumented, overlay, temporary } from "./lib/service.mjs";
 
 const MESSAGE = `{ to = "ann@example.com", subject = "Hello", message = "Hi Ann!" }`;
 const ON_GOOGLE = (process.env.TEST_ON ?? "local") !== "local";
@@ -35,6 +35,16 @@ test("calls wait, several at once", async (t) => {
     "mail.signature()", "drafts.load('11111111-1111-4111-8111-111111111111')"]);
   assert.match(said, /\{ \{ 1 \}, \{ 2 \} \}/);
   assert.match(said, /nil, draft_not_found/);
+});
+
+test("a line and a hook have the time that they have in the service", async (t) => {
+  const { env } = await world(t);
+  const [line, hook] = await isInstrumented() ? [750, 300] : [250, 100];
+  const { stdout, stderr } = await repl(t, env, [
+    "function endless() while true do end end",
+    'require("paraph.policy").call("hook", endless)', "endless()"]);
+  assert.match(stdout, new RegExp(`the policy hook ran for more than ${hook} ms`));
+  assert.match(stderr, new RegExp(`the script ran for more than ${line} ms`));
 });
 
 // Everything there is that could send or write.

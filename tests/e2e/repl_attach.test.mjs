@@ -48,7 +48,7 @@ test("lines run in a session, and are told in the log without their texts", asyn
 
 test("only the roles ops and review get in", async (t) => {
   const service = await attached(t);
-  const others = [[{}, /401 unauthenticated/], [service.as("reviewer"), /403 forbidden/],
+  const others = [[{}, /401 unauthenticated.*\n.*`ops` and `review`/], [service.as("reviewer"), /403 forbidden/],
     [service.as("scraper"), /403 forbidden: a prompt shows drafts/]];
   for (const [env, sentence] of others) {
     const { code, stderr } = await repl(t, env, ["1"], at(service));
@@ -99,6 +99,19 @@ test("there are eight sessions at most; :quit makes room", async (t) => {
   assertRefused(await service.post("/repl", { line: "1" }, as), 503, "overloaded");
   await service.post("/repl", { session: sessions[0], line: ":quit" }, as);
   assert.equal((await service.post("/repl", { line: "1" }, as)).status, 200);
+});
+
+test("a session ends with its lines, and with one that fails", async (t) => {
+  const service = await attached(t);
+  for (let i = 0; i < 9; i++) {
+    const { code, stderr } = await repl(t, service.as("operator"),
+      [i % 2 === 0 ? "x = 1" : "error('no')"], at(service));
+    assert.equal(code, i % 2, stderr);
+    assert.doesNotMatch(stderr, /overloaded/);
+  }
+  await well(t, service.as("operator"), ["1", ":quit"], at(service));
+  const left = prompts(service).filter(({ line }) => line === ":quit");
+  assert.equal(left.length, 10);
 });
 
 // A terminal that is attached, at its first prompt.

@@ -102,6 +102,9 @@ return {
     return t.x
   end,
   words = function() error("one\\ntwo") end,
+  nothing = function()
+    for _ in ipairs(nil) do end
+  end,
   elsewhere = function()
     require("lib.lease").is_over()
     require("lib.fail").no = nil
@@ -112,13 +115,14 @@ return {
   assert.deepEqual(seen.filter((line) => !line.includes("elsewhere")), [
     "FAIL a_test.lua:5: branch: got 1, wanted 2",
     'FAIL a_test.lua:8: expected: got "send", wanted "hold"',
+    "FAIL a_test.lua:19: nothing: attempt to index a nil value",
     "FAIL a_test.lua:11: raised: id: an id is 1 to 1500 bytes of UTF-8 without '/'",
     "FAIL a_test.lua:15: runtime: attempt to index a nil value (local 't')",
     "FAIL a_test.lua:17: words: one\\ntwo",
-    "0 passed, 6 failed (… ms)",
+    "0 passed, 7 failed (… ms)",
   ]);
   assert.match(seen.find((line) => line.includes("elsewhere")),
-    /^FAIL a_test\.lua:20: elsewhere: .*attempt to index a function value/);
+    /^FAIL a_test\.lua:23: elsewhere: .*attempt to index a function value/);
   assert.equal(code, 1);
 });
 
@@ -142,6 +146,7 @@ test("a file that cannot be run is a failure, and the others are run", async (t)
     "list_test.lua": "return { function() end }",
     "missing_test.lua": 'local x = require "policy.nothing"\nreturn x',
     "none_test.lua": "return {}",
+    "nothing_test.lua": "\nfor _ in ipairs(nil) do end",
     "number_test.lua": "return 7",
     "raises_test.lua": "\nerror('at once')",
     "syntax_test.lua": "return {\n  a = function( end,\n}",
@@ -155,11 +160,12 @@ test("a file that cannot be run is a failure, and the others are run", async (t)
     "FAIL missing_test.lua:1: there is no module 'policy.nothing' (no policy/nothing.lua among "
       + "the scripts)",
     "FAIL none_test.lua: it returns no tests",
+    "FAIL nothing_test.lua:2: attempt to index a nil value",
     "FAIL number_test.lua: it returns no table of tests",
     "FAIL raises_test.lua:2: at once",
     "FAIL syntax_test.lua:2: <name> or '...' expected near 'end'",
     "FAIL value_test.lua: a: a test is a function, or a table of tests",
-    "1 passed, 8 failed (… ms)",
+    "1 passed, 9 failed (… ms)",
   ]);
   assert.equal(code, 1);
 });
@@ -213,7 +219,7 @@ test("exit 2 if there is nothing to run, with the reason", async (t) => {
   assert.equal(none.stdout, "");
   const missing = await run(t, ["test", join(empty, "none")]);
   assert.equal(missing.code, 2);
-  assert.match(missing.stderr, /^SCRIPTS_DIR: .*none/);
+  assert.match(missing.stderr, /^paraph test: \S*none: No such file or directory\n$/);
   for (const args of [["--unreal", empty], [empty, empty], ["--real", "--verbose", empty, empty]]) {
     const { code, stderr } = await run(t, ["test", ...args]);
     assert.equal(code, 2);

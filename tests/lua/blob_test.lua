@@ -36,7 +36,8 @@ return {
     assert(blob:find("\0") == 4 and blob:find("b\0a") == 3)
     assert(blob:find("x") == nil and blob:find("a.b\0a.b ") == nil)
     assert(blob:find(".", -2) == 6 and blob:find("a", -100) == 1 and blob:find("a", 0) == 1)
-    assert(blob:find("") == 1 and blob:find("", 7) == 7 and blob:find("", 100) == 8)
+    assert(blob:find("") == 1 and blob:find("", 8) == 8)
+    for _, from in ipairs { 9, 100, math.maxinteger } do assert(blob:find("", from) == nil) end
     assert(testing.blob(""):find("") == 1 and testing.blob(""):find("a") == nil)
     raises("bad argument", blob.find, blob)
     raises("bad argument", blob.find, blob, "a", "b")

@@ -221,7 +221,7 @@ return {
     raises("unknown member 'sbject'", mail.build, draft { sbject = "x" })
     raises("unknown member '1'", mail.build, draft { "x" })
     raises("unknown member 'from.addres'", mail.build, draft { from = { addres = SENDER } })
-    raises("unknown member 'attachments[1].name'", mail.build, draft {
+    raises("unknown member 'parts[2].name'", mail.build, draft {
       parts = { { content = testing.blob("") }, { content = testing.blob(""), name = "x" } },
     })
     for name, value in pairs {
@@ -233,18 +233,20 @@ return {
     for _, name in ipairs { "id", "to", "subject" } do
       local message = draft()
       message[name] = nil
-      raises("'" .. name .. "'", mail.build, message)
+      raises("'" .. name .. "': string", mail.build, message)
     end
     raises("UUID", mail.build, draft { id = "1" })
-    raises("'to[1]'", mail.build, draft { to = { "a@b", 2 } })
+    raises("'to[2]': string expected, got number", mail.build, draft { to = { "a@b", 2 } })
     raises("'to' must be a list", mail.build, draft { to = { a = "b@c" } })
     raises("'cc' must be a list", mail.build, draft { cc = { "a@b", nil, "c@d" } })
     raises("'from.address'", mail.build, draft { from = { name = "x" } })
     raises("'from.name'", mail.build, draft { from = { address = SENDER, name = 1 } })
     raises("parts", mail.build, draft { parts = { "x" } })
-    raises("'attachments[0].content'", mail.build, draft { parts = { { content = "x" } } })
-    raises("'attachments[0].content'", mail.build, draft { parts = { { content = build() } } })
-    raises("'attachments[0].content'", mail.build, draft { parts = { { filename = "x" } } })
+    raises("'to': string or table expected, got nil", mail.build, { id = ID, subject = "" })
+    raises("'parts[1].content': blob expected, got string", mail.build,
+      draft { parts = { { content = "x" } } })
+    raises("'parts[1].content'", mail.build, draft { parts = { { content = build() } } })
+    raises("'parts[1].content'", mail.build, draft { parts = { { filename = "x" } } })
     raises("table", mail.build)
     raises("table", mail.build, "x")
     raises("paraph.message", build().etag, {})
@@ -257,7 +259,7 @@ return {
       local _ <close> = content
       local _ <close> = message:bytes()
     end
-    raises("'attachments[0].content'", mail.build, draft { parts = { { content = content } } })
+    raises("'parts[1].content'", mail.build, draft { parts = { { content = content } } })
     assert(#message > 0 and #message:etag() == 64)
     assert(mail.send(message))
   end,

@@ -1,4 +1,8 @@
 -- What scripts have, and what they do not have.
+local log = require "paraph.log"
+local testing = require "paraph.testing"
+local time = require "paraph.time"
+
 local tests = {}
 
 local function fails(fn, pattern)
@@ -132,6 +136,48 @@ tests["arrays of JSON cannot be changed for all"] = function()
   fails(function() setmetatable(json.empty_array, nil) end, "protected")
   assert(getmetatable(json.empty_array) == json.array_mt)
   assert(json.encode(json.empty_array) == "[]")
+end
+
+tests["nothing is nil, and can be handed on"] = function()
+  local scripts = require "paraph.scripts"
+  local nothing = {
+    function() return testing.blob("abc"):find "x" end,
+    function() return require "paraph.environ" "POLICY_OF_NOBODY" end,
+    function() return require("paraph.mail").line() end,
+    function() return require("paraph.templates").read "mail/nothing.mustache" end,
+    function() return scripts.refused() end,
+    function() return scripts.source "nothing.lua" end,
+    function() return time.parse "x" end,
+  }
+  for i, f in ipairs(nothing) do
+    local results = table.pack(f())
+    assert(results.n == 1 and results[1] == nil, i)
+  end
+end
+
+tests["moments are within the years 1 to 9999"] = function()
+  for _, text in ipairs { "0001-01-01T00:00:00.000000Z", "0999-12-31T23:59:59.000000Z",
+    "9999-12-31T23:59:59.000000Z" } do
+    local seconds = time.parse(text)
+    assert(time.format(seconds) == text and time.date(seconds).utc == text, text)
+  end
+  for _, seconds in ipairs { -62135596801, 253402300800, math.huge, -math.huge, 0 / 0 } do
+    fails(function() time.format(seconds) end, "years 1 to 9999")
+    fails(function() time.date(seconds) end, "years 1 to 9999")
+  end
+end
+
+tests["what the log sets itself is refused, whether an event is written or not"] = function()
+  for _, level in ipairs { "debug", "info", "warning" } do
+    assert(not log.on(level))
+    for _, name in ipairs { "time", "severity", "message", "request_id", "trace_id",
+      "mail_trace_id", "httpRequest", "logging.googleapis.com/labels" } do
+      fails(function() log[level]("event", { [name] = "x" }) end,
+        "field '" .. name .. "' is set by the log itself")
+    end
+    fails(function() log[level]("event", { "x" }) end, "names of fields are short strings")
+    log[level]("event", { other = "x" })
+  end
 end
 
 return tests

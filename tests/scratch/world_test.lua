@@ -34,7 +34,7 @@ local tests = {}
 tests["the clock"] = {
   ["stands still"] = function()
     local world = testing.world { now = "2026-03-02T10:00:00+01:00" }
-    expect.equal({ world.now(), time.now() }, { NOW, NOW })
+    expect.equal({ world.now(), time.now(), time.date().utc }, { NOW, NOW, NOW })
     expect.equal(time.monotonic(), time.monotonic())
   end,
 
@@ -343,6 +343,16 @@ tests["a request"] = {
       expect.equal({ reply.status, reply.json.code }, { 500, "policy_error" })
       expect.holds(reply.trace, "broken")
       expect.lacks(reply.body, "broken")
+    end)
+  end,
+
+  ["that is refused with a code that there is not tells which"] = function()
+    local world = testing.world()
+    local function send() return nil, { code = "nope", message = "hey" } end
+    expect.while_replaced(require "lib.direct", "send", send, function()
+      local reply = post(world, { mode = "send" })
+      expect.equal({ reply.status, reply.json.code }, { 500, "internal_error" })
+      expect.holds(reply.json.error, "nope")
     end)
   end,
 

@@ -224,6 +224,8 @@ static void clock_parses_and_formats(void **state) {
     assert_string_equal(text, "2026-03-01T09:30:00.250000Z");
     clock_format(text, -1);
     assert_string_equal(text, "1969-12-31T23:59:59.999999Z");
+    clock_format(text, INT64_C(-62135596800000000));
+    assert_string_equal(text, "0001-01-01T00:00:00.000000Z");
     assert_true(clock_now_us() > 1772357400250000);
 }
 

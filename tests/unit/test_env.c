@@ -320,6 +320,8 @@ static void auth_that_is_wrong(void **state) {
             fail_msg("case %zu: %s", i, faults.data);
         assert_null(strstr(faults.data, "secret"));
     }
+    assert_int_equal(LOAD("AUTH", "google", "AUTH_AUDIENCE", "x", "AUTH_ALLOWED", "everybody"), -1);
+    assert_null(strstr(faults.data, "AUTH_ALLOWED: is not set"));
 }
 
 static void auth_that_is_right(void **state) {
