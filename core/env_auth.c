@@ -1,5 +1,5 @@
 /*
- * env_auth.c - AUTH, and what its methods need: CONTRACT §5 and §7.
+ * env_auth.c - AUTH, and what its methods need.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -117,7 +117,8 @@ static void on_task_done(lua_State *co, int status, int nres, const char *trace,
     if (r.status == 401 && caller_failed(&q->caller, &e) != 0)
         reply_error(&r, &e, q->scope.request_id, NULL);
     if (r.err.code != ERR_NONE && r.status >= 500 && r.err.code != ERR_POLICY_ERROR)
-        LOG(LOG_WARNING, &q->scope, "request failed", LOG_E(&r.err));
+        LOG(LOG_WARNING, &q->scope, "request failed", LOG_S("route", q->match.route->pattern),
+            LOG_E(&r.err));
     send_reply(q, &r);
 }
 

@@ -6,9 +6,9 @@
  * request is gone.
  *
  * What a head must be is in http_head.h, how connections end in http_conn.h.  What libmicrohttpd
- * refuses before it has a whole head (a line without a colon, a version that is not 1.x, a head that
- * does not fit into its memory), and malformed chunks and trailers, it answers itself, in HTML and without
- * a handler; it closes the connection then.
+ * refuses before it has a whole head (a line without a colon, a version that is not 1.x, a head
+ * that does not fit into its memory), and malformed chunks and trailers, it answers itself, in HTML
+ * and without a handler; it closes the connection then.
  */
 #ifndef HTTP_H
 #define HTTP_H

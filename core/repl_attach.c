@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,13 +207,22 @@ static char *join(const char *a, const char *b) {
     return result;
 }
 
+/* An address as one writes it of this machine: no name that only begins like one, and no user. */
 static bool stays_here(const char *to) {
-    static const char *const loopback[] = {"http://127.", "http://localhost", "http://[::1]"};
+    static const char scheme[] = "http://";
+    size_t n;
+    char host[32];
+    struct in_addr v4;
 
-    for (size_t i = 0; i < COUNT_OF(loopback); i++)
-        if (strncmp(to, loopback[i], strlen(loopback[i])) == 0)
-            return true;
-    return strncmp(to, "https://", 8) == 0;
+    if (strncmp(to, scheme, strlen(scheme)) != 0)
+        return strncmp(to, "https://", 8) == 0;
+    to += strlen(scheme);
+    n = to[0] == '[' ? strcspn(to, "]") + 1 : strcspn(to, ":/?#");
+    if (memchr(to, '@', strcspn(to, "/?#")) != NULL || n >= sizeof(host))
+        return false;
+    snprintf(host, sizeof(host), "%.*s", (int)n, to);
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
 }
 
 struct greeting {

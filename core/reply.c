@@ -160,7 +160,7 @@ static void read_reply(lua_State *L, struct reply *r) {
         read_json(L, r);
         type = "application/json";
     } else if (lua_getfield(L, 1, "body") != LUA_TNIL) {
-        if (!lua_isstring(L, -1) && lua_blob_test(L, -1) == NULL)
+        if (lua_type(L, -1) != LUA_TSTRING && lua_blob_test(L, -1) == NULL)
             luaL_error(L, "the reply's body is neither a string nor a blob");
         r->body = lua_blob_take(L, -1);
     }

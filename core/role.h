@@ -1,5 +1,5 @@
 /*
- * role.h - what a caller may do: draft, send, review, ops.  CONTRACT §5.
+ * role.h - what a caller may do: draft, send, review, ops.
  *
  * A set of roles is an or of their bits.
  */

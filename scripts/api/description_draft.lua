@@ -1,4 +1,4 @@
---- The schema of a draft as answers give it (CONTRACT §4): what the message was made from, under
+--- The schema of a draft as answers give it: what the message was made from, under
 --- the names of requests but for `body`, and what has become of it.
 
 local drafts = require "lib.drafts"

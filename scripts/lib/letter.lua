@@ -9,7 +9,7 @@ local time = require "paraph.time"
 local letter = {}
 
 ---@class letter
----@field draft paraph.document         a copy of the message, as it is stored (CONTRACT §4)
+---@field draft paraph.document         a copy of the message, as it is stored
 ---@field sender letter_address         who it comes from
 ---@field recipients letter_recipient[] of To, Cc and Bcc, in this order
 ---@field domains string[]              of the recipients, each once, in order

@@ -1,4 +1,4 @@
-// `paraph check`: is everything as it must be, and if not, what to do about it (CONTRACT §1).
+// `paraph check`: is everything as it must be, and if not, what to do about it.
 
 import assert from "node:assert/strict";
 import { access, chmod, mkdir, readdir, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-// Configuration and the command line: what is wrong is said at once, all of it (CONTRACT §1, §2).
+// Configuration and the command line: what is wrong is said at once, all of it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// Drafts: made, read, listed, edited, rejected (CONTRACT §3, §4); on each backend.
+// Drafts: made, read, listed, edited, rejected; on each backend.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";

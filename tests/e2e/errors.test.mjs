@@ -1,9 +1,9 @@
-// What is refused, and how: statuses, codes and the shape of CONTRACT §3, §7.
+// What is refused, and how: statuses, codes, and the shape of every error.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { assertRefused, file, start, UUID } from "./lib/service.mjs";
+import { assertRefused, file, overlay, start, UUID } from "./lib/service.mjs";
 
 const letter = { to: "ann@example.com", subject: "Hello", message: "Hi Ann!", mode: "draft" };
 const JSON_TYPE = { "Content-Type": "application/json" };
@@ -235,4 +235,25 @@ test("nothing that was refused has left a trace", async () => {
   const { drafts } = (await service.get("/drafts?limit=200")).json;
   assert.deepEqual(drafts.filter((draft) => draft.subject !== "Hello"), []);
   assert.deepEqual(await service.outbox(), []);
+});
+
+test("what no handler may return is 500, and the log says what it was", async (t) => {
+  const answers = {
+    number: ["{ body = 5 }", "the reply's body is neither a string nor a blob"],
+    status: ['{ status = "nope" }', "the reply's status is no whole number"],
+    large: ['{ headers = { X = ("a"):rep(2048) } }', "the reply's header 'X' cannot be sent"],
+    lines: ['{ headers = { X = "a\\r\\nb" } }', "the reply's header 'X' cannot be sent"],
+    code: ['nil, { code = "nope", message = "hey" }', "an error whose code there is not: nope"],
+    nothing: ["", "neither a reply nor nil and an error"],
+  };
+  const routes = Object.entries(answers).map(([path, [value]]) =>
+    `{ "GET", "/${path}", access = "public", serve = "all",
+      handler = function() return ${value} end },`);
+  const other = await start(t, { SCRIPTS_DIR: await overlay(t,
+    { "routes.lua": `return { ${routes.join("\n")} }` }) });
+  for (const [path, [value, says]] of Object.entries(answers)) {
+    assert.equal((await other.get(`/${path}`)).status, 500, value);
+    const event = await other.event((e) => e.route === `/${path}` && /fail|error/.test(e.message));
+    assert.ok(event.error.includes(says), `${value}: ${event.error}`);
+  }
 });

@@ -1,5 +1,5 @@
 // Idempotency-Key, over HTTP: one request, however often it is repeated, by however many, to
-// however many instances (CONTRACT §3). What a crash does to it is in idempotency_crash.test.mjs.
+// however many instances. What a crash does to it is in idempotency_crash.test.mjs.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";

@@ -1,5 +1,5 @@
 // kill -9 at each step of a request with an Idempotency-Key: the same key goes on with the same
-// send, and in the end there is one mail (CONTRACT §7).
+// send, and in the end there is one mail.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";

@@ -1,5 +1,4 @@
-// GET /pixel: an image whatever happens, and a count of what was sent (CONTRACT §3, §4); on each
-// backend.
+// GET /pixel: an image whatever happens, and a count of what was sent; on each backend.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";

@@ -1,4 +1,4 @@
-// Scripts of the operator: they decide, and their faults stay theirs (CONTRACT §3, §6).
+// Scripts of the operator: they decide, and their faults stay theirs.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -189,10 +189,12 @@ test("a service that is hostile reaches the terminal with words alone", async (t
 });
 
 test("no key goes over the wire in the clear, and nonsense is told", async (t) => {
-  const clear = await repl(t, { PARAPH_KEY: "k" }, ["1"],
-    { args: ["--attach", "http://gateway.example.com"] });
-  assert.deepEqual([clear.code, clear.stdout], [1, ""]);
-  assert.match(clear.stderr, /in the clear/);
+  for (const url of ["http://gateway.example.com", "http://127.example.com", "http://127.0.0.1.x",
+    "http://localhost.example.com:8080/", "http://localhost:x@192.0.2.1", "http://[::1]@x"]) {
+    const clear = await repl(t, { PARAPH_KEY: "k" }, ["1"], { args: ["--attach", url] });
+    assert.deepEqual([clear.code, clear.stdout], [1, ""]);
+    assert.match(clear.stderr, /in the clear/);
+  }
   const nobody = await repl(t, {}, ["1"], { args: ["--attach", "http://127.0.0.1:1"] });
   assert.equal(nobody.code, 1);
   assert.match(nobody.stderr, /127\.0\.0\.1:1/);

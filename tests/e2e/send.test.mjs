@@ -1,5 +1,4 @@
-// Sending: a reviewed draft, once; a message at once; copies for a test; the brake (CONTRACT §3);
-// on each backend.
+// Sending: a reviewed draft, once; a message at once; copies for a test; the brake; on each backend.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";

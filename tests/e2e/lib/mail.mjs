@@ -90,7 +90,7 @@ export async function read(bytes, check) {
 // Readers end a text with line ends of their own.
 export const trimmed = (text) => text.replace(/\r\n/g, "\n").replace(/\n+$/, "");
 
-// The message as a recipient gets it but for what differs at each building (CONTRACT §3, ETag).
+// The message as a recipient gets it but for what differs at each building.
 export function withoutDate(bytes) {
   return bytes.toString("latin1").replace(/^(Date|Message-ID):.*\r\n(?:[ \t].*\r\n)*/gim, "");
 }

@@ -322,7 +322,7 @@ export async function run(t, args, env = {}, options = {}) {
   return { code, stdout: service.stdout, stderr: service.stderr, log: service.log };
 }
 
-// Every refusal has the shape of CONTRACT §3.
+// Every refusal has one shape.
 export function assertRefused(reply, status, code, field) {
   assert.equal(reply.status, status, reply.text);
   assert.ok(reply.json, `an error without JSON: ${reply.text}`);
