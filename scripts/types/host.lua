@@ -31,6 +31,25 @@ function text.from_html(html) end
 ---@return boolean
 function text.is_line(s) end
 
+---@class paraph.tag
+---@field name string        in lower case; "/a" ends an element
+---@field first integer      where it begins
+---@field last integer       and ends
+---@field attributes paraph.attribute[]  the first of two with the same name counts
+
+---@class paraph.attribute
+---@field name string        in lower case
+---@field value string       what it means: without quotes, "&amp;" is "&"
+---@field first integer      where its name begins
+---@field last integer       and its value ends
+
+--- The tags of HTML, one after the other, as browsers read them: none in comments, nor in what
+--- `script`, `style` and their like hold.
+---@param html string
+---@param name? string       only tags of this name
+---@return fun(): paraph.tag?
+function text.tags(html, name) end
+
 ---@class paraph.mailbox_parts
 ---@field name string
 ---@field address string      local@domain, domain in A-labels, lower case
