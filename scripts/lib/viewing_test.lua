@@ -52,11 +52,27 @@ tests["an image of the message stands in its HTML"] = function()
   expect.equal({ model.attachments[1].is_inline, model.attachments[1].size }, { true, "208 B" })
 end
 
+tests["an image is named by the whole of its Content-ID, and where images are named"] = function()
+  local content = { PNG, PNG .. "10" }
+  local view = view_of({ format = "html", tracking = false, body = '<img src="cid:img1" alt=cid:img1>'
+      .. "<IMG SRC = 'CID:img10'><p style='background: url(&quot;cid:img1&quot;)'>cid:img1 "
+      .. '<style>p{background:url(cid:img10)}</style>"cid:img1"',
+    attachments = { { content_id = "img1", content_type = "image/png", size = #content[1] },
+      { content_id = "img10", content_type = "image/png", size = #content[2] } } },
+    { testing.blob(content[1]), testing.blob(content[2]) })
+  local function data(n)
+    return "data:image/png;base64," .. testing.blob(content[n]):base64_encode():string(1000)
+  end
+  expect.holds(viewing.html(view), ('<img src="%s" alt=cid:img1>'):format(data(1)) .. '<IMG src="'
+    .. data(2) .. ("\"><p style=\"background: url(&quot;%s&quot;)\">cid:img1 "):format(data(1))
+    .. ("<style>p{background:url(%s)}</style>\"cid:img1\""):format(data(2)))
+end
+
 tests["images from elsewhere have their addresses when they are asked for"] = function()
   local view, model = view_of { format = "html", tracking = false, body =
     '<p>A <IMG alt="x" SRC = "https://a.example/1.png"> <img srcset=//a.example/2.png src="3.png">'
     .. '<img src="data:image/png;base64,AAAA"> <img title="no end"' }
-  expect.equal(model.remote_images, 1)
+  expect.equal(model.remote_images, 2)
   local html = viewing.html(view)
   expect.holds(html, '<IMG alt="x" data-SRC = "https://a.example/1.png">')
   expect.holds(html, '<img data-srcset=//a.example/2.png data-src="3.png">')
@@ -99,6 +115,17 @@ local images = {
   { '<img src="https://x.example/a.png">', 1 },
   { "<IMG alt=x SRC = '//x.example/a'><td background=http://x.example/b>", 2 },
   { '<p style="background:url( \'https://x.example/c\')">', 1 },
+  { '<p style="background:URL(&quot;https://x.example/c&quot;)">', 1 },
+  { "<style>p{background:url(//x.example/a)}</style><style>@media all{}", 1 },
+  { '<img alt="1 > 0" src="https://x.example/a">', 1 },
+  { '<img/src="https://x.example/a"><img alt="x"src="https://x.example/b">', 2 },
+  { '<img src="&#104;ttps://x.example/a"><img src="\nht\ntps://x.example/b">', 2 },
+  { '<img srcset="a.png, https://x.example/b.png 2x" src="https://x.example/a.png">', 1 },
+  { '<picture><source srcset="https://x.example/a"><img src="https://x.example/b"></picture>', 2 },
+  { '<video poster="https://x.example/a" src="https://x.example/b"></video>', 1 },
+  { '<input type=image src="https://x.example/a">', 1 },
+  { '<svg><image href="https://x.example/a"/><image xlink:href="//x.example/b"/></svg>', 2 },
+  { '<!-- <img src="https://x.example/a"> --><script src="https://x.example/b"></script>', false },
   { '<img src="data:image/png;base64,AA=="><img src="cid:a">', false },
   { "<p>https://x.example/a.png</p>", false },
 }
