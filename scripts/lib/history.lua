@@ -46,7 +46,7 @@ local function text_of(field, value)
 end
 
 local function row(kind, text)
-  return { ["is_" .. kind] = true, text = text }
+  return { ["is_" .. kind] = true, text = shown.line(text) }
 end
 
 --- The rows of what differs between two editions, one field after the other.

@@ -100,14 +100,19 @@ function viewing.html(view, with_remote)
   end)
 end
 
+--- The first links, and all that lie; and how many others there are.
 local function links_of(view)
-  local found = {}
+  local found, others = {}, 0
   for target, text in links.of(view.html or "") do
-    if #found == LINKS_MAX then break end
-    found[#found + 1] =
-      { text = text, target = target, differs = links.differs(target, text) ~= nil }
+    local differs = links.differs(target, text) ~= nil
+    if differs or #found < LINKS_MAX then
+      found[#found + 1] =
+        { text = shown.line(text), target = shown.line(target), differs = differs }
+    else
+      others = others + 1
+    end
   end
-  return found
+  return found, others
 end
 
 -- --- the model -----------------------------------------------------------------------------------
@@ -117,7 +122,7 @@ local function headers_of(view)
   local read, others = {}, {}
   for _, field in ipairs(view.read.fields) do
     local list = READ[field.name:lower()] and read or others
-    list[#list + 1] = field
+    list[#list + 1] = { name = field.name, value = shown.line(field.value) }
   end
   return read, others
 end
@@ -127,7 +132,7 @@ local function attachments_of(view, id, t)
   for n, part in ipairs(view.read.parts) do
     if part ~= view.read.html and part ~= view.read.plain then
       list[#list + 1] = {
-        name = part.filename or part.content_id or t.unnamed, type = part.type,
+        name = shown.line(part.filename or part.content_id or t.unnamed), type = part.type,
         size = shown.size(part:size(), t), href = ("/review/%s/part/%d"):format(id, n),
         is_inline = part.content_id ~= nil,
       }
@@ -146,7 +151,8 @@ function viewing.model(view, id, t, with_remote)
   local html_src, remote = ("/review/%s/html"):format(id), images.count_remote(untracked(view))
   local html = view.html
   local headers, others = headers_of(view)
-  local attachments, links_found = attachments_of(view, id, t), links_of(view)
+  local attachments = attachments_of(view, id, t)
+  local links_found, more_links = links_of(view)
   return {
     etag = view.etag,
     headers = headers, more_headers = { rows = others },
@@ -160,6 +166,7 @@ function viewing.model(view, id, t, with_remote)
     pixel = view.pixel and { id = view.pixel_id, note = t.pixel_note } or nil,
     signature = html ~= nil and html:find('class="gmail_signature"', 1, true) ~= nil,
     links = links_found, has_links = #links_found > 0,
+    more_links = more_links > 0 and t.more:format(more_links),
   }
 end
 

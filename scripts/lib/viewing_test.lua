@@ -142,4 +142,25 @@ tests["links are told, with those that lie"] = function()
     { "https://a.example/x", false, true })
 end
 
+tests["names, links and headers are in the order in which they are written"] = function()
+  local _, model = view_of({ subject = "\u{2067}a\u{2069}", format = "html",
+    body = '<a href="https://evil.example/?\u{202D}x">You \u{202E}</a>',
+    attachments = { { filename = "a\u{202E}fdp.exe", content_type = "a/b", size = 0 } } },
+    { testing.blob("") })
+  local link = model.links[1]
+  expect.equal({ link.text, link.target, model.attachments[1].name },
+    { "You �", "https://evil.example/?�x", "a�fdp.exe" })
+  for _, header in ipairs(model.headers) do
+    if header.name == "Subject" then expect.equal(header.value, "�a�") end
+  end
+end
+
+tests["of many links those that lie are told, and how many others there are"] = function()
+  local _, model = view_of { format = "html",
+    body = ('<a href="https://a.example">Go</a> '):rep(250)
+      .. '<a href="https://evil.example">a.example</a>' }
+  expect.equal({ #model.links, model.links[201].differs, model.more_links },
+    { 201, true, "and 50 more" })
+end
+
 return tests

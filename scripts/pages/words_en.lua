@@ -55,6 +55,7 @@ return {
   empty = "Nothing here.",
   empty_search = "Nothing found.",
   news = "New drafts: %d",
+  more = "and %d more",
   no_subject = "(no subject)",
   no_recipient = "(no recipient)",
   unknown = "unknown",

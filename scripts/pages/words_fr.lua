@@ -56,6 +56,7 @@ return {
   empty = "Rien ici.",
   empty_search = "Aucun résultat.",
   news = "Nouveaux brouillons : %d",
+  more = "et encore %d",
   no_subject = "(sans objet)",
   no_recipient = "(sans destinataire)",
   unknown = "inconnu",
