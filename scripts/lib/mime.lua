@@ -66,8 +66,11 @@ local function by_name(fields)
   return headers
 end
 
+--- In a quoted text a backslash stands before what would end it (RFC 5322 §3.2.4).
 local function parameter(header, name)
-  return header:match(name .. '="([^"]*)"') or header:match(name .. "=([^;%s]+)")
+  local hidden = header:gsub("\\(.)", function(c) return ("\0%02X"):format(c:byte()) end)
+  local value = hidden:match(name .. '="([^"]*)"') or hidden:match(name .. "=([^;%s]+)")
+  return value and value:gsub("\0(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
 end
 
 local function file_name(disposition)

@@ -89,8 +89,9 @@ tests["what is attached comes out as it went in"] = function()
   local content = ("\0\r\n--x"):rep(40000)
   local view, model = view_of({ attachments = {
     { filename = "Übersicht.bin", content_type = "application/x-y", size = #content },
-    { filename = "empty.txt", content_type = "text/plain", size = 0 },
+    { filename = 'the "new\\" one;.txt', content_type = "text/plain", size = 0 },
   } }, { testing.blob(content), testing.blob("") })
+  expect.equal(model.attachments[2].name, 'the "new\\" one;.txt')
   local first = model.attachments[1]
   expect.equal({ first.name, first.size }, { "Übersicht.bin", "240 KB" })
   local n = tonumber(model.attachments[1].href:match("(%d+)$"))
