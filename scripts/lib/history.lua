@@ -135,6 +135,9 @@ function history.events(draft, all, t)
         ("/review/%s/changes?from=%d&to=%d"):format(draft.id, edition.number - 1, edition.number))
     end
   end
+  local failure = type(document.failure) == "table" and document.failure or {}
+  add(failure.reviewed_at, failure.reviewed_by, "approved")
+  add(failure.at, nil, "failed", failure.error)
   local decided = document.status == "rejected" and "rejected" or "approved"
   add(document.reviewed_at, document.reviewed_by, decided, document.reject_reason)
   add(document.approved_at, document.approved_by, "approved")

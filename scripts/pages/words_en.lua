@@ -144,6 +144,7 @@ return {
   event_held = "Held",
   event_edited = "Changed",
   event_approved = "Approved",
+  event_failed = "Failed",
   event_rejected = "Rejected",
   event_sent = "Sent",
   opens = "Opens",

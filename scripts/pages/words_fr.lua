@@ -145,6 +145,7 @@ return {
   event_held = "Retenu",
   event_edited = "Modifié",
   event_approved = "Approuvé",
+  event_failed = "En échec",
   event_rejected = "Refusé",
   event_sent = "Envoyé",
   opens = "Ouvertures",
