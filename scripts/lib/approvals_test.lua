@@ -5,6 +5,7 @@ local edits = require "lib.edits"
 local expect = require "lib.expect"
 local history = require "lib.history"
 local testing = require "paraph.testing"
+local time = require "paraph.time"
 local words = require "pages.words"
 
 local ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
@@ -112,6 +113,7 @@ tests["what cannot leave waits for a person again, with the reason"] = function(
     { "pending", "failed", "Gmail refuses it" })
   local told = {}
   for i, event in ipairs(history.events({ id = ID, document = stored }, {}, words.en)) do
+    expect.holds(event.at.text, time.date().zone)
     told[i] = { event.what, event.who, event.detail }
   end
   expect.equal(told, { { "Written", "crm", false }, { "Approved", "ann", false },

@@ -218,8 +218,8 @@ local function chart_of(rows, pixel, kinds, t)
   return {
     width = LINE.width, height = LINE.height, left = LINE.left, right = LINE.right,
     top = LINE.top, bottom = LINE.bottom, bars = bars, legend = legend,
-    ticks = { { x = LINE.left + 50, label = start.text },
-      { x = LINE.right - 50, label = stop.text } },
+    ticks = { { x = LINE.left + 65, label = start.text },
+      { x = LINE.right - 65, label = stop.text } },
   }
 end
 

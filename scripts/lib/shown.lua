@@ -48,7 +48,9 @@ function shown.instant(text, t)
   local date = time.date(seconds)
   return {
     iso = time.format(seconds),
-    text = (t.date:gsub("{(%l+)}", function(part) return ("%02d"):format(date[part]) end)),
+    text = (t.date:gsub("{(%l+)}", function(part)
+      return part == "zone" and date.zone or ("%02d"):format(date[part])
+    end)),
     age = age_of(time.parse(time.now()) - seconds, t),
   }
 end

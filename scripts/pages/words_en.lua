@@ -218,7 +218,7 @@ return {
   age_minutes = "%d min",
   age_hours = "%d h",
   age_days = "%d d",
-  date = "{year}-{month}-{day} {hour}:{minute}",
+  date = "{year}-{month}-{day} {hour}:{minute} {zone}",
 
   -- errors
   error_title = "That did not work",

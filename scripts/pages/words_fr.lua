@@ -219,7 +219,7 @@ return {
   age_minutes = "%d min",
   age_hours = "%d h",
   age_days = "%d j",
-  date = "{day}/{month}/{year} {hour}:{minute}",
+  date = "{day}/{month}/{year} {hour}:{minute} {zone}",
 
   -- errors
   error_title = "Cela n’a pas marché",
