@@ -229,6 +229,8 @@ return {
   error_conflict = "Others are changing this draft just now. Try again.",
   error_unavailable = "The store does not answer just now. Try again in a moment.",
   error_too_large = "What you sent is too large.",
+  error_recipient = "An address is wrong: %s.",
+  error_field = "This is wrong: %s.",
   error_invalid = "The form was not understood: %s.",
 
   -- signing in

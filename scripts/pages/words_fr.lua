@@ -230,6 +230,8 @@ return {
   error_conflict = "D’autres modifient ce brouillon en ce moment. Réessayez.",
   error_unavailable = "Le stockage ne répond pas. Réessayez dans un instant.",
   error_too_large = "Votre envoi est trop volumineux.",
+  error_recipient = "Une adresse est incorrecte : %s.",
+  error_field = "À corriger : %s.",
   error_invalid = "Le formulaire n’a pas été compris : %s.",
 
   -- signing in
