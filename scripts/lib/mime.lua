@@ -73,11 +73,15 @@ local function parameter(header, name)
   return value and value:gsub("\0(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
 end
 
+--- We write a name in one way: quoted, which may hold what looks like the other, or in sections.
 local function file_name(disposition)
-  local encoded = disposition:match("filename%*=[Uu][Tt][Ff]%-8''([^;%s]*)")
-  if encoded then return decode_percent(encoded) end
   local plain = parameter(disposition, "filename")
-  return plain and decode_words(plain)
+  if plain then return decode_words(plain) end
+  local sections = {}
+  for section in disposition:gmatch("filename%*%d*%*?=([^;%s]*)") do
+    sections[#sections + 1] = section
+  end
+  return sections[1] and decode_percent((table.concat(sections):gsub("^[Uu][Tt][Ff]%-8''", "")))
 end
 
 -- --- parts ---------------------------------------------------------------------------------------

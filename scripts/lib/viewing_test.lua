@@ -52,20 +52,19 @@ tests["an image of the message stands in its HTML"] = function()
   expect.equal({ model.attachments[1].is_inline, model.attachments[1].size }, { true, "208 B" })
 end
 
-tests["an image is named by the whole of its Content-ID, and where images are named"] = function()
-  local content = { PNG, PNG .. "10" }
-  local view = view_of({ format = "html", tracking = false, body = '<img src="cid:img1" alt=cid:img1>'
-      .. "<IMG SRC = 'CID:img10'><p style='background: url(&quot;cid:img1&quot;)'>cid:img1 "
-      .. '<style>p{background:url(cid:img10)}</style>"cid:img1"',
-    attachments = { { content_id = "img1", content_type = "image/png", size = #content[1] },
-      { content_id = "img10", content_type = "image/png", size = #content[2] } } },
-    { testing.blob(content[1]), testing.blob(content[2]) })
-  local function data(n)
-    return "data:image/png;base64," .. testing.blob(content[n]):base64_encode():string(1000)
+tests["an image is named by all of its Content-ID, and where images are named"] = function()
+  local contents, attachments, urls = { PNG, PNG .. "10" }, {}, {}
+  for i, id in ipairs { "img1", "img10" } do
+    attachments[i] = { content_id = id, content_type = "image/png", size = #contents[i] }
+    contents[i] = testing.blob(contents[i])
+    urls["$" .. id] = "data:image/png;base64," .. contents[i]:base64_encode():string(1000)
   end
-  expect.holds(viewing.html(view), ('<img src="%s" alt=cid:img1>'):format(data(1)) .. '<IMG src="'
-    .. data(2) .. ("\"><p style=\"background: url(&quot;%s&quot;)\">cid:img1 "):format(data(1))
-    .. ("<style>p{background:url(%s)}</style>\"cid:img1\""):format(data(2)))
+  local view = view_of({ format = "html", tracking = false, attachments = attachments, body =
+    "<img src=cid:img1 alt=cid:img1><p style='background: url(&quot;cid:img10&quot;)'>\"cid:img1\""
+    .. "<style>p{background:url(cid:img10)}</style>" }, contents)
+  expect.holds(viewing.html(view), (('<img src="$img1" alt=cid:img1>'
+    .. '<p style="background: url(&quot;$img10&quot;)">"cid:img1"'
+    .. "<style>p{background:url($img10)}</style>"):gsub("$img10?", urls)))
 end
 
 tests["images from elsewhere have their addresses when they are asked for"] = function()
@@ -89,15 +88,24 @@ tests["what is attached comes out as it went in"] = function()
   local content = ("\0\r\n--x"):rep(40000)
   local view, model = view_of({ attachments = {
     { filename = "Übersicht.bin", content_type = "application/x-y", size = #content },
-    { filename = 'the "new\\" one;.txt', content_type = "text/plain", size = 0 },
+    { filename = "empty.txt", content_type = "text/plain", size = 0 },
   } }, { testing.blob(content), testing.blob("") })
-  expect.equal(model.attachments[2].name, 'the "new\\" one;.txt')
   local first = model.attachments[1]
   expect.equal({ first.name, first.size }, { "Übersicht.bin", "240 KB" })
   local n = tonumber(model.attachments[1].href:match("(%d+)$"))
   expect.equal(view.read.parts[n]:content():string() == content, true)
   expect.equal(view.read.parts[n + 1]:size(), 0)
 end
+
+tests["the name of what is attached is that which was given"] = testing.cases({
+  { 'the "new\\" one;.txt' }, { "a; filename*=UTF-8''b.pdf" }, { ("x"):rep(200) .. ".pdf" },
+  { ("Übersicht "):rep(20) .. ".pdf" }, { "100%41.pdf" },
+}, function(case)
+  local _, model = view_of({ attachments = {
+    { filename = case[1], content_type = "application/x-y", size = 0 },
+  } }, { testing.blob("") })
+  expect.equal(model.attachments[1].name, case[1])
+end)
 
 tests["the size of what is attached is known without decoding it"] = function()
   local attachments, contents = {}, {}
