@@ -23,8 +23,8 @@ local function count_misleading(facts)
   local ok, html = pcall(reading.html, facts)
   if not ok or not html then return nil end
   local n = 0
-  for url, shown in links.of(html) do
-    if links.differs(url, shown) then n = n + 1 end
+  for url, said in links.of(html) do
+    if links.differs(url, said) then n = n + 1 end
   end
   return n
 end

@@ -30,7 +30,8 @@ return {
   end,
 
   ["tags as a browser reads them"] = function()
-    local html = "<!-- <b> --><P Title='a > b'id=x HREF=\"&#104;?a&amp;b\">x<style>a{}<b></style><br/></p"
+    local html = "<!-- <b> --><P Title='a > b'id=x HREF=\"&#104;?a&amp;b\">x"
+      .. "<style>a{}<b></style><br/></p"
     local names, p = {}, nil
     for tag in text.tags(html .. "><i") do
       names[#names + 1] = tag.name
