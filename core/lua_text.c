@@ -114,13 +114,33 @@ static void set_place(lua_State *L, const char *html, const char *from, const ch
     lua_setfield(L, -2, "last");
 }
 
+/* Is the name on the top wanted, and not yet in the table of attributes below? */
+static bool is_new(lua_State *L) {
+    bool is_new;
+
+    lua_pushvalue(L, -1);
+    lua_rawget(L, lua_upvalueindex(2));
+    lua_pushvalue(L, -2);
+    lua_rawget(L, -4);
+    is_new = lua_toboolean(L, -2) && lua_isnil(L, -1);
+    lua_pop(L, 2);
+    return is_new;
+}
+
+/* Those that are wanted, by their places and by their names. */
 static void push_attributes(lua_State *L, struct html *h, const char *html, struct buf *value) {
     struct html_pair pair;
+    lua_Integer count = 0;
 
     lua_newtable(L);
-    for (lua_Integer i = 1; html_next_attribute(h, &pair); i++) {
-        lua_createtable(L, 0, 4);
+    while (html_next_attribute(h, &pair)) {
         push_lower(L, pair.name, pair.name_len);
+        if (!is_new(L)) {
+            lua_pop(L, 1);
+            continue;
+        }
+        lua_createtable(L, 0, 4);
+        lua_pushvalue(L, -2);
         lua_setfield(L, -2, "name");
         buf_reset(value);
         html_decode(value, pair.value, pair.value_len);
@@ -129,7 +149,9 @@ static void push_attributes(lua_State *L, struct html *h, const char *html, stru
         lua_pushlstring(L, value->data, value->len);
         lua_setfield(L, -2, "value");
         set_place(L, html, pair.name, h->attributes);
-        lua_rawseti(L, -2, i);
+        lua_pushvalue(L, -1);
+        lua_rawseti(L, -4, ++count);
+        lua_rawset(L, -3);
     }
 }
 
@@ -140,7 +162,7 @@ static void push_tag(lua_State *L, struct html *h, bool closes, const char *html
     push_lower(L, name, (size_t)(h->s + h->n - name));
     lua_setfield(L, -2, "name");
     set_place(L, html, name - 1, h->inside);
-    push_attributes(L, h, html, lua_touserdata(L, lua_upvalueindex(3)));
+    push_attributes(L, h, html, lua_touserdata(L, lua_upvalueindex(4)));
     lua_setfield(L, -2, "attributes");
 }
 
@@ -148,11 +170,12 @@ static bool is_wanted(const struct html *h, const char *name) {
     return name == NULL || (strncasecmp(h->s, name, h->n) == 0 && name[h->n] == '\0');
 }
 
-/* Upvalues: the HTML, the name or nil, a buffer, how far it was read. */
+/* Upvalues: the HTML, the names of attributes, the name of tags or nil, a buffer, how far it was
+ * read. */
 static int next_tag(lua_State *L) {
-    size_t n, at = (size_t)lua_tointeger(L, lua_upvalueindex(4));
+    size_t n, at = (size_t)lua_tointeger(L, lua_upvalueindex(5));
     const char *html = lua_tolstring(L, lua_upvalueindex(1), &n);
-    const char *name = lua_tostring(L, lua_upvalueindex(2));
+    const char *name = lua_tostring(L, lua_upvalueindex(3));
     enum html_kind kind;
     struct html h;
 
@@ -161,23 +184,24 @@ static int next_tag(lua_State *L) {
         kind = html_next(&h);
     while (kind == HTML_TEXT || (kind != HTML_END && !is_wanted(&h, name)));
     lua_pushinteger(L, h.at - html);
-    lua_replace(L, lua_upvalueindex(4));
+    lua_replace(L, lua_upvalueindex(5));
     if (kind == HTML_END)
         return 0;
     push_tag(L, &h, kind == HTML_CLOSE, html);
     return 1;
 }
 
-/* tags(html[, name]) -> iterator */
+/* tags(html, attributes[, name]) -> iterator */
 static int l_tags(lua_State *L) {
     struct buf *value;
     size_t n;
 
-    luaL_optstring(L, 2, NULL);
-    lua_settop(L, 2);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    luaL_optstring(L, 3, NULL);
+    lua_settop(L, 3);
     begin(L, &n, &value);
     lua_pushinteger(L, 0);
-    lua_pushcclosure(L, next_tag, 4);
+    lua_pushcclosure(L, next_tag, 5);
     return 1;
 }
 

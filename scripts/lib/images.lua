@@ -5,18 +5,22 @@ local text = require "paraph.text"
 
 local images = {}
 
---- The attributes that name an image, and of which elements they do; `background` of all.
+local IMAGE = { image = true, feimage = true }
+
+--- The attributes that name an image, and of which elements they do; `background`
+--- of all. CSS may name one, too.
 local ATTRIBUTES = {
+  background = {},
   src = { img = true, image = true, input = true },
   srcset = { img = true, source = true },
   poster = { video = true },
-  href = { image = true, feimage = true },
-  ["xlink:href"] = { image = true, feimage = true },
+  href = IMAGE,
+  ["xlink:href"] = IMAGE,
+  style = {},
 }
 
 local function names_image(tag, name)
-  local elements = ATTRIBUTES[name]
-  return name == "background" or elements ~= nil and elements[tag.name]
+  return name == "background" or ATTRIBUTES[name][tag.name]
 end
 
 local function in_css(css, change)
@@ -55,7 +59,7 @@ function images.change(html, change)
     pieces[#pieces + 1] = piece
     from = last + 1
   end
-  for tag in text.tags(html) do
+  for tag in text.tags(html, ATTRIBUTES) do
     if style then
       local first, last = style.last + 1, tag.first - 1
       put(first, last, in_css(html:sub(first, last), change))

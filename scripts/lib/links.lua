@@ -9,24 +9,25 @@ local function plain(html)
   return (assert(text.from_html(html)):gsub("^%s+", ""):gsub("%s+$", ""))
 end
 
+local HREF = { href = true }
+
 --- Where a tag leads, without what browsers pass over.
 local function href_of(tag)
-  for _, one in ipairs(tag.attributes) do
-    if one.name == "href" then return (one.value:gsub("%c", ""):gsub("^ +", "")) end
-  end
+  local href = tag.name == "a" and tag.attributes.href
+  return href and href.value:gsub("%c", ""):gsub("^ +", "")
 end
 
 --- Every link: its address, and its text as it is shown. A link ends where another one begins.
 ---@param html string
 ---@return fun(): string?, string?
 function links.of(html)
-  local next_tag = text.tags(html, "a")
+  local next_tag = text.tags(html, HREF, "a")
   local tag = next_tag()
   return function()
     while tag do
       local link = tag
       tag = next_tag()
-      local href = link.name == "a" and href_of(link)
+      local href = href_of(link)
       if href then return href, plain(html:sub(link.last + 1, tag and tag.first - 1 or #html)) end
     end
   end

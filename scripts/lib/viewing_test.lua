@@ -84,6 +84,12 @@ tests["a letter of tags without an end is shown like any other"] = function()
   expect.equal(model.remote_images, false)
 end
 
+tests["a tag may have any number of attributes"] = function()
+  local _, model = view_of { format = "html", tracking = false,
+    body = "<img " .. ("src=//a "):rep(50000) .. ("x "):rep(220000) .. ">" }
+  expect.equal(model.remote_images, 1)
+end
+
 tests["what is attached comes out as it went in"] = function()
   local content = ("\0\r\n--x"):rep(40000)
   local view, model = view_of({ attachments = {
