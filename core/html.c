@@ -194,20 +194,15 @@ void html_decode(struct buf *out, const char *s, size_t n) {
 
 /* ---- tags ---- */
 
-struct attribute {
-    const char *name, *value;
-    size_t name_len, value_len;
-};
-
 /* The attribute at p; returns what follows it, or NULL where the tag ends. */
-static const char *read_attribute(const char *p, const char *end, struct attribute *a) {
+static const char *read_attribute(const char *p, const char *end, struct html_pair *a) {
     const char *equals;
 
     while (p < end && (is_space(*p) || *p == '/'))
         p++;
     if (p == end || *p == '>')
         return NULL;
-    *a = (struct attribute){.name = p, .value = p};
+    *a = (struct html_pair){.name = p, .value = p};
     do /* an "=" in the first place belongs to the name */
         p++;
     while (p < end && !is_space(*p) && *p != '/' && *p != '>' && *p != '=');
@@ -231,7 +226,7 @@ static const char *read_attribute(const char *p, const char *end, struct attribu
 
 bool html_attribute(const struct html *h, const char *name, struct buf *value) {
     const char *p = h->attributes;
-    struct attribute a;
+    struct html_pair a;
 
     while ((p = read_attribute(p, h->end, &a)) != NULL) {
         if (is_name(a.name, a.name_len, name)) {
@@ -240,6 +235,15 @@ bool html_attribute(const struct html *h, const char *name, struct buf *value) {
         }
     }
     return false;
+}
+
+bool html_next_attribute(struct html *h, struct html_pair *pair) {
+    const char *next = read_attribute(h->attributes, h->end, pair);
+
+    if (next == NULL)
+        return false;
+    h->attributes = next;
+    return true;
 }
 
 /* Behind everything up to the end tag of an element whose content is not markup. */
@@ -267,7 +271,7 @@ static void skip_raw(struct html *h) {
 static enum html_kind read_tag(struct html *h) {
     enum html_kind kind = h->at[1] == '/' ? HTML_CLOSE : HTML_OPEN;
     const char *p = h->at + (kind == HTML_CLOSE ? 2 : 1), *next;
-    struct attribute a;
+    struct html_pair a;
 
     h->s = p;
     while (p < h->end && !is_space(*p) && *p != '/' && *p != '>')
@@ -281,7 +285,7 @@ static enum html_kind read_tag(struct html *h) {
         h->at = h->end;
         return HTML_END;
     }
-    h->at = p + 1;
+    h->at = h->inside = p + 1;
     if (kind == HTML_OPEN)
         skip_raw(h);
     return kind;

@@ -18,7 +18,14 @@ struct html {
     const char *s;
     size_t n;
     const char *attributes; /* OPEN: from behind the name to the tag's end */
+    const char *inside;     /* OPEN: behind the tag, where what it holds begins */
     const char *at, *end;   /* what is still to be read */
+};
+
+/* As they are written; "" where there is no value. */
+struct html_pair {
+    const char *name, *value;
+    size_t name_len, value_len;
 };
 
 void html_init(struct html *h, const char *s, size_t n);
@@ -26,6 +33,9 @@ enum html_kind html_next(struct html *h);
 
 /* After HTML_OPEN: append the attribute's value, decoded; false if the tag has none. */
 bool html_attribute(const struct html *h, const char *name, struct buf *value);
+
+/* After HTML_OPEN: the next attribute, from its name up to h->attributes; false: that was all. */
+bool html_next_attribute(struct html *h, struct html_pair *pair);
 
 /* Append text with its character references resolved; it never gets longer. */
 void html_decode(struct buf *out, const char *s, size_t n);

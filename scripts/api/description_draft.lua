@@ -38,6 +38,10 @@ local properties = {
     },
   },
   error = about "Why the last attempt to send it failed.",
+  failure = {
+    type = "object", description = "The last attempt to send it that failed.",
+    properties = { error = text, at = time(nil), reviewed_by = text, reviewed_at = time(nil) },
+  },
 
   edition = { type = "integer", minimum = 0, description = "How many times it was edited." },
   edited_at = time "When it was last edited.",

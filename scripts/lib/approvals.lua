@@ -160,8 +160,10 @@ end
 
 --- It has not left, and nobody has touched it since: it waits for a person again, with the reason.
 local function give_back(draft, err)
-  local members = { waiting = "failed", error = err.message }
-  local with = webhooks.of_draft("send.failed", draft.id, draft.document, members)
+  local document = draft.document
+  local members = { waiting = "failed", error = err.message,
+    failure = delivery.failure(err, document.approved_by, document.approved_at) }
+  local with = webhooks.of_draft("send.failed", draft.id, document, members)
   local ok = store.update(config.draft_collection, draft.id, members,
     { version = draft.version, remove = drafts.approval, with = with })
   if ok then webhooks.wake(with) end

@@ -3,7 +3,10 @@ local config = require "paraph.config"
 local drafts = require "lib.drafts"
 local edits = require "lib.edits"
 local expect = require "lib.expect"
+local history = require "lib.history"
 local testing = require "paraph.testing"
+local time = require "paraph.time"
+local words = require "pages.words"
 
 local ID = "6ba7b810-9dad-41d1-80b4-00c04fd430c8"
 local REVIEWER = { name = "ann", method = "key", roles = { review = true } }
@@ -108,6 +111,13 @@ tests["what cannot leave waits for a person again, with the reason"] = function(
   local stored = world.get("drafts", ID)
   expect.equal({ stored.status, stored.waiting, stored.error },
     { "pending", "failed", "Gmail refuses it" })
+  local told = {}
+  for i, event in ipairs(history.events({ id = ID, document = stored }, {}, words.en)) do
+    expect.holds(event.at.text, time.date().zone)
+    told[i] = { event.what, event.who, event.detail }
+  end
+  expect.equal(told, { { "Written", "crm", false }, { "Approved", "ann", false },
+    { "Failed", "", "Gmail refuses it" } })
 end
 
 tests["a message that has become another one meanwhile does not leave"] = function()
@@ -119,7 +129,8 @@ tests["a message that has become another one meanwhile does not leave"] = functi
   world.advance(6)
   approvals.leave()
   stored = world.get("drafts", ID)
-  expect.equal({ #world.sent, stored.waiting, stored.approved_by }, { 0, "failed" })
+  expect.equal({ #world.sent, stored.waiting, stored.failure.reviewed_by, stored.approved_by },
+    { 0, "failed", "ann" })
 end
 
 tests["the brake holds what is approved"] = function()

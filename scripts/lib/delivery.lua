@@ -51,6 +51,8 @@ local MARK_PAUSE_MS = 50 -- after the first attempt; doubled after each
 ---@field pixel_id? string
 ---@field pixel_version? string      as this claim wrote it
 ---@field staged? paraph.mail.draft  waits in the mailbox
+---@field reviewed_by? string        nil: it leaves without a review
+---@field reviewed_at? string
 
 --- What is written down between the claim and its end, besides what the claim itself writes.
 local STEPS = { "operation_id", "reviewed_etag", "gmail_draft_id", "gmail_mailbox",
@@ -96,7 +98,9 @@ local function take_claim(draft, members, outcome)
   tell_claim(claiming, draft, outcome)
   local pixel_id = members.pixel_id or draft.document.pixel_id
   return { draft = draft, held = held, began = claiming, pixel_id = pixel_id,
-    staged = staged_by(draft) }
+    staged = staged_by(draft),
+    reviewed_by = members.reviewed_by or draft.document.reviewed_by,
+    reviewed_at = members.reviewed_at or draft.document.reviewed_at }
 end
 
 --- Write a step down.
@@ -113,6 +117,16 @@ local function reason_to_hold(claim, err)
   return err.undecided and err.message or nil
 end
 
+--- What a draft keeps of its last attempt that failed, whatever becomes of it.
+---@param err paraph.err
+---@param reviewed_by? string
+---@param reviewed_at? string
+---@return table
+function delivery.failure(err, reviewed_by, reviewed_at)
+  return { error = err.message, at = time.now(), reviewed_by = reviewed_by,
+    reviewed_at = reviewed_at }
+end
+
 --- The mail surely did not leave, or only a person can tell: the draft waits for review again.
 ---@return boolean ok  false: the claim stays, and whoever takes it over may send the mail yet
 local function release(claim, err)
@@ -120,7 +134,8 @@ local function release(claim, err)
   local removed = { "sending_since", "pixel_id", "reply_headers", "reviewed_by", "reviewed_at",
     table.unpack(STEPS) }
   if held then removed[#removed + 1] = "mode" end
-  local members = { error = err.message, held = held, waiting = held and "held" or "failed" }
+  local members = { error = err.message, held = held, waiting = held and "held" or "failed",
+    failure = delivery.failure(err, claim.reviewed_by, claim.reviewed_at) }
   local with = webhooks.of_draft(held and "draft.held" or "send.failed", claim.draft.id,
     claim.draft.document, members, "pending")
   local ok, failure = claim.held:finish("pending", members, { remove = removed, with = with })

@@ -46,7 +46,7 @@ local function text_of(field, value)
 end
 
 local function row(kind, text)
-  return { ["is_" .. kind] = true, text = text }
+  return { ["is_" .. kind] = true, text = shown.line(text) }
 end
 
 --- The rows of what differs between two editions, one field after the other.
@@ -135,6 +135,9 @@ function history.events(draft, all, t)
         ("/review/%s/changes?from=%d&to=%d"):format(draft.id, edition.number - 1, edition.number))
     end
   end
+  local failure = type(document.failure) == "table" and document.failure or {}
+  add(failure.reviewed_at, failure.reviewed_by, "approved")
+  add(failure.at, nil, "failed", failure.error)
   local decided = document.status == "rejected" and "rejected" or "approved"
   add(document.reviewed_at, document.reviewed_by, decided, document.reject_reason)
   add(document.approved_at, document.approved_by, "approved")
@@ -215,8 +218,8 @@ local function chart_of(rows, pixel, kinds, t)
   return {
     width = LINE.width, height = LINE.height, left = LINE.left, right = LINE.right,
     top = LINE.top, bottom = LINE.bottom, bars = bars, legend = legend,
-    ticks = { { x = LINE.left + 50, label = start.text },
-      { x = LINE.right - 50, label = stop.text } },
+    ticks = { { x = LINE.left + 65, label = start.text },
+      { x = LINE.right - 65, label = stop.text } },
   }
 end
 

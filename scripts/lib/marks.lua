@@ -4,10 +4,12 @@ local correspondents = require "lib.correspondents"
 local letter = require "lib.letter"
 local links = require "lib.links"
 local reading = require "lib.reading"
+local shown = require "lib.shown"
 
 local marks = {}
 
 local MANY = 10 -- recipients
+local NAMED = 5 -- domains or files of a mark
 
 ---@class mark
 ---@field kind "domain"|"many"|"links"|"attachments"|"rule"
@@ -21,8 +23,8 @@ local function count_misleading(facts)
   local ok, html = pcall(reading.html, facts)
   if not ok or not html then return nil end
   local n = 0
-  for url, shown in links.of(html) do
-    if links.differs(url, shown) then n = n + 1 end
+  for url, said in links.of(html) do
+    if links.differs(url, said) then n = n + 1 end
   end
   return n
 end
@@ -45,16 +47,21 @@ local function add_rule(list, document, t)
   local decision = document.decision
   if type(decision) ~= "table" or decision.verdict == "send" then return end
   local rule = type(decision.rule) == "string" and decision.rule or "?"
-  add(list, "rule", t.mark_rule, t.mark_rule_title:format(rule))
+  add(list, "rule", t.mark_rule, t.mark_rule_title:format(shown.line(rule)))
 end
 
---- The names of what is attached, as far as they are short.
+--- The first of some names, and how many others there are.
+local function listed(names, t)
+  local list = shown.line(table.concat(names, ", ", 1, math.min(#names, NAMED)))
+  return #names > NAMED and list .. " " .. t.more:format(#names - NAMED) or list
+end
+
 local function names_of(attachments)
   local names = {}
   for i, one in ipairs(attachments) do
     names[i] = type(one.filename) == "string" and one.filename or "?"
   end
-  return table.concat(names, ", "):sub(1, 300)
+  return names
 end
 
 local function marks_of(facts, unknown, t)
@@ -64,7 +71,7 @@ local function marks_of(facts, unknown, t)
     if unknown[domain] then fresh[#fresh + 1] = domain end
   end
   if fresh[1] then
-    add(list, "domain", t.mark_domain, t.mark_domain_title:format(table.concat(fresh, ", ")))
+    add(list, "domain", t.mark_domain, t.mark_domain_title:format(listed(fresh, t)))
   end
   if #facts.recipients > MANY then
     add(list, "many", t.mark_many:format(#facts.recipients),
@@ -73,7 +80,7 @@ local function marks_of(facts, unknown, t)
   add_links(list, facts, t)
   if #facts.attachments > 0 then
     add(list, "attachments", t.mark_attachments:format(#facts.attachments),
-      t.mark_attachments_title:format(names_of(facts.attachments)))
+      t.mark_attachments_title:format(listed(names_of(facts.attachments), t)))
   end
   add_rule(list, facts.draft, t)
   return list

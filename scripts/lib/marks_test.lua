@@ -65,7 +65,10 @@ return {
     testing.world()
     local to = {}
     for i = 1, 200 do to[i] = ("ann@crowd%d.example"):format(i) end
-    expect.equal(kinds_of { to = to }[1], "domain")
+    local document = { to = to, subject = "s", body = "b", status = "pending" }
+    local mark = marks.of({ { id = "x", version = "1", document = document } }, words.en)[1][1]
+    expect.equal({ mark.kind, mark.title }, { "domain", "No mail has gone to crowd1.example, "
+      .. "crowd2.example, crowd3.example, crowd4.example, crowd5.example and 195 more before" })
     correspondents.remember { to = to }
     expect.equal(kinds_of { to = to[200] }, {})
   end,

@@ -66,15 +66,22 @@ local function by_name(fields)
   return headers
 end
 
+--- In a quoted text a backslash stands before what would end it (RFC 5322 §3.2.4).
 local function parameter(header, name)
-  return header:match(name .. '="([^"]*)"') or header:match(name .. "=([^;%s]+)")
+  local hidden = header:gsub("\\(.)", function(c) return ("\0%02X"):format(c:byte()) end)
+  local value = hidden:match(name .. '="([^"]*)"') or hidden:match(name .. "=([^;%s]+)")
+  return value and value:gsub("\0(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
 end
 
+--- We write a name in one way: quoted, which may hold what looks like the other, or in sections.
 local function file_name(disposition)
-  local encoded = disposition:match("filename%*=[Uu][Tt][Ff]%-8''([^;%s]*)")
-  if encoded then return decode_percent(encoded) end
   local plain = parameter(disposition, "filename")
-  return plain and decode_words(plain)
+  if plain then return decode_words(plain) end
+  local sections = {}
+  for section in disposition:gmatch("filename%*%d*%*?=([^;%s]*)") do
+    sections[#sections + 1] = section
+  end
+  return sections[1] and decode_percent((table.concat(sections):gsub("^[Uu][Tt][Ff]%-8''", "")))
 end
 
 -- --- parts ---------------------------------------------------------------------------------------

@@ -153,6 +153,7 @@ local SENTENCES = {
 local function sentence_of(err, t)
   if err.is_stale_form then return t.error_csrf end
   if err.code == "invalid_field" then return t.error_invalid:format(err.message) end
+  if err.code == "invalid_recipient" then return t.error_recipient:format(err.message) end
   local known = t[SENTENCES[err.code]]
   if not known then return err.message end
   return err.code:find("not_found") and known or known .. " (" .. err.message .. ")"

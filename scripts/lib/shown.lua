@@ -13,6 +13,17 @@ function shown.text(value)
   return type(value) == "string" and value or ""
 end
 
+--- What is judged by how it looks, a name, an address or a subject: without what turns the order of
+--- its characters around. That is made visible.
+---@param value any
+---@return string
+function shown.line(value)
+  return (shown.text(value)
+    :gsub("\xE2\x80[\x8E\x8F\xAA-\xAE]", "\u{FFFD}") -- marks, embeddings, overrides
+    :gsub("\xE2\x81[\xA6-\xA9]", "\u{FFFD}") -- isolates
+    :gsub("\u{61C}", "\u{FFFD}"))
+end
+
 local function seconds_of(text)
   local seconds = type(text) == "string" and time.parse(text)
   return seconds and seconds > 0 and seconds < 253e9 and seconds or nil
@@ -37,7 +48,9 @@ function shown.instant(text, t)
   local date = time.date(seconds)
   return {
     iso = time.format(seconds),
-    text = (t.date:gsub("{(%l+)}", function(part) return ("%02d"):format(date[part]) end)),
+    text = (t.date:gsub("{(%l+)}", function(part)
+      return part == "zone" and date.zone or ("%02d"):format(date[part])
+    end)),
     age = age_of(time.parse(time.now()) - seconds, t),
   }
 end
@@ -79,7 +92,7 @@ end
 function shown.draft(draft, t)
   local document = draft.document
   local stage = shown.stage(document)
-  local subject, author = shown.text(document.subject), shown.text(document.created_by)
+  local subject, author = shown.line(document.subject), shown.line(document.created_by)
   return {
     id = draft.id,
     href = "/review/" .. draft.id,

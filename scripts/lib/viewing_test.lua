@@ -52,11 +52,26 @@ tests["an image of the message stands in its HTML"] = function()
   expect.equal({ model.attachments[1].is_inline, model.attachments[1].size }, { true, "208 B" })
 end
 
+tests["an image is named by all of its Content-ID, and where images are named"] = function()
+  local contents, attachments, urls = { PNG, PNG .. "10" }, {}, {}
+  for i, id in ipairs { "img1", "img10" } do
+    attachments[i] = { content_id = id, content_type = "image/png", size = #contents[i] }
+    contents[i] = testing.blob(contents[i])
+    urls["$" .. id] = "data:image/png;base64," .. contents[i]:base64_encode():string(1000)
+  end
+  local view = view_of({ format = "html", tracking = false, attachments = attachments, body =
+    "<img src=cid:img1 alt=cid:img1><p style='background: url(&quot;cid:img10&quot;)'>\"cid:img1\""
+    .. "<style>p{background:url(cid:img10)}</style>" }, contents)
+  expect.holds(viewing.html(view), (('<img src="$img1" alt=cid:img1>'
+    .. '<p style="background: url(&quot;$img10&quot;)">"cid:img1"'
+    .. "<style>p{background:url($img10)}</style>"):gsub("$img10?", urls)))
+end
+
 tests["images from elsewhere have their addresses when they are asked for"] = function()
   local view, model = view_of { format = "html", tracking = false, body =
     '<p>A <IMG alt="x" SRC = "https://a.example/1.png"> <img srcset=//a.example/2.png src="3.png">'
     .. '<img src="data:image/png;base64,AAAA"> <img title="no end"' }
-  expect.equal(model.remote_images, 1)
+  expect.equal(model.remote_images, 2)
   local html = viewing.html(view)
   expect.holds(html, '<IMG alt="x" data-SRC = "https://a.example/1.png">')
   expect.holds(html, '<img data-srcset=//a.example/2.png data-src="3.png">')
@@ -67,6 +82,12 @@ end
 tests["a letter of tags without an end is shown like any other"] = function()
   local _, model = view_of { format = "html", tracking = false, body = ("<img "):rep(100000) }
   expect.equal(model.remote_images, false)
+end
+
+tests["a tag may have any number of attributes"] = function()
+  local _, model = view_of { format = "html", tracking = false,
+    body = "<img " .. ("src=//a "):rep(50000) .. ("x "):rep(220000) .. ">" }
+  expect.equal(model.remote_images, 1)
 end
 
 tests["what is attached comes out as it went in"] = function()
@@ -81,6 +102,16 @@ tests["what is attached comes out as it went in"] = function()
   expect.equal(view.read.parts[n]:content():string() == content, true)
   expect.equal(view.read.parts[n + 1]:size(), 0)
 end
+
+tests["the name of what is attached is that which was given"] = testing.cases({
+  { 'the "new\\" one;.txt' }, { "a; filename*=UTF-8''b.pdf" }, { ("x"):rep(200) .. ".pdf" },
+  { ("Übersicht "):rep(20) .. ".pdf" }, { "100%41.pdf" },
+}, function(case)
+  local _, model = view_of({ attachments = {
+    { filename = case[1], content_type = "application/x-y", size = 0 },
+  } }, { testing.blob("") })
+  expect.equal(model.attachments[1].name, case[1])
+end)
 
 tests["the size of what is attached is known without decoding it"] = function()
   local attachments, contents = {}, {}
@@ -99,6 +130,17 @@ local images = {
   { '<img src="https://x.example/a.png">', 1 },
   { "<IMG alt=x SRC = '//x.example/a'><td background=http://x.example/b>", 2 },
   { '<p style="background:url( \'https://x.example/c\')">', 1 },
+  { '<p style="background:URL(&quot;https://x.example/c&quot;)">', 1 },
+  { "<style>p{background:url(//x.example/a)}</style><style>@media all{}", 1 },
+  { '<img alt="1 > 0" src="https://x.example/a">', 1 },
+  { '<img/src="https://x.example/a"><img alt="x"src="https://x.example/b">', 2 },
+  { '<img src="&#104;ttps://x.example/a"><img src="\nht\ntps://x.example/b">', 2 },
+  { '<img srcset="a.png, https://x.example/b.png 2x" src="https://x.example/a.png">', 1 },
+  { '<picture><source srcset="https://x.example/a"><img src="https://x.example/b"></picture>', 2 },
+  { '<video poster="https://x.example/a" src="https://x.example/b"></video>', 1 },
+  { '<input type=image src="https://x.example/a">', 1 },
+  { '<svg><image href="https://x.example/a"/><image xlink:href="//x.example/b"/></svg>', 2 },
+  { '<!-- <img src="https://x.example/a"> --><script src="https://x.example/b"></script>', false },
   { '<img src="data:image/png;base64,AA=="><img src="cid:a">', false },
   { "<p>https://x.example/a.png</p>", false },
 }
@@ -113,6 +155,27 @@ tests["links are told, with those that lie"] = function()
     body = '<a href="https://a.example/x">Go</a> <a href="https://evil.example">a.example</a>' }
   expect.equal({ model.links[1].target, model.links[1].differs, model.links[2].differs },
     { "https://a.example/x", false, true })
+end
+
+tests["names, links and headers are in the order in which they are written"] = function()
+  local _, model = view_of({ subject = "\u{2067}a\u{2069}", format = "html",
+    body = '<a href="https://evil.example/?\u{202D}x">You \u{202E}</a>',
+    attachments = { { filename = "a\u{202E}fdp.exe", content_type = "a/b", size = 0 } } },
+    { testing.blob("") })
+  local link = model.links[1]
+  expect.equal({ link.text, link.target, model.attachments[1].name },
+    { "You �", "https://evil.example/?�x", "a�fdp.exe" })
+  for _, header in ipairs(model.headers) do
+    if header.name == "Subject" then expect.equal(header.value, "�a�") end
+  end
+end
+
+tests["of many links those that lie are told, and how many others there are"] = function()
+  local _, model = view_of { format = "html",
+    body = ('<a href="https://a.example">Go</a> '):rep(250)
+      .. '<a href="https://evil.example">a.example</a>' }
+  expect.equal({ #model.links, model.links[201].differs, model.more_links },
+    { 201, true, "and 50 more" })
 end
 
 return tests

@@ -39,7 +39,7 @@ local function rule_of(document, t)
   local verdict = shown.text(decision.verdict)
   return {
     verdict_label = t["verdict_" .. verdict] or verdict,
-    reason = shown.text(decision.reason), name = shown.text(decision.rule),
+    reason = shown.text(decision.reason), name = shown.line(decision.rule),
     at = shown.text(decision.at),
   }
 end
@@ -133,7 +133,7 @@ pages.part = page.handler(function(req)
   return {
     type = "application/octet-stream",
     body = part:content(),
-    headers = { ["Content-Disposition"] = disposition(part.filename or "part") },
+    headers = { ["Content-Disposition"] = disposition(shown.line(part.filename or "part")) },
   }
 end)
 

@@ -56,6 +56,15 @@ local function patch_of(document, form)
   return patch
 end
 
+--- What is wrong with the form, by the field that it is about, which needs no name where it stands.
+local function errors_of(fields, err, t)
+  if not fields[err.field or ""] then return { form = err.message } end
+  local start = err.field .. ": "
+  local detail = err.message:sub(1, #start) == start and err.message:sub(#start + 1) or err.message
+  local sentence = err.code == "invalid_recipient" and t.error_recipient or t.error_field
+  return { [err.field] = sentence:format(detail) }
+end
+
 local function model_of(draft, t, form, err)
   local document = draft.document
   local fields = fields_of(document)
@@ -63,7 +72,7 @@ local function model_of(draft, t, form, err)
   local format = shown.text(document.format)
   fields.template = document.template and shown.text(document.template)
   fields.format_label = t["format_" .. (format ~= "" and format or "text")] or format
-  local errors = err and { [fields[err.field or ""] and err.field or "form"] = err.message }
+  local errors = err and errors_of(fields, err, t)
   return {
     id = draft.id, subject = shown.draft(draft, t).subject, title = t.edit_title,
     is_review = true, is_template = fields.template ~= nil, fields = fields, errors = errors,

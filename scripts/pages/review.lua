@@ -75,7 +75,7 @@ end
 local function recipients_of(facts, t)
   local first = facts.recipients[1]
   local others = #facts.recipients - 1
-  return first and first.address or t.no_recipient, others > 0 and others
+  return first and shown.line(first.address) or t.no_recipient, others > 0 and others
 end
 
 local function row_of(draft, facts, found_marks, t)

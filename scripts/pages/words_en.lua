@@ -55,6 +55,7 @@ return {
   empty = "Nothing here.",
   empty_search = "Nothing found.",
   news = "New drafts: %d",
+  more = "and %d more",
   no_subject = "(no subject)",
   no_recipient = "(no recipient)",
   unknown = "unknown",
@@ -143,6 +144,7 @@ return {
   event_held = "Held",
   event_edited = "Changed",
   event_approved = "Approved",
+  event_failed = "Failed",
   event_rejected = "Rejected",
   event_sent = "Sent",
   opens = "Opens",
@@ -216,7 +218,7 @@ return {
   age_minutes = "%d min",
   age_hours = "%d h",
   age_days = "%d d",
-  date = "{year}-{month}-{day} {hour}:{minute}",
+  date = "{year}-{month}-{day} {hour}:{minute} {zone}",
 
   -- errors
   error_title = "That did not work",
@@ -227,6 +229,8 @@ return {
   error_conflict = "Others are changing this draft just now. Try again.",
   error_unavailable = "The store does not answer just now. Try again in a moment.",
   error_too_large = "What you sent is too large.",
+  error_recipient = "An address is wrong: %s.",
+  error_field = "This is wrong: %s.",
   error_invalid = "The form was not understood: %s.",
 
   -- signing in

@@ -56,6 +56,7 @@ return {
   empty = "Rien ici.",
   empty_search = "Aucun résultat.",
   news = "Nouveaux brouillons : %d",
+  more = "et encore %d",
   no_subject = "(sans objet)",
   no_recipient = "(sans destinataire)",
   unknown = "inconnu",
@@ -144,6 +145,7 @@ return {
   event_held = "Retenu",
   event_edited = "Modifié",
   event_approved = "Approuvé",
+  event_failed = "En échec",
   event_rejected = "Refusé",
   event_sent = "Envoyé",
   opens = "Ouvertures",
@@ -217,7 +219,7 @@ return {
   age_minutes = "%d min",
   age_hours = "%d h",
   age_days = "%d j",
-  date = "{day}/{month}/{year} {hour}:{minute}",
+  date = "{day}/{month}/{year} {hour}:{minute} {zone}",
 
   -- errors
   error_title = "Cela n’a pas marché",
@@ -228,6 +230,8 @@ return {
   error_conflict = "D’autres modifient ce brouillon en ce moment. Réessayez.",
   error_unavailable = "Le stockage ne répond pas. Réessayez dans un instant.",
   error_too_large = "Votre envoi est trop volumineux.",
+  error_recipient = "Une adresse est incorrecte : %s.",
+  error_field = "À corriger : %s.",
   error_invalid = "Le formulaire n’a pas été compris : %s.",
 
   -- signing in

@@ -43,6 +43,8 @@ local cases = {
   { '<a href="https://example.com">a</a><a href="https://evil.example">example.org</a>',
     "evil.example" },
   { '<a href="https://a.example">a<a href="https://evil.example">example.com</a>', "evil.example" },
+  { "<!-- <a x=' --><a href='https://evil.example'>example.com</a>", "evil.example" },
+  { "<!-- <a href='https://evil.example'>example.com</a> -->" },
   { "<a" }, { "<a " }, { '<a href="x' }, { "" },
 }
 

@@ -31,6 +31,27 @@ function text.from_html(html) end
 ---@return boolean
 function text.is_line(s) end
 
+---@class paraph.tag
+---@field name string        in lower case; "/a" ends an element
+---@field first integer      where it begins
+---@field last integer       and ends
+---@field attributes table<integer|string, paraph.attribute>  in order, and by name
+
+---@class paraph.attribute
+---@field name string        in lower case
+---@field value string       what it means: without quotes, "&amp;" is "&"
+---@field first integer      where its name begins
+---@field last integer       and its value ends
+
+--- The tags of HTML, one after the other, as browsers read them: none in comments, nor in what
+--- `script`, `style` and their like hold. A tag may have any number of attributes: there are those
+--- that are wanted, and the first of two with one name.
+---@param html string
+---@param attributes table<string, any>  the names of those wanted, in lower case
+---@param name? string       only tags of this name
+---@return fun(): paraph.tag?
+function text.tags(html, attributes, name) end
+
 ---@class paraph.mailbox_parts
 ---@field name string         "" if it has none
 ---@field address string      local@domain, domain in A-labels, lower case

@@ -133,6 +133,16 @@ test("an edit is an edition; one of what has changed is not made", async (t) => 
   assertRefused(await service.get(`/drafts/${id}-0`), 404, "draft_not_found");
 });
 
+test("what is wrong with an edit is said in the language of the page", async (t) => {
+  const service = await start(t);
+  const id = await service.draft();
+  const seen = await tokens(service, `/review/${id}/edit`);
+  const reply = await post(service, `/review/${id}/edit`, { ...seen, to: "bob@" },
+    { headers: { "Accept-Language": "fr" } });
+  assert.equal(reply.status, 400);
+  assert.match(reply.text, /id="to-wrong">Une adresse est incorrecte\u00a0: &#39;bob@&#39; is /);
+});
+
 test("a selection: each draft with its result", async (t) => {
   const service = await start(t, GRACE);
   const ids = [];

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { openPage, signIn, violations } from "./lib/browser.mjs";
 import { fillDesk } from "./lib/desk.mjs";
 import { bearer } from "./lib/identity.mjs";
-import { startReviewed } from "./lib/review.mjs";
+import { startReviewed, write } from "./lib/review.mjs";
 
 const WIDTHS = [360, 1440];
 const COLOURS = ["color-contrast", "link-in-text-block"]; // all that the dark changes
@@ -52,6 +52,46 @@ test("drafts in every state", async (t) => {
     await page.goto(`/review/${ids[name]}`);
     await audit(page, name);
   }
+});
+
+test("what is long", async (t) => {
+  const { page, service, keys } = await desk(t);
+  const id = await write(service, keys, {
+    to: `reader@${"d".repeat(60)}.${"d".repeat(60)}.example`, subject: "S".repeat(900),
+    format: "html", message: `<a href="https://${"l".repeat(60)}.example/${"p".repeat(300)}">Go</a>`,
+    attachments: [{ filename: `${"f".repeat(200)}.pdf`, content: "" }],
+  });
+  await page.goto(`/review/${id}`);
+  await audit(page, "a draft with long names");
+  await page.goto("/review");
+  await audit(page, "a list with a long subject");
+  const lines = await page.locator(`[id="${id}"]`).evaluate((link) =>
+    link.getBoundingClientRect().height / parseFloat(getComputedStyle(link).lineHeight));
+  assert.ok(lines < 3.5, `a subject of ${lines} lines`);
+});
+
+test("a plot begins with what is newest", async (t) => {
+  const { page } = await desk(t);
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.goto("/review/stats");
+  const hidden = await page.locator(".plot .scroll").first().evaluate((box) =>
+    box.querySelector("svg").getBoundingClientRect().right - box.getBoundingClientRect().right);
+  assert.ok(hidden < 1, `${hidden} px of it`);
+});
+
+test("what came of many is all to be seen", async (t) => {
+  const { page, service, keys } = await desk(t);
+  for (const subject of [...Array(12).keys(), "S".repeat(900)]) {
+    await write(service, keys, { to: "ann@example.com", subject: `${subject}`, message: "Hi" });
+  }
+  await page.goto("/review");
+  await page.locator("#all").check();
+  await page.locator(".bulk button[value=approve]").click();
+  const results = page.locator(".results .scroll");
+  await results.waitFor();
+  const hidden = await results.evaluate((box) =>
+    [box.scrollHeight - box.clientHeight, box.scrollWidth - box.clientWidth]);
+  assert.deepEqual(hidden, [0, 0]);
 });
 
 test("what can be done with a draft", async (t) => {

@@ -39,7 +39,7 @@ local members = { "to", "cc", "bcc", "reply_to", "subject", "body", "from", "fro
   "template", "vars", "status", "waiting", "held", "error", "decision", "attachments", "tracking",
   "edition", "edited_by", "edited_at", "created_by", "leaves_at", "approved_by", "approved_at",
   "approved_etag", "reviewed_by", "reviewed_at", "reject_reason", "sent_at", "pixel_id", "mode",
-  "approvals", "metadata", "thread_id", "in_reply_to", "reply_headers" }
+  "approvals", "failure", "metadata", "thread_id", "in_reply_to", "reply_headers" }
 
 local function assert_page(reply, err)
   if not reply then error(err and err.message or "no reply", 2) end

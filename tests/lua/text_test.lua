@@ -29,8 +29,40 @@ return {
     end
   end,
 
+  ["tags as a browser reads them"] = function()
+    local html = "<!-- <b> --><P Title='a > b'x id=1 HREF=\"&#104;?a&amp;b\"id=2>x"
+      .. "<style>a{}<b></style><br/></p"
+    local names, p = {}, nil
+    for tag in text.tags(html .. "><i", { title = true, href = true, id = true }) do
+      names[#names + 1] = tag.name
+      p = tag.name == "p" and tag or p
+    end
+    assert(table.concat(names, " ") == "p style /style br /p", table.concat(names, " "))
+    assert(html:sub(p.first, p.last):find("^<P .*2>$"))
+    local written = {}
+    for i, one in ipairs(p.attributes) do
+      assert(p.attributes[one.name] == one)
+      written[i] = one.name .. ": " .. one.value .. ": " .. html:sub(one.first, one.last)
+    end
+    assert(table.concat(written, "\n") == "title: a > b: Title='a > b'\nid: 1: id=1\n"
+      .. "href: h?a&b: HREF=\"&#104;?a&amp;b\"", table.concat(written, "\n"))
+  end,
+
+  ["tags of one name"] = function()
+    local places = {}
+    local html = "<abbr><A href><b></A ><a/>"
+    for tag in text.tags(html, {}, "a") do
+      places[#places + 1] = html:sub(tag.first, tag.last)
+      assert(next(tag.attributes) == nil)
+    end
+    assert(table.concat(places) == "<A href></A ><a/>", table.concat(places))
+    local next_tag = text.tags("<p", {})
+    assert(next_tag() == nil and next_tag() == nil)
+  end,
+
   ["what is no text is raised"] = function()
-    for _, f in ipairs { text.escape, text.to_html, text.markdown_to_html, text.from_html } do
+    local function tags(html) return text.tags(html, {}) end
+    for _, f in ipairs { text.escape, text.to_html, text.markdown_to_html, text.from_html, tags } do
       raises("not valid UTF-8", f, "a\xFF")
       raises("bad argument", f)
       raises("bad argument", f, {})
