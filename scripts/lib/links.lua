@@ -18,9 +18,11 @@ local function href_of(tag)
 end
 
 --- Every link: its address, and its text as it is shown. A link ends where another one begins.
+--- Outlook shows what comments hold that begin with a condition, <!--[if mso]>.
 ---@param html string
 ---@return fun(): string?, string?
 function links.of(html)
+  html = html:gsub("<!%-%-%[if", "<![if")
   local next_tag = text.tags(html, HREF, "a")
   local tag = next_tag()
   return function()

@@ -19,9 +19,8 @@ end
 ---@return string
 function shown.line(value)
   return (shown.text(value)
-    :gsub("\xE2\x80[\x8E\x8F\xAA-\xAE]", "\u{FFFD}") -- marks, embeddings, overrides
-    :gsub("\xE2\x81[\xA6-\xA9]", "\u{FFFD}") -- isolates
-    :gsub("\u{61C}", "\u{FFFD}"))
+    :gsub("\xE2\x80[\xAA-\xAE]", "\u{FFFD}") -- embeddings, overrides
+    :gsub("\xE2\x81[\xA6-\xA9]", "\u{FFFD}")) -- isolates
 end
 
 local function seconds_of(text)

@@ -45,6 +45,7 @@ local cases = {
   { '<a href="https://a.example">a<a href="https://evil.example">example.com</a>', "evil.example" },
   { "<!-- <a x=' --><a href='https://evil.example'>example.com</a>", "evil.example" },
   { "<!-- <a href='https://evil.example'>example.com</a> -->" },
+  { "<!--[if mso]><a href='https://evil.example'>example.com</a><![endif]-->", "evil.example" },
   { "<a" }, { "<a " }, { '<a href="x' }, { "" },
 }
 
