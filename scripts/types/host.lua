@@ -148,8 +148,8 @@ function time.monotonic() end
 ---@class paraph.log
 --- One event: a constant message, and what varies as fields (strings, numbers, booleans). Told are
 --- 16 fields at most, 8 KiB of a text, and 100 events of a request; and none in a test. The log
---- itself sets `time`, `severity`, `message`, `request_id`, `trace_id`, `mail_trace_id`, `httpRequest`
---- and whatever begins with `logging.googleapis.com/`: a field of such a name raises.
+--- itself sets `time`, `severity`, `message`, `request_id`, `trace_id`, `mail_trace_id`,
+--- `httpRequest` and whatever begins with `logging.googleapis.com/`: a field of such a name raises.
 local log = {}
 ---@param message string
 ---@param fields? table<string, string|number|boolean>

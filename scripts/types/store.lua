@@ -66,7 +66,8 @@ local claim = {}
 ---@return paraph.err? err
 function claim:note(members, options) end
 
---- The same, with this status; then the claim is finished: nothing is sent by it, and nothing written.
+--- The same, with this status; then the claim is finished: nothing is sent by it any more, and
+--- nothing written.
 ---@async
 ---@param status string
 ---@param members paraph.document
