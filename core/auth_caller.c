@@ -181,6 +181,15 @@ static void on_key(const struct err *e, const struct crypto_key *key, void *arg)
     leave(c);
 }
 
+/* The key may be there at once: then c->keys is left alone, for the method after this one may wait
+ * by now. */
+static void find_key(struct auth_caller *c, enum auth_keys_source source) {
+    struct auth_keys_call *keys = auth_keys_find(source, c->token.kid, on_key, c);
+
+    if (keys != NULL)
+        c->keys = keys;
+}
+
 static enum attempt try_token(struct auth_caller *c, const char *text, size_t n,
                               enum auth_keys_source source) {
     const char *method = env_auth_name(c->who.method);
@@ -196,7 +205,7 @@ static enum attempt try_token(struct auth_caller *c, const char *text, size_t n,
             err_set(&e, ERR_UNAUTHENTICATED, "it names no key");
         else if (auth_token_check(&c->token, source, clock_now_us() / 1000000, c->who.name, &e) ==
                  0) {
-            c->keys = auth_keys_find(source, c->token.kid, on_key, c);
+            find_key(c, source);
             return WAITING;
         }
     }

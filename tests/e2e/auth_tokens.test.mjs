@@ -176,6 +176,19 @@ test("keys that are not fit are passed over", async (t) => {
   assert.equal((await get(service, issuer.googleToken(EMAIL))).status, 200);
 });
 
+test("who is refused by one method, and waits for the keys of another, is let go at the end", async (t) => {
+  const issuer = await publisher(t);
+  const service = await start(t, issuer.env);
+  assert.equal((await get(service, issuer.googleToken(EMAIL))).status, 200);
+  issuer.open = new Promise(() => {});
+  const forged = issuer.googleToken(EMAIL, {}, { sign: () => Buffer.alloc(256) });
+  const ended = service.get("/drafts", { headers: { Authorization: `Bearer ${forged}`,
+    "X-Goog-IAP-JWT-Assertion": issuer.iapToken(EMAIL) } }).catch(() => {}); // answered, or cut off
+  while (issuer.asked["/iap"] === 0) assert.equal((await service.get("/health")).status, 200);
+  await service.stop();
+  await ended;
+});
+
 test("the first method that knows the caller counts", async (t) => {
   const issuer = await publisher(t);
   const open = await start(t, { ...issuer.env, AUTH: "google,none" });
