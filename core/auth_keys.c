@@ -16,7 +16,8 @@
 #define LIFE_S       300 /* where nothing is said */
 #define LIFE_MIN_S   1
 #define LIFE_MAX_S   86400
-#define STALE_MS     (86400 * (uint64_t)1000) /* for which they serve beyond it */
+#define LATE_MS      (300 * (uint64_t)1000)   /* beyond it, while newer ones are fetched */
+#define STALE_MS     (86400 * (uint64_t)1000) /* beyond it, if these cannot be had */
 #define RETRY_MS     10000
 #define UNKNOWN_RATE ((struct throttle_rate){1.0 / 30, 5})
 
@@ -32,7 +33,8 @@ static struct set {
     enum auth_keys_source source;
     struct jwt_keys *keys; /* NULL: none yet */
     uint64_t fresh_until_ms, stale_until_ms;
-    uint64_t retry_ms; /* it failed: not before */
+    bool failed;       /* to fetch them, the last time */
+    uint64_t retry_ms; /* then: not before */
     struct google_exchange_request rq;
     struct google_exchange *exchange; /* NULL: none under way */
     struct auth_keys_call *waiting;
@@ -121,6 +123,7 @@ static uint64_t life_ms(const struct google_answer *a) {
 static void on_failure(struct set *s, const struct err *e) {
     LOG(LOG_WARNING, NULL, "the keys that callers' tokens are checked with could not be fetched",
         LOG_S("url", s->rq.url), LOG_B("older_ones_serve", s->keys != NULL), LOG_E(e));
+    s->failed = true;
     s->retry_ms = clock_monotonic_ms() + RETRY_MS;
 }
 
@@ -139,6 +142,7 @@ static void on_answer(struct google_answer *a, void *arg) {
     } else {
         jwt_keys_free(s->keys);
         s->keys = keys;
+        s->failed = false;
         s->fresh_until_ms = clock_monotonic_ms() + life_ms(a);
         s->stale_until_ms = s->fresh_until_ms + STALE_MS;
     }
@@ -168,17 +172,23 @@ static bool may_ask(const struct set *s, uint64_t now) {
            throttle_take(unknown, UNKNOWN_RATE, &s->source, sizeof(s->source), now) == 0;
 }
 
+/* Is there such a key, and is it good enough not to wait for newer ones? */
+static bool knows(const struct set *s, const char *kid, uint64_t now) {
+    uint64_t end_ms = s->failed ? s->stale_until_ms : s->fresh_until_ms + LATE_MS;
+
+    return s->keys != NULL && now < end_ms && jwt_keys_find(s->keys, kid) != NULL;
+}
+
 struct auth_keys_call *auth_keys_find(enum auth_keys_source source, const char *kid,
                                       auth_keys_done_fn *done, void *arg) {
     struct set *s = &sets[source];
     uint64_t now = clock_monotonic_ms();
+    bool known = knows(s, kid, now);
 
-    if (now >= s->fresh_until_ms || s->keys == NULL || jwt_keys_find(s->keys, kid) == NULL) {
-        if (may_ask(s, now))
-            ask(s);
-        if (s->exchange != NULL)
-            return wait_for(s, kid, done, arg);
-    }
+    if ((!known || now >= s->fresh_until_ms) && may_ask(s, now))
+        ask(s);
+    if (!known && s->exchange != NULL)
+        return wait_for(s, kid, done, arg);
     tell(s, kid, done, arg);
     return NULL;
 }

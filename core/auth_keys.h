@@ -1,9 +1,10 @@
 /*
  * auth_keys.h - the public keys that ID tokens are signed with, as Google publishes them.
  *
- * Kept for as long as their Cache-Control says, asked for once however many wait, and for a day
- * longer if Google cannot be reached.  A key that is not among them may be a new one: then they are
- * asked for again, but not often, whoever makes up names of keys.
+ * Kept for as long as their Cache-Control says, and asked for once however many wait.  Beyond that
+ * time nobody waits for newer ones whose key is known: for five minutes, and for a day if Google
+ * cannot be reached.  A key that is not among them may be a new one: then they are asked for again,
+ * but not often, whoever makes up names of keys.
  */
 #ifndef AUTH_KEYS_H
 #define AUTH_KEYS_H

@@ -128,7 +128,7 @@ test("a key that was taken back ends with the set's own life", async (t) => {
   let reply;
   do reply = await get(service, made); while (reply.status === 200);
   assertRefused(reply, 401, "unauthenticated");
-  assert.equal(issuer.asked["/google"], 2);
+  assert.equal(issuer.asked["/google"], 3); // when their time was over, and for one not among them
 });
 
 test("when keys cannot be fetched, the older ones serve; without any it is 502", async (t) => {
@@ -154,6 +154,26 @@ test("when keys cannot be fetched, the older ones serve; without any it is 502",
     assertRefused(refused, 502, "auth_error");
     assert.doesNotMatch(refused.text, /127\.0\.0\.1|jwk|key/i, "it tells of the inside");
   }
+});
+
+test("a key that is known serves while newer ones are late; another one waits for them", async (t) => {
+  const issuer = await publisher(t);
+  issuer.control = "max-age=1";
+  const service = await start(t, issuer.env);
+  const made = issuer.googleToken(EMAIL);
+  assert.equal((await get(service, made)).status, 200);
+  let open;
+  issuer.open = new Promise((resolve) => { open = resolve; });
+  while (issuer.asked["/google"] === 1) assert.equal((await get(service, made)).status, 200);
+
+  const next = keyPair("RS256");
+  const waiting = get(service, token(googleClaims(EMAIL), next));
+  assert.equal((await get(service, made)).status, 200);
+  assert.ok(!service.log.some((e) => /could not be fetched/.test(e.message)), "they have waited");
+  issuer.sets["/google"] = [next.jwk];
+  open();
+  assert.equal((await waiting).status, 200);
+  assertRefused(await get(service, made), 401, "unauthenticated");
 });
 
 test("the time that a request has is for its caller's keys as well", async (t) => {
