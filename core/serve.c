@@ -38,6 +38,15 @@ static void on_terminate(void *arg) {
     host_drain(DRAIN_MS);
 }
 
+/* It asks for scripts, not for our end: until the loop listens, it waits. */
+static void hold_reload(int how) {
+    sigset_t reload;
+
+    sigemptyset(&reload);
+    sigaddset(&reload, SIGHUP);
+    sigprocmask(how, &reload, NULL);
+}
+
 static void raise_descriptor_limit(void) {
     struct rlimit limit;
 
@@ -93,6 +102,8 @@ static int serve_requests(void) {
         loop_on_signal(SIGINT, on_terminate, NULL) != 0 ||
         loop_on_signal(SIGHUP, watch_reload, NULL) != 0)
         LOG(LOG_WARNING, NULL, "signals are not watched");
+    else
+        hold_reload(SIG_UNBLOCK);
     measure_now();
     log_ready();
     job_sync();
@@ -214,6 +225,7 @@ struct crew {
 };
 
 static sigset_t watched; /* by the parent, which takes them one after the other */
+static sigset_t before;  /* what was blocked before that */
 
 static void watch_signals(void) {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
@@ -222,7 +234,7 @@ static void watch_signals(void) {
     for (size_t i = 0; i < COUNT_OF(signals); i++)
         sigaddset(&watched, signals[i]);
     signal(SIGCHLD, SIG_DFL); /* whoever ignores it never sees a child end */
-    sigprocmask(SIG_BLOCK, &watched, NULL);
+    sigprocmask(SIG_BLOCK, &watched, &before);
 }
 
 static pid_t spawn(unsigned worker) {
@@ -230,7 +242,7 @@ static pid_t spawn(unsigned worker) {
 
     if (pid != 0)
         return pid;
-    sigprocmask(SIG_UNBLOCK, &watched, NULL);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     _exit(serve_here(worker));
 }
@@ -320,6 +332,7 @@ int serve(void) {
     struct err e;
 
     signal(SIGPIPE, SIG_IGN);
+    hold_reload(SIG_BLOCK);
     raise_descriptor_limit();
     confine_process();
     if (metrics_init(env.workers, &e) != 0) {

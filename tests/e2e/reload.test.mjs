@@ -10,7 +10,7 @@ import {
   REVIEW, WATCHED, after, edit, hangUp, held, holds, isReload, letter, live, looks, refusals,
   refused, replace,
 } from "./lib/reload.mjs";
-import { overlay, put, run, start } from "./lib/service.mjs";
+import { atEnd, begin, overlay, put, run, start } from "./lib/service.mjs";
 
 const generation = async (service) => (await service.get("/ready")).json.generation;
 
@@ -155,6 +155,17 @@ test("every SIGHUP is answered, by one event", async (t) => {
   assert.equal((await hangUp(service)).message, "scripts reloaded");
   assert.equal(service.log.filter(isReload).length, 5);
 });
+
+for (const WORKERS of ["1", "2"]) {
+  test(`a SIGHUP during the start waits for its end; WORKERS=${WORKERS}`, async (t) => {
+    const service = await begin(t, ["serve"], { WORKERS });
+    atEnd(t, () => service.stop());
+    await service.event((e) => e.message === "confined", "the start");
+    service.signal("SIGHUP");
+    await service.event(() => service.log.filter(isReload).length === Number(WORKERS), "reloads");
+    assert.equal(service.log.filter((e) => e.message === "ready").length, Number(WORKERS));
+  });
+}
 
 // --- by itself -----------------------------------------------------------------------------------
 
