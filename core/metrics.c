@@ -24,7 +24,7 @@ struct series {
 };
 
 struct block {
-    _Atomic bool alive;
+    _Atomic bool alive; /* it serves */
     _Atomic unsigned n; /* of `series` */
     struct series series[SERIES_MAX];
 };
@@ -184,7 +184,6 @@ static void take(struct block *b) {
         make_key(key, &hash, labels);
         *find_slot(s->metric, s->key, s->len, hash) = (uint16_t)i;
     }
-    atomic_store_explicit(&b->alive, true, memory_order_relaxed);
 }
 
 /* Series that are known beforehand: an alert on a counter must see it at 0 before it moves. */
@@ -221,6 +220,7 @@ int metrics_init(unsigned workers, struct err *e) {
         foresee((enum metric)m, labels, 0);
     metrics_set(METRIC_BUILD_INFO, 1, METRICS_LABELS(PARAPH_VERSION));
     metrics_set(METRIC_PROCESS_START, clock_now_us(), METRICS_LABELS());
+    metrics_serve();
     return 0;
 }
 
@@ -235,9 +235,25 @@ void metrics_join(unsigned worker) {
     metrics_set(METRIC_WORKERS, 1, METRICS_LABELS());
 }
 
-void metrics_left(unsigned worker) {
-    if (worker + 1 < nblocks)
-        atomic_store_explicit(&blocks[worker].alive, false, memory_order_relaxed);
+void metrics_serve(void) {
+    if (mine != NULL)
+        atomic_store_explicit(&mine->alive, true, memory_order_relaxed);
+}
+
+bool metrics_left(unsigned worker) {
+    return worker + 1 < nblocks &&
+           atomic_exchange_explicit(&blocks[worker].alive, false, memory_order_relaxed);
+}
+
+static bool is_alive(const struct block *b) {
+    return atomic_load_explicit(&b->alive, memory_order_relaxed);
+}
+
+bool metrics_serving(void) {
+    for (unsigned i = 0; i + 1 < nblocks; i++)
+        if (is_alive(&blocks[i]))
+            return true;
+    return false;
 }
 
 /* --- the page -------------------------------------------------------------------------------- */
@@ -285,7 +301,7 @@ static struct row *collect(size_t *n) {
     if ((rows = calloc(max + 1, sizeof(*rows))) == NULL)
         return NULL;
     for (unsigned i = 0; i < nblocks; i++) {
-        alive = atomic_load_explicit(&blocks[i].alive, memory_order_relaxed);
+        alive = is_alive(&blocks[i]);
         for (unsigned j = 0; j < atomic_load(&blocks[i].n) && *n < max; j++)
             if (is_told(&blocks[i].series[j], alive))
                 read_series(&rows[(*n)++], &blocks[i].series[j]);

@@ -74,7 +74,11 @@ bool metrics_label_takes(const struct metric_label *label, const char *value);
 /* Make the blocks, for so many workers and for the process that starts them.  Once. */
 int metrics_init(unsigned workers, struct err *e);
 void metrics_join(unsigned worker); /* this process is that worker from now on */
-void metrics_left(unsigned worker); /* for who started it: it has ended */
+void metrics_serve(void);           /* and serves, so that its gauges are told */
+
+/* For who started them: it has ended; had it served?  Does any of them serve? */
+bool metrics_left(unsigned worker);
+bool metrics_serving(void);
 
 /* Values of labels in the order of the table, ended by NULL.  A series that does not fit any more
  * is counted under labels that all say "overflow". */

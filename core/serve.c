@@ -6,9 +6,11 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attached.h"
+#include "clock.h"
 #include "confine.h"
 #include "env.h"
 #include "excerpt.h"
@@ -28,8 +30,9 @@
 #include "tree.h"
 #include "watch.h"
 
-#define DRAIN_MS        10000
-#define RESPAWN_PAUSE_S 1
+#define DRAIN_MS    10000
+#define PAUSE_MIN_S 1 /* before a worker is replaced */
+#define PAUSE_MAX_S 60
 
 /* --- one process ----------------------------------------------------------------------------- */
 
@@ -105,6 +108,7 @@ static int serve_requests(void) {
     else
         hold_reload(SIG_UNBLOCK);
     measure_now();
+    metrics_serve();
     log_ready();
     job_sync();
     watch_init();
@@ -220,6 +224,8 @@ static int serve_here(unsigned worker) {
 struct crew {
     pid_t workers[64]; /* 0: has ended */
     unsigned left;
+    unsigned pause_s; /* before those that have ended are replaced */
+    uint64_t due_ms;  /* when they are; 0: none has */
     bool stopping;
     int status; /* the exit code */
 };
@@ -253,13 +259,24 @@ static void pass_on(const struct crew *c, int signum) {
             kill(c->workers[i], signum);
 }
 
-/* One cannot start: another would fare no better. */
-static void give_up(struct crew *c, int status) {
-    c->status = status;
+static void stop(struct crew *c, int signum) {
     c->stopping = true;
-    pass_on(c, SIGTERM);
+    c->due_ms = 0;
+    pass_on(c, signum);
 }
 
+static void give_up(struct crew *c, int status) {
+    c->status = status;
+    stop(c, SIGTERM);
+}
+
+static void replace_later(struct crew *c) {
+    if (c->due_ms == 0)
+        c->due_ms = clock_monotonic_ms() + c->pause_s * 1000ULL;
+}
+
+/* Where it fails and others serve, it is tried again; where none does, another would fare no
+ * better. */
 static void start_worker(struct crew *c, unsigned i) {
     pid_t pid = spawn(i);
 
@@ -269,11 +286,25 @@ static void start_worker(struct crew *c, unsigned i) {
         return;
     }
     LOG(LOG_ERROR, NULL, "cannot start", LOG_S("error", strerror(errno)));
-    give_up(c, 1);
+    if (metrics_serving())
+        replace_later(c);
+    else
+        give_up(c, 1);
 }
 
-/* A worker that ended is replaced, until we are told to stop or one cannot even start. */
+/* All that are missing.  The next ones that cannot even start are given longer. */
+static void start_workers(struct crew *c) {
+    c->due_ms = 0;
+    for (unsigned i = 0; i < env.workers && !c->stopping; i++)
+        if (c->workers[i] == 0)
+            start_worker(c, i);
+    c->pause_s = c->pause_s < PAUSE_MAX_S / 2 ? 2 * c->pause_s : PAUSE_MAX_S;
+}
+
+/* A worker that ended is replaced, until we are told to stop, or none serves and one cannot even
+ * start. */
 static void on_worker_end(struct crew *c, pid_t pid, int status) {
+    int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
     unsigned i = 0;
 
     while (i < env.workers && c->workers[i] != pid)
@@ -282,37 +313,46 @@ static void on_worker_end(struct crew *c, pid_t pid, int status) {
         return;
     c->workers[i] = 0;
     c->left--;
-    metrics_left(i);
-    if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-        give_up(c, WEXITSTATUS(status));
+    if (metrics_left(i))
+        c->pause_s = PAUSE_MIN_S;
+    if (code != 0 && (c->stopping || !metrics_serving()))
+        give_up(c, code);
     if (c->stopping)
         return;
+    replace_later(c);
     LOG(LOG_ERROR, NULL, "a worker has died and is replaced", LOG_I("pid", pid),
-        LOG_I("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0));
+        LOG_I("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0), LOG_I("in_s", c->pause_s));
     METRICS_COUNT(METRIC_WORKER_RESTARTS);
-    sleep(RESPAWN_PAUSE_S);
-    start_worker(c, i);
+}
+
+/* 0: those that have ended are due, or nothing has happened. */
+static int next_signal(const struct crew *c) {
+    uint64_t now_ms = clock_monotonic_ms(), left_ms = c->due_ms > now_ms ? c->due_ms - now_ms : 0;
+    struct timespec pause = {(time_t)(left_ms / 1000), (long)(left_ms % 1000 * 1000000)};
+    int signum = sigtimedwait(&watched, NULL, c->due_ms != 0 ? &pause : NULL);
+
+    return signum > 0 ? signum : 0;
 }
 
 static void supervise(struct crew *c) {
     int signum, status;
     pid_t pid;
 
-    while (c->left > 0) {
-        if (sigwait(&watched, &signum) != 0)
-            continue;
-        if (signum != SIGCHLD) {
-            c->stopping |= signum != SIGHUP;
+    while (c->left > 0 || !c->stopping) {
+        signum = next_signal(c);
+        if (signum == SIGHUP)
             pass_on(c, signum);
-            continue;
-        }
+        else if (signum != 0 && signum != SIGCHLD)
+            stop(c, signum);
         while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
             on_worker_end(c, pid, status);
+        if (c->due_ms != 0 && clock_monotonic_ms() >= c->due_ms)
+            start_workers(c);
     }
 }
 
 static int serve_workers(void) {
-    struct crew crew = {0};
+    struct crew crew = {.pause_s = PAUSE_MIN_S};
     struct err e;
     uint16_t port = env.port;
 
@@ -322,8 +362,7 @@ static int serve_workers(void) {
     }
     env_bound(port);
     watch_signals();
-    for (unsigned i = 0; i < env.workers && !crew.stopping; i++)
-        start_worker(&crew, i);
+    start_workers(&crew);
     supervise(&crew);
     return crew.status;
 }

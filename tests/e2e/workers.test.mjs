@@ -1,9 +1,11 @@
 // WORKERS: several processes are one service, to who counts and to who writes.
 
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { assertMoved, judge, metrics } from "./lib/metrics.mjs";
-import { patientPixel, start } from "./lib/service.mjs";
+import { overlay, patientPixel, put, start } from "./lib/service.mjs";
 
 const MESSAGE = { to: "ann@example.com", subject: "Hello", message: "Hi Ann!" };
 const CLOSE = { headers: { Connection: "close" } }; // the next one may be another worker's
@@ -46,6 +48,33 @@ test("whichever worker answers tells what all have counted, before and after one
   await judge(page.text);
   assert.equal(page.value("paraph_http_requests_in_flight"), 1);
   assert.ok(page.value("process_cpu_seconds_total") >= before, "processor time went back");
+});
+
+const cannotStart = (service) => service.log.filter((e) => e.message === "cannot start");
+
+test("while scripts do not load, those who serve go on, and one that is missing comes back", async (t) => {
+  const scripts = await overlay(t, {});
+  const service = await start(t, { WORKERS: "2", SCRIPTS_DIR: scripts });
+  const [pid] = await ready(service, 2);
+  await put(scripts, "settings.lua", "return +");
+  process.kill(pid, "SIGKILL");
+  await service.event(() => cannotStart(service).length === 2, "another try");
+  let page; // one that has only begun to start has the port, too, and may cut us off
+  while (!page && !service.ended) page = await metrics(service, CLOSE).catch(() => null);
+  assert.equal(page.value("paraph_workers"), 1);
+
+  await rm(join(scripts, "settings.lua"));
+  await ready(service, 3);
+  await assertAllSay(service, [["paraph_workers", {}, 2]]);
+});
+
+test("when none serves and one cannot start, it is the end", async (t) => {
+  const scripts = await overlay(t, {});
+  const service = await start(t, { WORKERS: "2", SCRIPTS_DIR: scripts });
+  const pids = await ready(service, 2);
+  await put(scripts, "settings.lua", "return +");
+  for (const pid of pids) process.kill(pid, "SIGKILL");
+  assert.deepEqual(await service.exited, { code: 1, signal: null });
 });
 
 test("three workers on one SQLite lose no write", async (t) => {

@@ -50,6 +50,7 @@ static void as_worker(unsigned worker, void (*work)(void)) {
 
     if (pid == 0) {
         metrics_join(worker);
+        metrics_serve();
         work();
         _exit(0);
     }
@@ -110,9 +111,18 @@ static void nothing_is_counted_before_there_is_a_place_for_it(void **state) {
     assert_not_told("paraph_claims_total{");
 }
 
-static void counters_are_there_before_they_move(void **state) {
+static void a_worker_is_one_when_it_serves(void **state) {
     (void)state;
     metrics_join(0);
+    assert_not_told("paraph_workers 1");
+    assert_false(metrics_serving());
+    metrics_serve();
+    assert_told("paraph_workers 1");
+    assert_true(metrics_serving());
+}
+
+static void counters_are_there_before_they_move(void **state) {
+    (void)state;
     assert_told("paraph_claims_total{outcome=\"won\"} 0");
     assert_told("paraph_sends_total{mode=\"direct\",outcome=\"unknown\"} 0");
     assert_told("paraph_worker_restarts_total 0");
@@ -200,7 +210,8 @@ static void workers_are_added_up(void **state) {
 
 static void who_has_ended_has_counted_all_the_same(void **state) {
     (void)state;
-    metrics_left(1);
+    assert_true(metrics_left(1));
+    assert_false(metrics_left(1));
     assert_told("paraph_opens_total{kind=\"person\"} 2000");
     assert_told("paraph_http_requests_in_flight 4");
     assert_told("paraph_workers 1");
@@ -237,6 +248,7 @@ int main(void) {
         cmocka_unit_test(nothing_is_counted_before_there_is_a_place_for_it),
     };
     const struct CMUnitTest alone[] = {
+        cmocka_unit_test(a_worker_is_one_when_it_serves),
         cmocka_unit_test(counters_are_there_before_they_move),
         cmocka_unit_test(histograms_have_bounds_below_or_at_which_they_count),
         cmocka_unit_test(values_of_labels_are_escaped),
