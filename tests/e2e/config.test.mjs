@@ -21,7 +21,7 @@ test("every wrong variable is named, all at once", async (t) => {
     MAX_BODY_BYTES: "-1", REQUEST_TIMEOUT: "0", UPSTREAM_TIMEOUT: "1s", LOG_LEVEL: "loud",
     LOG_FORMAT: "xml", NO_SEND: "si", PIXEL_TRACKER_BASE_URL: "example.org", BACKEND: "mysql",
     RELOAD_INTERVAL: "often", GMAIL_CONCURRENCY: "many", DRAFT_COLLECTION: "a/b",
-    SCRIPTS_DIR: "/nonexistent", TEMPLATES_DIR: "/dev/null", FIRESTORE_URL: "ftp://x",
+    SCRIPTS_DIR: "/proc/none", TEMPLATES_DIR: "/dev/null", FIRESTORE_URL: "ftp://x",
     GCE_METADATA_HOST: "http://x", GMAIL_USER: "nobody", HOST: "127.0.0.1:80",
     GMAIL_SCOPES: "gmail.send", GOOGLE_CLOUD_PROJECT: "a/b", FIRESTORE_DATABASE: "x y",
     ALLOWED_SENDERS: "nobody", WEBHOOK_EVENTS: "everything", WEBHOOK_ALLOW_PRIVATE: "perhaps",
