@@ -226,6 +226,8 @@ return {
     .. "Load it again and repeat what you did.",
   error_conflict = "Others are changing this draft just now. Try again.",
   error_unavailable = "The store does not answer just now. Try again in a moment.",
+  error_signed_out = "Your session is over, and nothing was done. Sign in in another tab, then "
+    .. "reload this page: the browser sends again what you wrote.",
   error_too_large = "What you sent is too large.",
   error_invalid = "The form was not understood: %s.",
 

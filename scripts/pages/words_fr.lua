@@ -227,6 +227,8 @@ return {
     .. "Rechargez-la et recommencez.",
   error_conflict = "D’autres modifient ce brouillon en ce moment. Réessayez.",
   error_unavailable = "Le stockage ne répond pas. Réessayez dans un instant.",
+  error_signed_out = "Votre session est terminée et rien n’a été fait. Connectez-vous dans un "
+    .. "autre onglet, puis rechargez cette page : le navigateur renvoie votre texte.",
   error_too_large = "Votre envoi est trop volumineux.",
   error_invalid = "Le formulaire n’a pas été compris : %s.",
 
