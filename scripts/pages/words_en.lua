@@ -155,6 +155,9 @@ return {
   edit_title = "Edit",
   edit_back = "The draft",
   edit_errors = "Nothing was saved yet: please correct what is marked.",
+  edit_failed = "Nothing was saved yet:",
+  edit_decided = "Nothing was saved: this draft was decided meanwhile. What you wrote is below, to "
+    .. "be copied.",
   field_from = "From",
   field_to = "To",
   field_cc = "Cc",

@@ -156,6 +156,9 @@ return {
   edit_title = "Modifier",
   edit_back = "Le brouillon",
   edit_errors = "Rien n’est encore enregistré : corrigez ce qui est signalé.",
+  edit_failed = "Rien n’est encore enregistré :",
+  edit_decided = "Rien n’a été enregistré : une décision a été prise entre-temps sur ce "
+    .. "brouillon. Votre texte est plus bas, à copier.",
   field_from = "De",
   field_to = "À",
   field_cc = "Cc",

@@ -129,8 +129,21 @@ test("an edit is an edition; one of what has changed is not made", async (t) => 
   const late = await post(service, `/review/${id}/edit`, { ...seen, subject: "Mine" });
   assert.equal(late.status, 409);
   assert.equal(field(late.text, "subject"), "Mine");
+  assert.match(late.text, /<ins>2<\/ins>/);
+  assert.ok(!/what is marked/.test(late.text), "nothing is marked");
   assert.equal((await service.document(id)).subject, "First");
   assertRefused(await service.get(`/drafts/${id}-0`), 404, "draft_not_found");
+});
+
+test("an edit of what was decided meanwhile is shown, to be copied", async (t) => {
+  const service = await start(t);
+  const id = await service.draft();
+  const seen = await tokens(service, `/review/${id}/edit`);
+  assert.equal((await service.post(`/drafts/${id}/reject`, {})).status, 200);
+  const late = await post(service, `/review/${id}/edit`, { ...seen, message: "An hour of work" });
+  assert.equal(late.status, 409);
+  assert.match(late.text, /decided meanwhile[^]*<textarea [^>]*readonly[^>]*>\s*An hour of work</);
+  assert.ok(!/<button class="primary"/.test(late.text), "it can be saved");
 });
 
 test("a selection: each draft with its result", async (t) => {
