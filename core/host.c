@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <lauxlib.h>
 
@@ -25,6 +26,7 @@
 
 #define INFLIGHT_MAX 20000 /* requests waiting; more are 503 */
 #define ROUTE_MAX    64    /* of its pattern, in the metrics */
+#define NEXT_MAX     1000  /* of a target that /sign-in leads on to */
 
 struct request {
     struct request *next, **link; /* of all under way */
@@ -67,28 +69,6 @@ static void send_error(struct request *q, const struct err *e) {
     if (e->code == ERR_METHOD_NOT_ALLOWED)
         reply_header(&r, "Allow", q->match.allow);
     send_reply(q, &r);
-}
-
-/* A person at a browser is shown where to sign in; a program gets 401. */
-static bool send_to_sign_in(struct request *q, const struct err *e) {
-    const char *accept = http_header(q->http, "Accept");
-    struct buf location;
-    struct reply r;
-
-    if (e->code != ERR_UNAUTHENTICATED || !env_uses_auth(ENV_KEY) || accept == NULL ||
-        strstr(accept, "text/html") == NULL || strcmp(q->http->method, "GET") != 0)
-        return false;
-    buf_init(&location, 8 * KIB);
-    buf_adds(&location, "/sign-in?next=");
-    encode_percent(&location, q->http->target, strlen(q->http->target));
-    reply_init(&r);
-    r.status = 303;
-    r.err = *e;
-    if (!buf_failed(&location))
-        reply_header(&r, "Location", location.data);
-    buf_free(&location);
-    send_reply(q, &r);
-    return true;
 }
 
 static void log_policy_error(const struct request *q, const char *trace) {
@@ -225,6 +205,74 @@ static void start_task(struct request *q) {
         q->task = t;
 }
 
+/* --- people at browsers ---------------------------------------------------------------------- */
+
+static bool is_get(const struct request *q) {
+    return strcmp(q->http->method, "GET") == 0;
+}
+
+/* He asks for HTML, and does not send but what a form sends. */
+static bool is_person(const struct request *q) {
+    static const char form[] = "application/x-www-form-urlencoded";
+    const char *accept = http_header(q->http, "Accept");
+    const char *type = http_header(q->http, "Content-Type");
+
+    return accept != NULL && strstr(accept, "text/html") != NULL &&
+           (is_get(q) || (type != NULL && strncasecmp(type, form, strlen(form)) == 0));
+}
+
+/* A page in place of an error.  It is no redirect: the address stays, and with it what a form has
+ * posted, which the browser can send once more. */
+static bool take_page(struct request *q, const char *path) {
+    struct route_match page;
+    struct err none;
+
+    if (request_route(gen_live(), env.role, "GET", path, &page, &none) != 0)
+        return false;
+    q->match = page;
+    return true;
+}
+
+static void send_to_sign_in(struct request *q, const struct err *e) {
+    const char *target = q->http->target;
+    struct buf location;
+    struct reply r;
+
+    buf_init(&location, 4 * KIB);
+    buf_adds(&location, "/sign-in");
+    if (strlen(target) <= NEXT_MAX) {
+        buf_adds(&location, "?next=");
+        encode_percent(&location, target, strlen(target));
+    }
+    reply_init(&r);
+    r.status = 303;
+    r.err = *e;
+    if (!buf_failed(&location))
+        reply_header(&r, "Location", location.data);
+    buf_free(&location);
+    send_reply(q, &r);
+}
+
+/* A person who is not signed in is shown where that is done; a program gets 401. */
+static bool ask_to_sign_in(struct request *q, const struct err *e) {
+    if (e->code != ERR_UNAUTHENTICATED || !env_uses_auth(ENV_KEY) || !is_person(q))
+        return false;
+    if (is_get(q)) {
+        send_to_sign_in(q, e);
+        return true;
+    }
+    if (!take_page(q, "/error/unauthenticated"))
+        return false;
+    start_task(q);
+    return true;
+}
+
+/* Is it a person who has gone where there is nothing to be seen?  He gets a page. */
+static bool is_astray(struct request *q, const struct err *e) {
+    return (e->code == ERR_NOT_FOUND || e->code == ERR_METHOD_NOT_ALLOWED) && is_get(q) &&
+           is_person(q) && take_page(q, "/error/not_found");
+}
+
 /* --- admission ------------------------------------------------------------------------------- */
 
 /* The caller's id, if it can be logged and sent back, and his trace; else fresh ones. */
@@ -273,7 +321,7 @@ static void on_caller(const struct err *e, void *arg) {
                                    .roles = q->caller.who.roles};
     if (e->code == ERR_NONE)
         start_task(q);
-    else if (!send_to_sign_in(q, e))
+    else if (!ask_to_sign_in(q, e))
         send_error(q, e);
 }
 
@@ -323,7 +371,7 @@ static void on_request(struct http_request *http) {
         return;
     }
     before = log_enter(&q->scope);
-    if (admit(q, &e) != 0)
+    if (admit(q, &e) != 0 && !is_astray(q, &e))
         send_error(q, &e);
     else
         caller_start(&q->caller, http, q->gen, q->match.route, &q->scope, on_caller, q);

@@ -19,6 +19,7 @@ local repl = require "api.repl"
 local assets = require "pages.assets"
 local draft = require "pages.draft"
 local edit = require "pages.edit"
+local errors = require "pages.errors"
 local review = require "pages.review"
 local sign_in = require "pages.sign_in"
 local stats = require "pages.stats"
@@ -53,6 +54,7 @@ return {
   { "GET", "/assets/{name}", handler = assets.get, access = "public" },
   { "GET", "/sign-in", handler = sign_in.show, access = "public" },
   { "POST", "/sign-in", handler = sign_in.open, access = "public" },
+  { "GET", "/error/{code}", handler = errors.show, access = "public" },
   { "POST", "/sign-out", handler = sign_in.close, access = { "draft", "send", "review", "ops" } },
 
   { "POST", "/repl", handler = repl.post, access = "ops", deadline = 600, waits = true },

@@ -56,26 +56,16 @@ local function patch_of(document, form)
   return patch
 end
 
---- What is wrong with the form, by the field that it is about, which needs no name where it stands.
-local function errors_of(fields, err, t)
-  if not fields[err.field or ""] then return { form = err.message } end
-  local start = err.field .. ": "
-  local detail = err.message:sub(1, #start) == start and err.message:sub(#start + 1) or err.message
-  local sentence = err.code == "invalid_recipient" and t.error_recipient or t.error_field
-  return { [err.field] = sentence:format(detail) }
-end
-
-local function model_of(draft, t, form, err)
+local function model_of(draft, t, form)
   local document = draft.document
   local fields = fields_of(document)
   for name in pairs(fields) do fields[name] = form and form[name] or fields[name] end
   local format = shown.text(document.format)
   fields.template = document.template and shown.text(document.template)
   fields.format_label = t["format_" .. (format ~= "" and format or "text")] or format
-  local errors = err and errors_of(fields, err, t)
   return {
     id = draft.id, subject = shown.draft(draft, t).subject, title = t.edit_title,
-    is_review = true, is_template = fields.template ~= nil, fields = fields, errors = errors,
+    is_review = true, is_template = fields.template ~= nil, fields = fields,
     preview_action = ("/review/%s/preview"):format(draft.id),
     html_src = ("/review/%s/html"):format(draft.id),
   }
@@ -102,33 +92,53 @@ end)
 
 -- --- what it posts -------------------------------------------------------------------------------
 
---- The form again, as it was filled in, with what is wrong; if somebody else was faster, with what
---- he changed, and as one that would now overwrite that.
-local function again(req, draft, form, err)
-  local t = page.words(req)
-  local model = model_of(draft, t, form, err)
-  model.etag, model.edition = form.etag, form.edition
-  if err.code == "changed_since_review" then
+--- What is wrong with a field, which needs no name where it stands.
+local function error_of(field, err, t)
+  local start = field .. ": "
+  local detail = err.message:sub(1, #start) == start and err.message:sub(#start + 1) or err.message
+  local sentence = err.code == "invalid_recipient" and t.error_recipient or t.error_field
+  return sentence:format(detail)
+end
+
+--- Why nothing was saved. If somebody else was faster, what he changed, and the form is now one
+--- that would overwrite that; if the draft is decided by now, it is one to copy from.
+local function tell_why(model, draft, form, err, t)
+  if drafts.refusal(draft) then
+    model.wrong, model.readonly = t.edit_decided, "readonly"
+  elseif err.code == "changed_since_review" then
     local view = viewing.open(draft)
     model.changed = history.since(draft, math.tointeger(tonumber(form.edition)) or 0, t)
     model.etag, model.edition = view and view.etag or "", editions.number(draft.document)
+  elseif model.fields[err.field or ""] then
+    model.wrong, model.errors = t.edit_errors, { [err.field] = error_of(err.field, err, t) }
+  else
+    model.wrong = t.edit_failed .. " " .. err.message
   end
+end
+
+--- The form again, as it was filled in.
+local function again(req, form, err)
+  local draft, load_err = drafts.load(req.params.id)
+  if not draft then return nil, load_err end
+  local t = page.words(req)
+  local model = model_of(draft, t, form)
+  model.is_unsaved, model.etag, model.edition = true, form.etag, form.edition
+  tell_why(model, draft, form, err, t)
   return page.reply(req, "edit", model, err.code)
 end
 
 --- POST /review/{id}/edit
 pages.save = page.form(function(req, form)
   local draft, err = load(req)
-  if not draft then return nil, err end
   local patch, edit, saved
-  patch, err = patch_of(draft.document, form)
+  if draft then patch, err = patch_of(draft.document, form) end
   if patch then edit, err = edits.read(patch) end
   if edit then
     local etag = form.etag ~= "" and form.etag or nil
     saved, err = edits.apply(draft.id, edit, req.caller, etag)
   end
-  if not saved then return again(req, draft, form, err) end
-  return page.redirect("/review/" .. draft.id .. url.query { said = "saved", of = draft.id })
+  if not saved then return again(req, form, err) end
+  return page.redirect("/review/" .. saved.id .. url.query { said = "saved", of = saved.id })
 end)
 
 --- POST /review/{id}/preview: what would come of it, for a frame.

@@ -13,6 +13,9 @@ return {
   since = "since",
   no_send = "Sending is switched off (NO_SEND): what you approve does not leave.",
   lose = "Leave without saving what you wrote?",
+  signed_out = "Your session is over, and nothing was done. Sign in in another tab, then do it "
+    .. "again here: what you wrote is still there.",
+  unanswered = "No answer came: it may have been done all the same. What you wrote is still there.",
   request_id = "Request",
 
   -- keys
@@ -157,6 +160,9 @@ return {
   edit_title = "Edit",
   edit_back = "The draft",
   edit_errors = "Nothing was saved yet: please correct what is marked.",
+  edit_failed = "Nothing was saved yet:",
+  edit_decided = "Nothing was saved: this draft was decided meanwhile. What you wrote is below, to "
+    .. "be copied.",
   field_from = "From",
   field_to = "To",
   field_cc = "Cc",
@@ -228,6 +234,8 @@ return {
     .. "Load it again and repeat what you did.",
   error_conflict = "Others are changing this draft just now. Try again.",
   error_unavailable = "The store does not answer just now. Try again in a moment.",
+  error_signed_out = "Your session is over, and nothing was done. Sign in in another tab, then "
+    .. "reload this page: the browser sends again what you wrote.",
   error_too_large = "What you sent is too large.",
   error_recipient = "An address is wrong: %s.",
   error_field = "This is wrong: %s.",

@@ -14,6 +14,9 @@ return {
   since = "depuis",
   no_send = "L’envoi est coupé (NO_SEND) : ce que vous approuvez ne part pas.",
   lose = "Quitter sans enregistrer ce que vous avez écrit ?",
+  signed_out = "Votre session est terminée et rien n’a été fait. Connectez-vous dans un autre "
+    .. "onglet, puis recommencez ici : votre texte est toujours là.",
+  unanswered = "Aucune réponse : cela a pu être fait malgré tout. Votre texte est toujours là.",
   request_id = "Requête",
 
   -- keys
@@ -158,6 +161,9 @@ return {
   edit_title = "Modifier",
   edit_back = "Le brouillon",
   edit_errors = "Rien n’est encore enregistré : corrigez ce qui est signalé.",
+  edit_failed = "Rien n’est encore enregistré :",
+  edit_decided = "Rien n’a été enregistré : une décision a été prise entre-temps sur ce "
+    .. "brouillon. Votre texte est plus bas, à copier.",
   field_from = "De",
   field_to = "À",
   field_cc = "Cc",
@@ -229,6 +235,8 @@ return {
     .. "Rechargez-la et recommencez.",
   error_conflict = "D’autres modifient ce brouillon en ce moment. Réessayez.",
   error_unavailable = "Le stockage ne répond pas. Réessayez dans un instant.",
+  error_signed_out = "Votre session est terminée et rien n’a été fait. Connectez-vous dans un "
+    .. "autre onglet, puis rechargez cette page : le navigateur renvoie votre texte.",
   error_too_large = "Votre envoi est trop volumineux.",
   error_recipient = "Une adresse est incorrecte : %s.",
   error_field = "À corriger : %s.",

@@ -44,6 +44,7 @@ const routes = [
   // Two roles are needed, ops and review: nobody gets in with one (repl_attach.test.mjs).
   { method: "POST", path: "/repl", access: [], json: { line: ":quit" } },
   { method: "GET", path: "/assets/{name}", access: ROLES, open: [200] },
+  { method: "GET", path: "/error/{code}", access: ROLES, open: [404] },
   { method: "POST", path: "/sign-out", access: ROLES },
   // Without API keys there is no signing in.
   { method: "GET", path: "/sign-in", access: ROLES, open: [200, 404] },

@@ -129,6 +129,8 @@ test("an edit is an edition; one of what has changed is not made", async (t) => 
   const late = await post(service, `/review/${id}/edit`, { ...seen, subject: "Mine" });
   assert.equal(late.status, 409);
   assert.equal(field(late.text, "subject"), "Mine");
+  assert.match(late.text, /<ins>2<\/ins>/);
+  assert.ok(!/what is marked/.test(late.text), "nothing is marked");
   assert.equal((await service.document(id)).subject, "First");
   assertRefused(await service.get(`/drafts/${id}-0`), 404, "draft_not_found");
 });
@@ -141,6 +143,17 @@ test("what is wrong with an edit is said in the language of the page", async (t)
     { headers: { "Accept-Language": "fr" } });
   assert.equal(reply.status, 400);
   assert.match(reply.text, /id="to-wrong">Une adresse est incorrecte\u00a0: &#39;bob@&#39; is /);
+});
+
+test("an edit of what was decided meanwhile is shown, to be copied", async (t) => {
+  const service = await start(t);
+  const id = await service.draft();
+  const seen = await tokens(service, `/review/${id}/edit`);
+  assert.equal((await service.post(`/drafts/${id}/reject`, {})).status, 200);
+  const late = await post(service, `/review/${id}/edit`, { ...seen, message: "An hour of work" });
+  assert.equal(late.status, 409);
+  assert.match(late.text, /decided meanwhile[^]*<textarea [^>]*readonly[^>]*>\s*An hour of work</);
+  assert.ok(!/<button class="primary"/.test(late.text), "it can be saved");
 });
 
 test("a selection: each draft with its result", async (t) => {

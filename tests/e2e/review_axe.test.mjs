@@ -112,7 +112,9 @@ test("what can be done with a draft", async (t) => {
   await page.locator("#edit button.primary").click();
   await page.locator("[aria-invalid=true]").waitFor();
   await audit(page, "the form with what is wrong");
-  await page.goto(quote);
+  await page.locator("[name=to]").fill("somebody@example.com");
+  await page.locator("#edit button.primary").click();
+  await page.locator("#notice", { hasText: "Saved" }).waitFor();
   await service.patch(`/drafts/${ids.quote}`, { message: "Another text." }, bearer(keys.bob));
   await page.locator("form[action$='/approve'] button").click();
   await page.locator(".changed").waitFor();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openPage, signIn, until } from "./lib/browser.mjs";
-import { reviewTen, startReviewed, write } from "./lib/review.mjs";
+import { approveButton, reviewTen, startReviewed, write } from "./lib/review.mjs";
 
 const FIELDS = 40; // that Tab may have to go through
 
@@ -23,7 +23,10 @@ const keys = {
     await press(page, "j");
     await press(page, "Enter");
   },
-  approve: (page) => press(page, "a"),
+  async approve(page) {
+    await approveButton(page).waitFor();
+    await press(page, "a");
+  },
   next: (page) => press(page, "j"),
   undo: (page) => press(page, "u"),
   async reject(page, reason) {
@@ -62,9 +65,9 @@ test("who decides faster than the service answers loses no decision", async (t) 
   });
   await keys.open(page);
   await until(page, () => page.evaluate("Boolean(ahead?.page)"), "that the next draft is there");
-  await press(page, "a");
+  await keys.approve(page);
   await page.waitForURL(`**/review/${ids[0]}`); // the older one, before there is an answer
-  await press(page, "a");
+  await keys.approve(page);
   open();
   await page.waitForURL((url) => url.pathname === "/review");
   for (const id of ids) {

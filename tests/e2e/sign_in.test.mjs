@@ -52,6 +52,51 @@ test("a browser is led to the page, signs in, and goes on where it was", async (
   assertRefused(await service.get("/drafts"), 401, "unauthenticated");
 });
 
+test("where a browser was is remembered only as far as one goes on there", async (t) => {
+  const { env } = await apiKeys(t, { ann: ["review"] });
+  const service = await start(t, env);
+  const ledFrom = async (target) => (await service.get(target,
+    { headers: { Accept: HTML }, redirect: "manual" })).headers.get("location");
+  const longest = `/review?q=${"x".repeat(990)}`;
+  assert.equal(await ledFrom(longest), `/sign-in?next=${encodeURIComponent(longest)}`);
+  for (const more of [1, 1100, 2000, 7000]) {
+    assert.equal(await ledFrom(longest + "&".repeat(more)), "/sign-in");
+  }
+});
+
+test("what a browser posts without a session is told on a page, and can be sent again", async (t) => {
+  const { service, cookie } = await signedIn(t);
+  const id = "6ba7b810-9dad-41d1-80b4-00c04fd430c8";
+  const body = () => new URLSearchParams({ reason: "No." });
+  const headers = { Accept: HTML, "Accept-Language": "fr", Origin: service.url };
+  const post = (more, as = body()) =>
+    service.request("POST", `/review/${id}/reject`, { body: as, headers: { ...headers, ...more } });
+  const page = await post();
+  assert.equal(page.status, 401, page.text);
+  assert.match(page.headers.get("content-type"), /^text\/html/);
+  assert.match(page.text, /<html lang="fr">[^]*href="\/sign-in" target="_blank"/);
+  // It does nothing by itself: where there is a session, the form must have been on a page for it.
+  assert.equal((await post({ Cookie: cookie })).status, 403);
+  assertRefused(await post({ Accept: "*/*" }), 401, "unauthenticated");
+  assertRefused(await post({ "Content-Type": "application/json" }, "{}"), 401, "unauthenticated");
+});
+
+test("a browser that goes astray is shown the way", async (t) => {
+  const { env } = await apiKeys(t, { ann: ["review"] });
+  const service = await start(t, env);
+  for (const path of ["/", "/revue", "/review/a/b/c/d"]) {
+    const { status, headers, text } = await service.get(path, { headers: { Accept: HTML } });
+    assert.equal(status, 404, path);
+    assert.match(headers.get("content-type"), /^text\/html/, path);
+    assert.match(text, /<a [^>]*href="\/review"/);
+  }
+  assertRefused(await service.get("/"), 405, "method_not_allowed");
+  assertRefused(await service.get("/revue"), 404, "not_found");
+  const posted = await service.request("POST", "/revue",
+    { body: new URLSearchParams({ a: "b" }), headers: { Accept: HTML } });
+  assertRefused(posted, 404, "not_found");
+});
+
 test("behind TLS the cookie is for TLS alone", async (t) => {
   const { keys, env } = await apiKeys(t, { ann: ["review"] });
   const service = await start(t, env);

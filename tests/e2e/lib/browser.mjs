@@ -103,12 +103,13 @@ class Complaints {
 
 // A page of a browser of its own: no cookies, no history. It fails the test at its end if it has
 // complained. `width`, `height`, `scheme` ("light" or "dark"), `lang`, `scripts` (false: JavaScript
-// is off), `accept` as of Complaints.
+// is off), `touch` (it can be tapped), `accept` as of Complaints.
 export async function openPage(t, service, options = {}) {
   const { width = 1280, height = 900, scheme = "light", lang = "en", scripts = true } = options;
   const context = await (await browser(t)).newContext({
     baseURL: service.url, viewport: { width, height }, colorScheme: scheme,
     reducedMotion: "reduce", locale: lang, javaScriptEnabled: scripts,
+    hasTouch: options.touch,
   });
   context.setDefaultTimeout(WAIT_MS);
   const complaints = new Complaints(service.url, options.accept);

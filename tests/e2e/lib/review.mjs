@@ -138,10 +138,13 @@ export async function reviewTen(t, person, options = {}) {
   assert.deepEqual(left, [`${service.url}/review/${ids[6]}`]);
 }
 
+// It waits where a double click could be under way.
+export const approveButton = (page) => page.locator("form[action$='/approve'] button:enabled");
+
 // By clicking at what there is to see.
 export const clicks = {
   open: (page, id) => page.locator(`a[href="/review/${id}"]`).click(),
-  approve: (page) => page.locator("form[action$='/approve'] button").click(),
+  approve: (page) => approveButton(page).click(),
   next: (page) => page.locator("a[aria-keyshortcuts=J]").click(),
   undo: (page) => page.locator("#notice form[action$='/undo'] button").click(),
   async reject(page, reason) {
