@@ -227,7 +227,7 @@ static bool take_page(struct request *q, const char *path) {
     struct route_match page;
     struct err none;
 
-    if (request_route(gen_live(), env.role, "GET", path, &page, &none) != 0)
+    if (request_route(q->gen, env.role, "GET", path, &page, &none) != 0)
         return false;
     q->match = page;
     return true;
