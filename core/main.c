@@ -1,9 +1,11 @@
 /*
  * main.c - the command line.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "check_replay.h"
@@ -161,10 +163,23 @@ static bool answers(int argc, char **argv, const char *command) {
     return false;
 }
 
+/* Whoever started us may have closed them; what is opened next, a database or a connection, would
+ * stand in their place. */
+static void open_standard_streams(void) {
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int main(int argc, char **argv) {
     const char *name = argc > 1 ? argv[1] : "serve";
     size_t i = 0;
 
+    open_standard_streams();
     confine_memory();
     while (i < COUNT_OF(commands) && strcmp(commands[i].name, name) != 0)
         i++;

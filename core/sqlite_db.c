@@ -96,6 +96,17 @@ int sqlite_db_exec(sqlite3 *db, const char *sql, struct err *e) {
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sqlite_db_err(db, e);
 }
 
+int sqlite_db_check_file(sqlite3 *db, struct err *e) {
+    int moved = 0; /* and stays so where there is no file */
+
+    (void)sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    if (moved == 0)
+        return 0;
+    return err_set(e, ERR_STORE_ERROR,
+                   "%s: it was removed or replaced; restart to go on with what is there",
+                   sqlite3_db_filename(db, "main"));
+}
+
 bool sqlite_db_in_transaction(sqlite3 *db) {
     return !sqlite3_get_autocommit(db);
 }

@@ -25,6 +25,9 @@ int sqlite_db_err(sqlite3 *db, struct err *e);
 /* Run statements that give no rows. */
 int sqlite_db_exec(sqlite3 *db, const char *sql, struct err *e);
 
+/* Is the file still there?  What is written to one that was removed is in none. */
+int sqlite_db_check_file(sqlite3 *db, struct err *e);
+
 /* Is a transaction open?  SQLite ends one by itself after some failures. */
 bool sqlite_db_in_transaction(sqlite3 *db);
 

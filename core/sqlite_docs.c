@@ -397,7 +397,8 @@ static int keep_sequence(struct sqlite_docs *d, struct err *e) {
 
 int sqlite_docs_begin(struct sqlite_docs *d, struct err *e) {
     d->savepoint = false;
-    if (sqlite_statement_run(d, sqlite_statement(d, ST_BEGIN), e) == 0 && read_sequence(d, e) == 0)
+    if (sqlite_db_check_file(d->db, e) == 0 &&
+        sqlite_statement_run(d, sqlite_statement(d, ST_BEGIN), e) == 0 && read_sequence(d, e) == 0)
         return 0;
     sqlite_db_rollback(d->db);
     return -1;

@@ -88,6 +88,21 @@ async function makeReadOnly(t, dir) {
   return true;
 }
 
+test("a database that is removed takes nothing more, until there is a new one", async (t) => {
+  const DATA_DIR = join(await temporary(t), "data");
+  const service = await start(t, { DATA_DIR });
+  await service.draft();
+  for (const end of ["", "-wal", "-shm"]) await rm(join(DATA_DIR, `paraph.db${end}`));
+  const letter = { to: "ann@example.com", subject: "s", message: "m", mode: "draft" };
+  const reply = await service.post("/", letter);
+  assertRefused(reply, reply.status, "store_error");
+  assert.match(reply.text, /was removed or replaced; restart/);
+  await service.stop();
+  const next = await start(t, { DATA_DIR });
+  const id = await next.draft();
+  assert.deepEqual((await next.get("/drafts")).json.drafts.map((draft) => draft.draft_id), [id]);
+});
+
 test("a DATA_DIR that cannot be written: exit 1 and a sentence", async (t) => {
   const DATA_DIR = join(await temporary(t), "data");
   const service = await start(t, { DATA_DIR });

@@ -84,6 +84,16 @@ test("it completes what options take, and words", async (t) => {
   ]) assert.deepEqual(await offered(words, dir), wanted, words.join(" "));
 });
 
+test("closed standard streams are no harm", async (t) => {
+  const letter = ["send", "--to", "ann@example.com", "--subject", "s", "--message", "m"];
+  for (const closed of ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+    for (const args of [letter, ["key", "ann", "draft"], ["check"]]) {
+      const { code, stderr } = await run(t, args, {},
+        { wrap: ["bash", "-c", `exec "$@" ${closed}`, "bash"] });
+      assert.equal(code, 0, `${args[0]} ${closed}: ${stderr}`);
+    }
+});
+
 test("help comes before everything else that is wrong", async (t) => {
   for (const args of [["send", "--to"], ["send", "--bogus"], ["drafts", "nonsense"], ["key"]]) {
     assert.match(await help(t, ...args), new RegExp(`^usage: paraph ${args[0]} `));
