@@ -4,6 +4,7 @@ local drafts = require "lib.drafts"
 local edits = require "lib.edits"
 local expect = require "lib.expect"
 local history = require "lib.history"
+local review = require "policy.review"
 local testing = require "paraph.testing"
 local time = require "paraph.time"
 local words = require "pages.words"
@@ -131,6 +132,57 @@ tests["a message that has become another one meanwhile does not leave"] = functi
   stored = world.get("drafts", ID)
   expect.equal({ #world.sent, stored.waiting, stored.failure.reviewed_by, stored.approved_by },
     { 0, "failed", "ann" })
+end
+
+tests["what the policy keeps at the end waits for a person, with the reason"] = function()
+  local world = world_with()
+  assert(approve())
+  world.advance(6)
+  local function hold() return "hold", "a second reviewer must approve it" end
+  expect.while_replaced(review, "approve", hold, approvals.leave)
+  local stored = world.get("drafts", ID)
+  expect.equal({ stored.status, stored.waiting, stored.error, stored.approvals[1].by },
+    { "pending", "failed", "a second reviewer must approve it", "ann" })
+  approvals.leave()
+  expect.equal(#world.sent, 0)
+end
+
+tests["a policy sees who approved it as he was then"] = function()
+  local world = world_with()
+  local seen = {}
+  expect.while_replaced(review, "approve", function(letter)
+    seen[#seen + 1] = { letter.reviewer.method, letter.reviewer.roles }
+    return "send"
+  end, function()
+    assert(approvals.approve(ID, {},
+      { name = "ann", method = "iap", roles = { review = true, ops = true } }))
+    world.advance(6)
+    approvals.leave()
+  end)
+  expect.equal(seen[2], seen[1])
+  expect.equal({ #world.sent, world.get("drafts", ID).approved_as }, { 1 })
+end
+
+tests["an approval without his roles is that of a reviewer"] = function()
+  local world = world_with()
+  assert(approve())
+  local stored = world.get("drafts", ID)
+  stored.approved_as = nil
+  world.put("drafts", ID, stored)
+  world.advance(6)
+  approvals.leave()
+  expect.equal(#world.sent, 1)
+end
+
+tests["what somebody else is reviewing at that moment stays approved"] = function()
+  local world = world_with()
+  assert(approve())
+  world.advance(6)
+  world.store_fails("conflict", "somebody else was first", { on = "claim" })
+  approvals.leave()
+  expect.equal(world.get("drafts", ID).waiting, "approved")
+  approvals.leave()
+  expect.equal(#world.sent, 1)
 end
 
 tests["the brake holds what is approved"] = function()
