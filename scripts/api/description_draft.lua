@@ -56,6 +56,7 @@ local properties = {
     type = "object", description = "How whoever approved it was known, and what he might do.",
     properties = { method = text, roles = { type = "object" } },
   },
+  waiting_before = about "What `waiting` was before that, and is again if it is taken back.",
   leaves_at = time "When an approved draft leaves: until then that can be taken back.",
   reviewed_by = text, reviewed_at = time(nil), reviewed_etag = text, reject_reason = text,
 

@@ -67,7 +67,7 @@ end
 ---@return draft_change
 function approvals.taken_back(document)
   if not approvals.is_approved(document) then return { members = {}, removed = {} } end
-  local before = document.held and "held" or document.error and "failed" or nil
+  local before = document.waiting_before
   return { members = { waiting = before }, removed = before and drafts.approval or drafts.waiting }
 end
 
@@ -96,6 +96,7 @@ local function write_down(draft, etag, reviewer)
   local now = time.now()
   local members = {
     waiting = "approved",
+    waiting_before = draft.document.waiting,
     approved_by = reviewer.name,
     approved_as = { method = reviewer.method, roles = reviewer.roles },
     approved_at = now,

@@ -60,6 +60,17 @@ tests["it can be taken back until then"] = function()
   expect.equal(#world.sent, 0)
 end
 
+tests["taken back, it waits for what it waited for last"] = function()
+  local world = world_with { held = "many recipients", waiting = "held" }
+  assert(approve())
+  world.advance(6)
+  world.mail_fails("gmail_error", "Gmail refuses it", { on = "draft_send" })
+  approvals.leave()
+  assert(approve())
+  local draft = assert(approvals.undo(ID))
+  expect.equal({ draft.document.waiting, draft.document.waiting_before }, { "failed" })
+end
+
 tests["but not after it has left"] = function()
   local world = world_with()
   assert(approve())
