@@ -54,12 +54,18 @@ function approvals.is_approved(document)
   return document.status == "pending" and document.waiting == "approved"
 end
 
---- Seconds until it leaves; 0 if it is due.
+local function instant(text)
+  return type(text) == "string" and time.parse(text) or 0
+end
+
+--- Seconds until it leaves; 0 if it is due. A time from which the clock was set back is none to
+--- wait for.
 ---@param document paraph.document
 ---@return number
 function approvals.seconds_left(document)
-  local leaves = type(document.leaves_at) == "string" and time.parse(document.leaves_at)
-  return leaves and math.max(0, leaves - time.parse(time.now())) or 0
+  local leaves = instant(document.leaves_at)
+  local left, granted = leaves - time.parse(time.now()), leaves - instant(document.approved_at)
+  return left <= 2 * granted and math.max(0, left) or 0
 end
 
 --- The change of a draft that takes its approval back, if there is one.

@@ -196,6 +196,20 @@ tests["what somebody else is reviewing at that moment stays approved"] = functio
   expect.equal(#world.sent, 1)
 end
 
+tests["it leaves also if the clock was set back meanwhile"] = function()
+  local world = world_with()
+  local draft = assert(approve())
+  local function set_back(seconds)
+    world.set_now(time.format(time.parse(draft.document.approved_at) - seconds))
+  end
+  set_back(4)
+  approvals.leave()
+  expect.equal(#world.sent, 0)
+  set_back(3600)
+  approvals.leave()
+  expect.equal(#world.sent, 1)
+end
+
 tests["the brake holds what is approved"] = function()
   world_with(nil, { config = { no_send = true } })
   local _, err = approve()
