@@ -52,6 +52,11 @@ local properties = {
     items = { type = "object", properties = { by = text, at = time(nil), etag = text } },
   },
   approved_by = text, approved_at = time(nil), approved_etag = text,
+  approved_as = {
+    type = "object", description = "How whoever approved it was known, and what he might do.",
+    properties = { method = text, roles = { type = "object" } },
+  },
+  waiting_before = about "What `waiting` was before that, and is again if it is taken back.",
   leaves_at = time "When an approved draft leaves: until then that can be taken back.",
   reviewed_by = text, reviewed_at = time(nil), reviewed_etag = text, reject_reason = text,
 

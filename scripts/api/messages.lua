@@ -1,5 +1,6 @@
 --- POST /: a message becomes a draft, or leaves.
 
+local approvals = require "lib.approvals"
 local body = require "lib.body"
 local config = require "paraph.config"
 local crypto = require "paraph.crypto"
@@ -48,21 +49,56 @@ local function keep(id, document, contents, caller)
   return draft_reply(id, document.held)
 end
 
---- The message waits for a review.
-local function hold(id, document, contents, caller, decision)
-  document.decision = decision
-  document.held, document.waiting = decision.reason or decision.rule, "held"
-  return keep(id, document, contents, caller)
+--- Has the message wait for a review, for a reason.
+---@alias hold fun(decision: decision, held: string): paraph.reply?, paraph.err?
+
+---@return hold
+local function hold_new(id, document, contents, caller)
+  return function(decision, held)
+    document.decision, document.held, document.waiting = decision, held, "held"
+    return keep(id, document, contents, caller)
+  end
+end
+
+--- The same for what an earlier attempt has stored, unless a reviewer has let it out meanwhile.
+---@return hold
+local function hold_stored(id)
+  return function(decision, held)
+    local draft, err = drafts.change(id, function(draft)
+      local refusal = drafts.refusal(draft)
+      if refusal then return nil, refusal end
+      if approvals.is_approved(draft.document) then return {} end
+      return { members = { decision = decision, held = held, waiting = "held" },
+        removed = { "mode" }, event = "draft.held" }
+    end)
+    if not draft then return nil, err end
+    return draft_reply(id, draft.document.held)
+  end
 end
 
 --- A hook has failed: the message is not lost, and nothing leaves.
-local function hold_failed(id, document, contents, caller, err)
-  document.decision, document.held = decisions.failed(err), "policy_error"
-  document.waiting = "held"
-  local kept, why = keep(id, document, contents, caller)
+local function hold_failed(id, mode, hold, err)
+  if mode == "send" then sends.decided("direct", "hold") end
+  local kept, why = hold(decisions.failed(err), "policy_error")
   if not kept then return nil, why end
   return fail("policy_error", "a policy script failed (the log says where, under this request's "
     .. "id); the message is kept as a draft", nil, { draft_id = id, held = "policy_error" })
+end
+
+--- Send what the policies are not against, and count it.
+---@param hold hold
+---@param let_out fun(decision: decision): delivered?, paraph.err?
+local function decide(id, document, caller, hold, let_out)
+  local decision, counters = decisions.on_send(document, caller)
+  if not decision then return nil, counters end
+  if decision.verdict == "refuse" then
+    return fail("refused_by_policy",
+      decision.reason or "the review policy refuses this message")
+  end
+  if decision.verdict == "hold" then return hold(decision, decision.reason or decision.rule) end
+  local sent, err = let_out(decision)
+  if not sent and not err.unknown then quota.give_back(counters) end
+  return sent_reply(id, sent, err)
 end
 
 --- A message that may be sent by whoever takes it over answers what it answers now.
@@ -73,8 +109,18 @@ local function fix_reply_headers(document)
   return true
 end
 
+--- Try again what surely has not left: the rules and the limits of this moment decide.
+local function send_again(draft, caller)
+  local hold = hold_stored(draft.id)
+  local reply, err = decide(draft.id, draft.document, caller, hold, function()
+    return delivery.send_draft(draft)
+  end)
+  if reply or err.code ~= "policy_error" then return reply, err end
+  return hold_failed(draft.id, "send", hold, err)
+end
+
 --- Go on with what an earlier attempt has stored; nil alone: it has stored nothing. What became a
---- draft, leaves by a review.
+--- draft, leaves by a review, and so does what a reviewer has approved.
 local function resume(id, caller)
   local draft, err = drafts.load(id)
   if not draft then
@@ -82,13 +128,16 @@ local function resume(id, caller)
     return nil, err
   end
   local document = draft.document
-  if document.mode ~= "send" then return draft_reply(id, document.held) end
+  if document.mode ~= "send" or approvals.is_approved(document) then
+    return draft_reply(id, document.held)
+  end
   if not caller.roles.send then return may_not_send() end
   if document.status == "sent" then
     return sent_reply(id, { id = document.message_id, thread_id = document.thread_id,
       pixel_id = document.pixel_id })
   end
-  return sent_reply(id, delivery.send_draft(draft))
+  if document.status == "pending" then return send_again(draft, caller) end
+  return sent_reply(id, delivery.send_draft(draft)) -- counted already, before it was claimed
 end
 
 --- Let a message out that may leave.
@@ -108,18 +157,11 @@ end
 local function send(id, document, contents, caller, keyed)
   local built, pixel_id = build(id, document, contents, keyed)
   if not built then return nil, pixel_id end
-  local decision, counters = decisions.on_send(document, caller)
-  if not decision then return nil, counters end
-  if decision.verdict == "refuse" then
-    return fail("refused_by_policy",
-      decision.reason or "the review policy refuses this message")
-  end
-  if decision.verdict == "hold" then return hold(id, document, contents, caller, decision) end
-
-  document.decision = decision
-  local sent, err = let_out(id, document, contents, caller, built, pixel_id, keyed)
-  if not sent and not err.unknown then quota.give_back(counters) end
-  return sent_reply(id, sent, err)
+  local hold = hold_new(id, document, contents, caller)
+  return decide(id, document, caller, hold, function(decision)
+    document.decision = decision
+    return let_out(id, document, contents, caller, built, pixel_id, keyed)
+  end)
 end
 
 local function draft(id, document, contents, caller)
@@ -148,8 +190,7 @@ local function carry_out(mode, document, contents, caller, operation)
   local act = mode == "send" and send or draft
   local reply, err = act(id, document, contents, caller, operation ~= nil)
   if reply or err.code ~= "policy_error" then return reply, err end
-  if mode == "send" then sends.decided("direct", "hold") end
-  return hold_failed(id, document, contents, caller, err)
+  return hold_failed(id, mode, hold_new(id, document, contents, caller), err)
 end
 
 --- Without the lists that have stayed empty: nobody can tell `{}` from an object.

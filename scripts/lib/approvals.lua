@@ -18,7 +18,6 @@ local quota = require "lib.quota"
 local settings = require "lib.settings"
 local store = require "paraph.store"
 local time = require "paraph.time"
-local webhooks = require "lib.webhooks"
 
 local approvals = {}
 
@@ -55,12 +54,18 @@ function approvals.is_approved(document)
   return document.status == "pending" and document.waiting == "approved"
 end
 
---- Seconds until it leaves; 0 if it is due.
+local function instant(text)
+  return type(text) == "string" and time.parse(text) or 0
+end
+
+--- Seconds until it leaves; 0 if it is due. A time from which the clock was set back is none to
+--- wait for.
 ---@param document paraph.document
 ---@return number
 function approvals.seconds_left(document)
-  local leaves = type(document.leaves_at) == "string" and time.parse(document.leaves_at)
-  return leaves and math.max(0, leaves - time.parse(time.now())) or 0
+  local leaves = instant(document.leaves_at)
+  local left, granted = leaves - time.parse(time.now()), leaves - instant(document.approved_at)
+  return left <= 2 * granted and math.max(0, left) or 0
 end
 
 --- The change of a draft that takes its approval back, if there is one.
@@ -68,7 +73,7 @@ end
 ---@return draft_change
 function approvals.taken_back(document)
   if not approvals.is_approved(document) then return { members = {}, removed = {} } end
-  local before = document.held and "held" or document.error and "failed" or nil
+  local before = document.waiting_before
   return { members = { waiting = before }, removed = before and drafts.approval or drafts.waiting }
 end
 
@@ -97,7 +102,9 @@ local function write_down(draft, etag, reviewer)
   local now = time.now()
   local members = {
     waiting = "approved",
+    waiting_before = draft.document.waiting,
     approved_by = reviewer.name,
+    approved_as = { method = reviewer.method, roles = reviewer.roles },
     approved_at = now,
     approved_etag = etag,
     leaves_at = time.format(time.parse(now) + seconds),
@@ -158,16 +165,37 @@ end
 
 -- --- leaving -------------------------------------------------------------------------------------
 
---- It has not left, and nobody has touched it since: it waits for a person again, with the reason.
+--- Is it still by this approval that it is to leave? Only an approval that was counted has written
+--- into the draft itself; all other writes are somebody else's, who knows what comes of them.
+local function is_same_approval(draft, now, err)
+  local before, document = draft.document, now.document
+  return approvals.is_approved(document) and document.approved_at == before.approved_at
+    and document.approved_etag == before.approved_etag
+    and (now.version == draft.version or err.counted)
+end
+
+--- It has not left: it waits for a person again, with the reason. While somebody else is at it, it
+--- waits for the next look.
 local function give_back(draft, err)
-  local document = draft.document
-  local members = { waiting = "failed", error = err.message,
-    failure = delivery.failure(err, document.approved_by, document.approved_at) }
-  local with = webhooks.of_draft("send.failed", draft.id, document, members)
-  local ok = store.update(config.draft_collection, draft.id, members,
-    { version = draft.version, remove = drafts.approval, with = with })
-  if ok then webhooks.wake(with) end
+  if err.code == "in_progress" then return end
+  drafts.change(draft.id, function(now)
+    if not is_same_approval(draft, now, err) then return {} end
+    local document = now.document
+    return {
+      members = { waiting = "failed", error = err.message,
+        failure = delivery.failure(err, document.approved_by, document.approved_at) },
+      removed = drafts.approval,
+      event = "send.failed",
+    }
+  end)
   log.warning("approved draft not sent", { draft_id = draft.id, error = err.message })
+end
+
+--- Who has approved it. Earlier versions wrote down his name alone.
+local function reviewer_of(document)
+  local as = type(document.approved_as) == "table" and document.approved_as or {}
+  return { name = tostring(document.approved_by), method = as.method or "none",
+    roles = as.roles or { review = true } }
 end
 
 local function let_out(id)
@@ -175,10 +203,8 @@ local function let_out(id)
   if not draft or not approvals.is_approved(draft.document) then return end
   local document = draft.document
   if approvals.seconds_left(document) > 0 then return end
-  local reviewer = { name = tostring(document.approved_by), method = "none",
-    roles = { review = true } }
   local etag = type(document.approved_etag) == "string" and document.approved_etag or ""
-  local sent, err = approvals.send(draft, etag, reviewer)
+  local sent, err = approvals.send(draft, etag, reviewer_of(document))
   if not sent then give_back(draft, err) end
 end
 

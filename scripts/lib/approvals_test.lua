@@ -4,6 +4,7 @@ local drafts = require "lib.drafts"
 local edits = require "lib.edits"
 local expect = require "lib.expect"
 local history = require "lib.history"
+local review = require "policy.review"
 local testing = require "paraph.testing"
 local time = require "paraph.time"
 local words = require "pages.words"
@@ -57,6 +58,17 @@ tests["it can be taken back until then"] = function()
   world.advance(60)
   approvals.leave()
   expect.equal(#world.sent, 0)
+end
+
+tests["taken back, it waits for what it waited for last"] = function()
+  local world = world_with { held = "many recipients", waiting = "held" }
+  assert(approve())
+  world.advance(6)
+  world.mail_fails("gmail_error", "Gmail refuses it", { on = "draft_send" })
+  approvals.leave()
+  assert(approve())
+  local draft = assert(approvals.undo(ID))
+  expect.equal({ draft.document.waiting, draft.document.waiting_before }, { "failed" })
 end
 
 tests["but not after it has left"] = function()
@@ -131,6 +143,71 @@ tests["a message that has become another one meanwhile does not leave"] = functi
   stored = world.get("drafts", ID)
   expect.equal({ #world.sent, stored.waiting, stored.failure.reviewed_by, stored.approved_by },
     { 0, "failed", "ann" })
+end
+
+tests["what the policy keeps at the end waits for a person, with the reason"] = function()
+  local world = world_with()
+  assert(approve())
+  world.advance(6)
+  local function hold() return "hold", "a second reviewer must approve it" end
+  expect.while_replaced(review, "approve", hold, approvals.leave)
+  local stored = world.get("drafts", ID)
+  expect.equal({ stored.status, stored.waiting, stored.error, stored.approvals[1].by },
+    { "pending", "failed", "a second reviewer must approve it", "ann" })
+  approvals.leave()
+  expect.equal(#world.sent, 0)
+end
+
+tests["a policy sees who approved it as he was then"] = function()
+  local world = world_with()
+  local seen = {}
+  expect.while_replaced(review, "approve", function(letter)
+    seen[#seen + 1] = { letter.reviewer.method, letter.reviewer.roles }
+    return "send"
+  end, function()
+    assert(approvals.approve(ID, {},
+      { name = "ann", method = "iap", roles = { review = true, ops = true } }))
+    world.advance(6)
+    approvals.leave()
+  end)
+  expect.equal(seen[2], seen[1])
+  expect.equal({ #world.sent, world.get("drafts", ID).approved_as }, { 1 })
+end
+
+tests["an approval without his roles is that of a reviewer"] = function()
+  local world = world_with()
+  assert(approve())
+  local stored = world.get("drafts", ID)
+  stored.approved_as = nil
+  world.put("drafts", ID, stored)
+  world.advance(6)
+  approvals.leave()
+  expect.equal(#world.sent, 1)
+end
+
+tests["what somebody else is reviewing at that moment stays approved"] = function()
+  local world = world_with()
+  assert(approve())
+  world.advance(6)
+  world.store_fails("conflict", "somebody else was first", { on = "claim" })
+  approvals.leave()
+  expect.equal(world.get("drafts", ID).waiting, "approved")
+  approvals.leave()
+  expect.equal(#world.sent, 1)
+end
+
+tests["it leaves also if the clock was set back meanwhile"] = function()
+  local world = world_with()
+  local draft = assert(approve())
+  local function set_back(seconds)
+    world.set_now(time.format(time.parse(draft.document.approved_at) - seconds))
+  end
+  set_back(4)
+  approvals.leave()
+  expect.equal(#world.sent, 0)
+  set_back(3600)
+  approvals.leave()
+  expect.equal(#world.sent, 1)
 end
 
 tests["the brake holds what is approved"] = function()

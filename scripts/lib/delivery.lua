@@ -325,28 +325,41 @@ local function build(draft)
   return message.build(draft.id, draft.document, contents)
 end
 
---- From the message to the mailbox.
-local function let_out(claim, built)
-  local ok, err
+local function open_pixel(claim)
+  local err
   claim.pixel_version, err = pixels.open(claim.pixel_id, claim.draft.document, claim.draft.id)
-  if not claim.pixel_version then return nil, err end
-  ok, err = stage(claim, built)
+  return claim.pixel_version ~= nil, err
+end
+
+--- From the message to the mailbox.
+local function hand_over(claim, built)
+  local ok, err = stage(claim, built)
   if not ok then return nil, err end
   if not claim.staged then return send_unsettled(claim, built) end
   return send_staged(claim)
 end
 
---- From the step that an earlier holder has written down.
+--- The same, with its pixel.
+local function let_out(claim, built)
+  local ok, err = open_pixel(claim)
+  if not ok then return nil, err end
+  return hand_over(claim, built)
+end
+
+--- From the step that an earlier holder has written down. His pixel becomes ours, to be taken away
+--- if nothing leaves.
 local function continue(claim)
   local document = claim.draft.document
   if document.unsettled or (document.gmail_draft_id and not claim.staged) then
     return nobody_knows()
   end
+  local built, ok, err
+  ok, err = open_pixel(claim)
+  if not ok then return unknown(err) end
   if document.withdrawing then
     return fail("gmail_error", tostring(document.error or "the message was refused"))
   end
   if claim.staged then return send_staged(claim) end
-  local built, ok, err
   built, err = build(claim.draft)
   if not built then return nil, err end
   ok, err = strays.remove(claim.draft.id, built:sender(), claim.held)
@@ -354,7 +367,7 @@ local function continue(claim)
   if document.reviewed_etag and document.reviewed_etag ~= built:etag() then
     return fail("changed_since_review", "the message is no longer the one that was approved")
   end
-  return let_out(claim, built)
+  return hand_over(claim, built)
 end
 
 --- The end of a claim, by what has come of it.

@@ -22,7 +22,8 @@ local drafts = {}
 drafts.statuses = { "pending", "sending", "sent", "rejected" }
 
 --- What is known of the approval of a draft that is about to leave.
-drafts.approval = { "leaves_at", "approved_by", "approved_at", "approved_etag" }
+drafts.approval = { "leaves_at", "approved_by", "approved_as", "approved_at", "approved_etag",
+  "waiting_before" }
 
 --- The same and why a pending draft waits: `waiting` is "held" (by a rule), "failed" (to leave) or
 --- "approved". None of it outlives the waiting.

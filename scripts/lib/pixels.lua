@@ -12,8 +12,22 @@ local pixels = {}
 
 local ATTEMPTS = 2
 
---- A pixel is known before it can be asked for. One that is there already is of an earlier attempt,
---- which may be about to take it away: written anew, it has another version.
+--- One of an earlier attempt, which may be about to take it away: written anew, it has another
+--- version. Its mail leaves now, unless it was opened already.
+---@return string? version   nil alone: it is gone
+---@return paraph.err? err
+local function renew(pixel_id, document)
+  local there, version = store.get(config.pixel_collection, pixel_id, { without = "opens" })
+  if not there then return nil, version end
+  local was_opened = (math.tointeger(there.open_count) or 0) > 0
+  return store.update(config.pixel_collection, pixel_id, {
+    to = document.to,
+    subject = document.subject,
+    created_at = not was_opened and time.now() or nil,
+  }, { version = version })
+end
+
+--- A pixel is known before it can be asked for.
 ---@async
 ---@param pixel_id? string          nil: not tracked, nothing to do
 ---@param document paraph.document  of the mail
@@ -38,9 +52,8 @@ function pixels.open(pixel_id, document, draft_id)
     })
     if version then step.ended("debug", "pixel stored", opening, { pixel_id = pixel_id }) end
     if version or err.code ~= "already_exists" then return version, err end
-    version, err = store.update(config.pixel_collection, pixel_id,
-      { to = document.to, subject = document.subject })
-    if version or err then return version, err end
+    version, err = renew(pixel_id, document)
+    if version or err and err.code ~= "conflict" then return version, err end
   end
   return fail("conflict", "others are sending this draft just now; try again")
 end

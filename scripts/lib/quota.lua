@@ -14,7 +14,8 @@ local quota = {}
 
 local collection = config.draft_collection .. "_counts"
 
-local ATTEMPTS = 20   -- of a count that others change at the same time
+local PATIENCE_MS = 10000 -- with a count that others change at the same time
+local PAUSE_MS, PAUSE_MAX_MS = 8, 512 -- doubled after each attempt
 local KEPT_S = 172800 -- no day is looked at any more then, wherever the clock stands
 
 ---@class counter
@@ -73,11 +74,13 @@ local function write(counter, count)
     { name = counter.limit.name, day = counter.day, count = count, created_at = time.now() })
 end
 
---- Change a count by so much; `most`: unless it would exceed that.
+--- Change a count by so much; `most`: unless it would exceed that. Of many at once one gets in each
+--- time; the pauses are random, so that it is not always the others.
 ---@return boolean? changed  false: it would
 ---@return paraph.err? err
 local function change(counter, by, most)
-  for _ = 1, ATTEMPTS do
+  local since, pause = time.monotonic(), PAUSE_MS
+  repeat
     local count = math.max(0, counter.used + by)
     if most and count > most then return false end
     local version, err = write(counter, count)
@@ -87,9 +90,11 @@ local function change(counter, by, most)
     end
     if err and err.code ~= "conflict" and err.code ~= "already_exists" then return nil, err end
     local ok
-    ok, err = load(counter)
+    ok, err = task.sleep(math.random(0, pause))
+    if ok then ok, err = load(counter) end
     if not ok then return nil, err end
-  end
+    pause = math.min(2 * pause, PAUSE_MAX_MS)
+  until time.monotonic() - since > PATIENCE_MS
   return fail("overloaded", "too many messages are counted at this moment; try again")
 end
 

@@ -36,6 +36,16 @@ test("a limit of the day holds across instances, and a reviewer may exceed it", 
   assert.equal((await at.mails()).length, MOST + 1);
 });
 
+test("sixty at once are all sent, and counted", async (t) => {
+  const MANY = 60;
+  const service = await start(t, { SCRIPTS_DIR: await overlay(t, { "policy/limits.lua": `
+    return { of = function() return { { name = "all", most = ${MANY} } } end }` }) });
+  const replies = await Promise.all(Array.from({ length: MANY }, () => service.post("/", letter)));
+  for (const reply of replies) assert.equal(reply.json.mode, "send", reply.text);
+  assert.equal((await service.mails()).length, MANY);
+  assert.equal((await service.post("/", letter)).json.held, `${MANY} messages a day: all`);
+});
+
 test("a hold, a refusal and a failure, each with its reason", async (t) => {
   const service = await start(t, { SCRIPTS_DIR: await overlay(t, { "policy/review.lua": `
     return { decide = function(letter)

@@ -378,6 +378,22 @@ tests["many at once never exceed the limit"] = function()
   end)
 end
 
+tests["of many at once each is counted, sent, let out or given back"] = function()
+  limited(100, nil, function(name)
+    local sends = {}
+    for i = 1, 60 do
+      sends[i] = function()
+        if i % 3 > 0 then return post() end
+        local counters = decisions.count(message())
+        if i % 2 > 0 then quota.give_back(counters) end
+        return #counters == 1
+      end
+    end
+    for _, result in ipairs(task.all(sends)) do assert(result[1], result[2]) end
+    expect.equal(counted(name), 50)
+  end)
+end
+
 tests["what an endpoint of an overlay submits is checked as a request is"] = function()
   expect.refused("invalid_field", "subject", post { subject = "a\nBcc: eve@example.org" })
   expect.refused("invalid_field", "message", post { message = 1 })

@@ -330,6 +330,44 @@ tests["after an unknown outcome the claim stays, until its lease is over"] = fun
     { "sent", 2, draft.gmail_draft_id })
 end
 
+--- A draft whose claim is over, and whose message still waits in the mailbox.
+local function left_staged()
+  local id = new_draft()
+  with_mail({ draft_send = failing(LOST), draft_exists = failing(LOST) },
+    function() expect.refused("timeout", nil, send(id)) end)
+  outlive(id)
+  return id, crypto.uuid5(id, "pixel")
+end
+
+tests["a pixel does not outlive a send that is taken over, and refused"] = function()
+  local id = left_staged()
+  with_mail({ draft_send = failing { code = "gmail_error", message = "no" } },
+    function() expect.refused("gmail_error", nil, send(id)) end)
+  expect.equal({ document(id).status, keeps_pixel(id) }, { "pending", false })
+end
+
+tests["nor one that is withdrawn, and given back by the next holder"] = function()
+  local id = left_staged()
+  assert(store.update(config.draft_collection, id, { withdrawing = true, error = "no" }))
+  with_mail({}, function() expect.refused("gmail_error", nil, send(id)) end)
+  expect.equal({ document(id).status, keeps_pixel(id) }, { "pending", false })
+end
+
+tests["the pixel of a send that is taken over tells when it left"] = function()
+  for opens, created_at in pairs { [0] = false, [1] = "2020-01-01T00:00:00Z" } do
+    local id, pixel_id = left_staged()
+    assert(store.update(config.pixel_collection, pixel_id,
+      { created_at = "2020-01-01T00:00:00Z", open_count = opens }))
+    with_mail({}, function() assert(send(id)) end)
+    local pixel = store.get(config.pixel_collection, pixel_id)
+    if not created_at then
+      expect.equal(time.parse(pixel.created_at) >= time.parse(document(id).created_at), true)
+    else
+      expect.equal({ pixel.created_at, pixel.open_count }, { created_at, 1 })
+    end
+  end
+end
+
 tests["a claim without a draft is taken over from the start"] = function()
   local id = new_draft()
   assert(store.update(config.draft_collection, id, { status = "sending", attempt = 1 }))

@@ -2,14 +2,17 @@
 --- how the next attempt goes on from there.
 
 local api = require "api.drafts"
+local approvals = require "lib.approvals"
 local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local delivery = require "lib.delivery"
 local drafts = require "lib.drafts"
 local expect = require "lib.expect"
 local json = require "paraph.json"
+local limits = require "policy.limits"
 local mail = require "paraph.mail"
 local messages = require "api.messages"
+local quota = require "lib.quota"
 local review = require "policy.review"
 local store = require "paraph.store"
 local testing = require "paraph.testing"
@@ -270,6 +273,69 @@ tests["what a person does to a refused send is done to it"] = function()
   rejection.params.id = id
   assert(api.reject(rejection))
   quietly(function() expect.refused("rejected", nil, post(req)) end)
+end
+
+tests["a refused send that a reviewer has approved is left to him"] = function()
+  local req, id = refused_send()
+  assert(approvals.approve(id, {}, CALLER))
+  quietly(function()
+    expect.equal(assert(post(req)).json, { status = "ok", mode = "draft", draft_id = id })
+  end)
+  expect.equal(document(id).waiting, "approved")
+end
+
+tests["a send that is tried again is counted as any other"] = function()
+  local name = crypto.uuid4()
+  local limit = { name = name, most = 1, count = 1 }
+  local function counted() return assert(quota.load({ limit }, time.date()))[1].used end
+  with(limits, { of = function() return { limit } end }, function()
+    local first, id = refused_send()
+    local second, other = refused_send()
+    expect.equal(counted(), 0)
+    with(mail, { draft_create = failing(REFUSED) }, function()
+      expect.refused("gmail_error", nil, post(first))
+    end)
+    expect.equal(counted(), 0)
+    assert(post(first))
+    expect.equal({ document(id).status, counted() }, { "sent", 1 })
+
+    local held = "1 messages a day: " .. name
+    quietly(function()
+      local reply = assert(post(second))
+      expect.equal(reply.json, { status = "ok", mode = "draft", draft_id = other, held = held })
+      expect_replay(post, second, reply)
+    end)
+    local kept = document(other)
+    expect.equal({ kept.status, kept.waiting, kept.held, kept.mode, kept.decision.rule, counted() },
+      { "pending", "held", held, nil, "limits.of", 1 })
+  end)
+end
+
+tests["a send that is settled was counted before"] = function()
+  local limit = { name = crypto.uuid4(), most = 1, count = 1 }
+  with(limits, { of = function() return { limit } end }, function()
+    local req = letter()
+    with(mail, { draft_send = failing(LOST), draft_exists = failing(LOST) }, function()
+      expect.refused("timeout", nil, post(req))
+    end)
+    after_the_lease(function() assert(post(req)) end)
+  end)
+  expect.equal(assert(quota.load({ limit }, time.date()))[1].used, 1)
+end
+
+tests["the rules of this moment decide on a send that is tried again"] = function()
+  local req, id = refused_send()
+  quietly(function()
+    with(review, { decide = function() return "refuse", "no more" end }, function()
+      expect.refused("refused_by_policy", nil, post(req))
+    end)
+    with(review, { decide = function() error("the bug") end }, function()
+      local err = expect.refused("policy_error", nil, post(req))
+      expect.equal(err.details, { draft_id = id, held = "policy_error" })
+    end)
+    expect.equal(assert(post(req)).json,
+      { status = "ok", mode = "draft", draft_id = id, held = "policy_error" })
+  end)
 end
 
 tests["a send whose outcome is unknown is settled by its key"] = function()

@@ -229,7 +229,13 @@ end:
     fi
   };
 
-  /* continue() */
+  /* continue(): whoever takes over has the pixel from here on */
+  if
+  :: atomic {
+       doing == take_over -> ask(open_pixel, 0); if :: answer == lost -> goto done :: else fi
+     }
+  :: else
+  fi;
   if
   :: doing == claim -> goto stage
   :: doing == take_over && was_withdrawing && staged == 0 -> goto give_back
@@ -282,7 +288,12 @@ let_go:
 
 stage: /* pixels.open(), create(), stage().  The sweep is told of what may lie in the mailbox and is
    * written down nowhere, before the draft is sent or given back. */
-  atomic { ask(open_pixel, 0); if :: answer == lost -> goto give_back :: else fi };
+  if
+  :: atomic {
+       doing == claim -> ask(open_pixel, 0); if :: answer == lost -> goto give_back :: else fi
+     }
+  :: else
+  fi;
 create:
   atomic {
     ask(draft_create, 0);
