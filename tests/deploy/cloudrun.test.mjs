@@ -52,6 +52,23 @@ test("in a project in which there is nothing, it makes everything", async (t) =>
   assert.equal(shown.length, changesOf(asked).length);
 });
 
+test("the check that it ends with is of what was deployed", async (t) => {
+  const cloud = await Cloud.open(t);
+  const given = { FIRESTORE_DATABASE: "mail", DRAFT_COLLECTION: "o'drafts; false", PIXEL_COLLECTION: "opens",
+    GMAIL_SCOPES: "https://mail.google.com/ https://x", POLICY_FOUR_EYES: "true" };
+  const { stdout } = await up(cloud, given);
+  const [command] = stdout.match(/^ {2}GMAIL_USER=[^]* check --live$/m);
+  const { stdout: seen } = await run("bash", ["-c", command.replace("build/paraph check --live", "env")],
+    { env: { PATH: process.env.PATH } });
+  const env = Object.fromEntries(seen.trim().split("\n").map((line) => line.split(/=(.*)/, 2)));
+  for (const [name, value] of Object.entries({ ...given, GMAIL_USER: "office@example.com",
+    GOOGLE_CLOUD_PROJECT: "my-project", GOOGLE_SERVICE_ACCOUNT_EMAIL: ACCOUNT })) {
+    assert.equal(env[name], value);
+  }
+  const plain = await up(await Cloud.open(t));
+  assert.doesNotMatch(plain.stdout, /FIRESTORE_DATABASE|GMAIL_SCOPES/);
+});
+
 test("who reaches the services: everybody the tracker, the gateway whom AUTH says", async (t) => {
   const agent = "serviceAccount:service-123456789012@gcp-sa-iap.iam.gserviceaccount.com";
   const invoker = (...members) => members.map((member) => `roles/run.invoker\t${member}`);
@@ -279,6 +296,11 @@ test("what is missing or wrong is told at once, with exit 2, before anything is 
     assert.equal(code, 2, stderr);
     for (const line of told) assert.ok(stderr.includes(line), `${line}: ${stderr}`);
     assert.deepEqual(asked, []);
+  }
+  for (const command of ["up", "down", "status"]) {
+    const { code, stdout, stderr, asked } = await cloud.run([command], { PROJECT: "" });
+    assert.deepEqual([code, stdout, asked], [2, "", []], command);
+    assert.equal(stderr, "PROJECT: is not set: give the id of a Google Cloud project\n");
   }
   for (const args of [["sideways"], ["up", "--force"]]) {
     const { code, stderr } = await cloud.run(args);
