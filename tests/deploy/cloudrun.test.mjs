@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { changesOf, Cloud } from "./cloudrun.mjs";
+import { put, temporary } from "../e2e/lib/service.mjs";
+import { changesOf, Cloud, ROOT } from "./cloudrun.mjs";
 import { parse } from "./grammar.mjs";
 
 const ACCOUNT = "paraph@my-project.iam.gserviceaccount.com";
@@ -236,6 +237,24 @@ test("the image is built once for each state of the tree, and not at all if it i
   const [changed] = builds(await up(cloud, { IMAGE: "" }));
   assert.match(changed.flags["--tag"], /:[0-9a-f]{12}-dirty-\d{14}$/);
   assert.equal(builds(await up(cloud)).length, 0);
+});
+
+// gcloud goes by .gcloudignore, which is read as Git reads .gitignore; other builders by .dockerignore.
+test("the build is sent what the image is made of, and nothing that lies beside it", async (t) => {
+  const dir = await temporary(t);
+  const [first, ...allowed] = (await readFile(join(ROOT, ".dockerignore"), "utf8")).trim().split("\n");
+  assert.equal(first, "*");
+  const sent = ["Dockerfile"];
+  for (const name of allowed.map((line) => line.replace(/^!/, ""))) {
+    const directory = (await stat(join(ROOT, name))).isDirectory();
+    sent.push(...directory ? [`${name}/one`, `${name}/below/another`] : [name]);
+  }
+  for (const name of [...sent, "crm.key", "entries", ".env", "data/paraph.db", "deploy/whsec", "my/LICENSE",
+    "build/core/one"]) await put(dir, name, "");
+  await run("git", ["init", "-q"], { cwd: dir });
+  const { stdout } = await run("git", ["ls-files", "--others", `--exclude-from=${join(ROOT, ".gcloudignore")}`],
+    { cwd: dir });
+  assert.deepEqual(stdout.trim().split("\n").sort(), sent.sort());
 });
 
 // --- secrets -------------------------------------------------------------------------------------
