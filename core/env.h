@@ -109,6 +109,9 @@ bool env_lists(const char *list, const char *word);
 /* Is the address on a list of addresses and "@domains" such as AUTH_ALLOWED?  Whatever the case. */
 bool env_lists_address(const char *list, const char *address);
 
+/* Is it an http or https address? */
+bool env_is_url(const char *s);
+
 /* The events there are for webhooks, by number; NULL: no more.  And does anybody want this one? */
 const char *env_webhook_event(size_t i);
 bool env_webhook_wants(size_t i);

@@ -41,8 +41,7 @@ const char *env_get_project(const char *name);
 /* The ID of a database of Firestore; when it is not set, "(default)". */
 const char *env_get_database(const char *name);
 
-/* Is it an http or https address; and "https://user:password@host"? */
-bool env_is_url(const char *s);
+/* Is it "https://user:password@host"? */
 bool env_holds_user(const char *url);
 
 /* The next item of a list, between commas or white space; NULL behind the last. */

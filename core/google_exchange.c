@@ -146,12 +146,14 @@ static bool is_transient(const struct google_exchange_request *rq, const struct 
 
 static void judge_failure(const struct google_exchange_request *rq, const struct fetch_reply *reply,
                           struct google_answer *a) {
+    const char *place = reply->sent ? NULL : google_remedy_place(rq->peer);
     struct buf why;
 
     buf_init(&why, sizeof(reply->err.message));
     google_error_add_clean(&why, reply->err.message, strlen(reply->err.message));
     err_set(&a->err, reply->err.code == ERR_TIMEOUT ? ERR_TIMEOUT : google_remedy_code(rq->peer),
-            "%s: %s", rq->names.step, why.data);
+            "%s: %s%s%s", rq->names.step, why.data, place != NULL ? "; check " : "",
+            place != NULL ? place : "");
     buf_free(&why);
     a->transient = !reply->lasting;
     a->unknown = reply->sent;

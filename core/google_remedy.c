@@ -1,6 +1,7 @@
 #include "google_remedy.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
@@ -341,6 +342,28 @@ enum err_code google_remedy_code(enum google_peer peer) {
     return peer == GOOGLE_PEER_GMAIL       ? ERR_GMAIL_ERROR
            : peer == GOOGLE_PEER_FIRESTORE ? ERR_FIRESTORE_ERROR
                                            : ERR_AUTH_ERROR;
+}
+
+const char *google_remedy_place(enum google_peer peer) {
+    static const struct {
+        unsigned peers;
+        const char *name;
+    } places[] = {{METADATA, "GCE_METADATA_HOST"},
+                  {TOKEN, "OAUTH_TOKEN_URL"},
+                  {IAM, "IAM_CREDENTIALS_URL"},
+                  {GMAIL, "GMAIL_URL"},
+                  {FIRESTORE, "FIRESTORE_EMULATOR_HOST"}, /* goes before the other */
+                  {FIRESTORE, "FIRESTORE_URL"}};
+    const char *value;
+
+    for (size_t i = 0; i < COUNT_OF(places); i++) {
+        if ((places[i].peers & peer) == 0)
+            continue;
+        value = getenv(places[i].name);
+        if (value != NULL && *value != '\0')
+            return places[i].name;
+    }
+    return NULL;
 }
 
 void google_remedy_tell(struct err *e, enum google_peer peer, const struct google_error *ge,

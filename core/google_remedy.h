@@ -34,6 +34,9 @@ struct google_names {
 /* The code of a failure at `peer` for which there is no better one. */
 enum err_code google_remedy_code(enum google_peer peer);
 
+/* The variable that says where `peer` is, for when it cannot be reached; NULL: none is set. */
+const char *google_remedy_place(enum google_peer peer);
+
 /* Fill *e, with its reason: "<step>: <what is wrong and what to do> (<status> <reason>: <Google's
  * words>)", at most 500 bytes. */
 void google_remedy_tell(struct err *e, enum google_peer peer, const struct google_error *ge,

@@ -10,11 +10,13 @@
 
 #include "buf.h"
 #include "encode.h"
+#include "env.h"
 #include "loop.h"
 #include "repl_line.h"
 #include "repl_peer.h"
 #include "task.h"
 #include "terminal.h"
+#include "usage.h"
 
 #define LINES_MAX   (1 * MIB) /* of one statement */
 #define COLUMNS     100       /* where nobody has a terminal */
@@ -330,6 +332,9 @@ static int on_a_terminal(void) {
 int repl(const char *url) {
     int status = 1;
 
+    if (url != NULL && !env_is_url(url))
+        return usage_wrong("repl",
+                           "--attach takes a URL such as http://127.0.0.1:8080, not '%.80s'", url);
     signal(SIGPIPE, SIG_IGN);
     on_terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
     if (loop_init() != 0 || task_watchdog_start(TASK_SLICE_MS) != 0) {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 /* url: of a service to attach to; NULL: a session of our own.  Returns the exit code: a script ends
- * with 1 at the first line that fails. */
+ * with 1 at the first line that fails; 2: that is no URL. */
 int repl(const char *url);
 
 /* A copy of what somebody else may have written, without what a terminal would obey; NULL: out of

@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { changesOf, Cloud } from "./cloudrun.mjs";
+import { put, temporary } from "../e2e/lib/service.mjs";
+import { changesOf, Cloud, ROOT } from "./cloudrun.mjs";
 import { parse } from "./grammar.mjs";
 
 const ACCOUNT = "paraph@my-project.iam.gserviceaccount.com";
@@ -50,6 +51,23 @@ test("in a project in which there is nothing, it makes everything", async (t) =>
   assert.ok(stdout.includes("build/paraph check --live"));
   // Every change was shown before it was made.
   assert.equal(shown.length, changesOf(asked).length);
+});
+
+test("the check that it ends with is of what was deployed", async (t) => {
+  const cloud = await Cloud.open(t);
+  const given = { FIRESTORE_DATABASE: "mail", DRAFT_COLLECTION: "o'drafts; false", PIXEL_COLLECTION: "opens",
+    GMAIL_SCOPES: "https://mail.google.com/ https://x", POLICY_FOUR_EYES: "true" };
+  const { stdout } = await up(cloud, given);
+  const [command] = stdout.match(/^ {2}GMAIL_USER=[^]* check --live$/m);
+  const { stdout: seen } = await run("bash", ["-c", command.replace("build/paraph check --live", "env")],
+    { env: { PATH: process.env.PATH } });
+  const env = Object.fromEntries(seen.trim().split("\n").map((line) => line.split(/=(.*)/, 2)));
+  for (const [name, value] of Object.entries({ ...given, GMAIL_USER: "office@example.com",
+    GOOGLE_CLOUD_PROJECT: "my-project", GOOGLE_SERVICE_ACCOUNT_EMAIL: ACCOUNT })) {
+    assert.equal(env[name], value);
+  }
+  const plain = await up(await Cloud.open(t));
+  assert.doesNotMatch(plain.stdout, /FIRESTORE_DATABASE|GMAIL_SCOPES/);
 });
 
 test("who reaches the services: everybody the tracker, the gateway whom AUTH says", async (t) => {
@@ -221,6 +239,24 @@ test("the image is built once for each state of the tree, and not at all if it i
   assert.equal(builds(await up(cloud)).length, 0);
 });
 
+// gcloud goes by .gcloudignore, which is read as Git reads .gitignore; other builders by .dockerignore.
+test("the build is sent what the image is made of, and nothing that lies beside it", async (t) => {
+  const dir = await temporary(t);
+  const [first, ...allowed] = (await readFile(join(ROOT, ".dockerignore"), "utf8")).trim().split("\n");
+  assert.equal(first, "*");
+  const sent = ["Dockerfile"];
+  for (const name of allowed.map((line) => line.replace(/^!/, ""))) {
+    const directory = (await stat(join(ROOT, name))).isDirectory();
+    sent.push(...directory ? [`${name}/one`, `${name}/below/another`] : [name]);
+  }
+  for (const name of [...sent, "crm.key", "entries", ".env", "data/paraph.db", "deploy/whsec", "my/LICENSE",
+    "build/core/one"]) await put(dir, name, "");
+  await run("git", ["init", "-q"], { cwd: dir });
+  const { stdout } = await run("git", ["ls-files", "--others", `--exclude-from=${join(ROOT, ".gcloudignore")}`],
+    { cwd: dir });
+  assert.deepEqual(stdout.trim().split("\n").sort(), sent.sort());
+});
+
 // --- secrets -------------------------------------------------------------------------------------
 
 test("a secret is in no argument and no output, and the collector's key opens /metrics", async (t) => {
@@ -279,6 +315,11 @@ test("what is missing or wrong is told at once, with exit 2, before anything is 
     assert.equal(code, 2, stderr);
     for (const line of told) assert.ok(stderr.includes(line), `${line}: ${stderr}`);
     assert.deepEqual(asked, []);
+  }
+  for (const command of ["up", "down", "status"]) {
+    const { code, stdout, stderr, asked } = await cloud.run([command], { PROJECT: "" });
+    assert.deepEqual([code, stdout, asked], [2, "", []], command);
+    assert.equal(stderr, "PROJECT: is not set: give the id of a Google Cloud project\n");
   }
   for (const args of [["sideways"], ["up", "--force"]]) {
     const { code, stderr } = await cloud.run(args);

@@ -238,12 +238,28 @@ test("a missing delegation is told with what to paste", async (t) => {
     /^ +Client ID +\(the Unique ID of .*`gcloud iam service-accounts describe paraph@test-project/m);
 });
 
+test("another place for a server of Google's, where nobody is, is told with its variable", async (t) => {
+  const google = await standIn(t);
+  for (const [variable, step] of [["GCE_METADATA_HOST", "credentials"], ["IAM_CREDENTIALS_URL", "signJwt"],
+    ["OAUTH_TOKEN_URL", "token exchange"], ["GMAIL_URL", "profile"], ["FIRESTORE_URL", "store write"],
+    ["FIRESTORE_EMULATOR_HOST", "store write"]]) {
+    const nowhere = variable.endsWith("_HOST") ? "127.0.0.1:1" : "http://127.0.0.1:1";
+    const { code, stdout } = await check(t, google, { UPSTREAM_TIMEOUT: "1", [variable]: nowhere });
+    assert.equal(code, 1, stdout);
+    const [state, sentence] = steps(stdout)[step];
+    assert.equal(state, "failed", stdout);
+    assert.ok(sentence.endsWith(`; check ${variable}`), sentence);
+  }
+});
+
 test("a server that never answers holds nobody up", async (t) => {
   const google = await standIn(t);
   google.fault({ method: "oauth2.token", kind: "hang", count: Infinity });
   const { code, stdout } = await check(t, google, { UPSTREAM_TIMEOUT: "1" });
   assert.equal(code, 1, stdout);
-  assert.match(steps(stdout)["token exchange"].join(" "), /^failed .*(time|answer)/i);
+  const told = steps(stdout)["token exchange"].join(" ");
+  assert.match(told, /^failed .*(time|answer)/i);
+  assert.doesNotMatch(told, /OAUTH_TOKEN_URL/); // somebody is there
 });
 
 // --- whose credentials ----------------------------------------------------------------------------
