@@ -51,13 +51,14 @@ end
 
 --- The rows of what differs between two editions, one field after the other.
 local function rows_between(old, new, t)
-  local rows = {}
+  local rows, room = {}, diff.room()
   for _, field in ipairs(FIELDS) do
-    local lines, differs =
-      diff.lines(text_of(field, old.document[field]), text_of(field, new.document[field]))
-    if differs then
-      rows[#rows + 1] = row("title", t["field_" .. field] or field)
-      for _, line in ipairs(lines) do rows[#rows + 1] = row(line.kind, line.text) end
+    local lines =
+      diff.lines(text_of(field, old.document[field]), text_of(field, new.document[field]), room)
+    if lines[1] then rows[#rows + 1] = row("title", t["field_" .. field] or field) end
+    for _, line in ipairs(lines) do
+      rows[#rows + 1] = line.text and row(line.kind, line.text)
+        or row("skipped", t["diff_" .. line.kind]:format(line.count))
     end
   end
   return rows

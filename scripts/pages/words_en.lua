@@ -182,6 +182,9 @@ return {
   cancel = "Cancel",
   preview = "Preview",
   changes_title = "What changed",
+  diff_same = "Lines that are the same: %d",
+  diff_removed = "Lines removed, not shown: %d",
+  diff_added = "Lines added, not shown: %d",
   edition = "Version %d",
   edition_by = "Version %d, by %s",
 

@@ -183,6 +183,9 @@ return {
   cancel = "Abandonner",
   preview = "Aperçu",
   changes_title = "Changements",
+  diff_same = "Lignes identiques : %d",
+  diff_removed = "Lignes supprimées, non affichées : %d",
+  diff_added = "Lignes ajoutées, non affichées : %d",
   edition = "Version %d",
   edition_by = "Version %d, par %s",
 
