@@ -281,6 +281,8 @@ return {
     "Opened: the share of mail with a pixel that a person or a proxy has opened.",
   stats_bounded =
     "Only the newest %d documents of a kind were read: before %s, figures are too low.",
+  stats_lead = "Mail written more than a week before this period is left out, even if it was "
+    .. "reviewed, sent or opened in it.",
   stats_seconds = "%d s", stats_minutes = "%d min", stats_hours = "%d h", stats_day_count = "%d d",
   stats_in_seconds = "seconds", stats_in_minutes = "minutes", stats_in_hours = "hours",
   stats_in_days = "days",
