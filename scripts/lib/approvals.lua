@@ -22,8 +22,6 @@ local webhooks = require "lib.webhooks"
 
 local approvals = {}
 
-local UNDO_MAX_S = 86400
-
 local AT_ONCE = 16 -- sends of one round; the mailbox has a line of its own
 
 -- --- sending what was reviewed -------------------------------------------------------------------
@@ -93,8 +91,7 @@ local function wake(seconds)
 end
 
 local function write_down(draft, etag, reviewer)
-  local seconds = math.min(settings.undo_seconds, UNDO_MAX_S)
-  local now = time.now()
+  local seconds, now = settings.undo_seconds, time.now()
   local members = {
     waiting = "approved",
     approved_by = reviewer.name,

@@ -283,8 +283,8 @@ return {
     "Ouverts : la part des messages avec pixel qu’une personne ou un proxy a ouverts.",
   stats_bounded = "Seuls les %d documents les plus récents de chaque sorte ont été lus : avant le "
     .. "%s, les chiffres sont trop bas.",
-  stats_lead = "Les messages écrits plus d’une semaine avant cette période ne sont pas comptés, même "
-    .. "s’ils y ont été relus, envoyés ou ouverts.",
+  stats_lead = "Les messages écrits plus d’une semaine avant cette période ne sont pas comptés, "
+    .. "même s’ils y ont été relus, envoyés ou ouverts.",
   stats_seconds = "%d s", stats_minutes = "%d min", stats_hours = "%d h", stats_day_count = "%d j",
   stats_in_seconds = "secondes", stats_in_minutes = "minutes", stats_in_hours = "heures",
   stats_in_days = "jours",
