@@ -8,7 +8,6 @@ local history = require "lib.history"
 local json = require "paraph.json"
 local page = require "lib.page"
 local shown = require "lib.shown"
-local text = require "paraph.text"
 local url = require "lib.url"
 local viewing = require "lib.viewing"
 
@@ -65,6 +64,17 @@ local function errors_of(fields, err, t)
   return { [err.field] = sentence:format(detail) }
 end
 
+--- A field of one line, as the form shows it.
+local function line_of(name, fields, errors, t)
+  local id, is_address = name:gsub("_", "-"), name ~= "subject"
+  local described_by = {}
+  if is_address then described_by[1] = "addresses" end
+  if errors[name] then described_by[#described_by + 1] = id .. "-wrong" end
+  return { id = id, name = name, label = t["field_" .. name], value = fields[name],
+    is_address = is_address, error = errors[name] or false,
+    described_by = described_by[1] and table.concat(described_by, " ") or false }
+end
+
 local function model_of(draft, t, form, err)
   local document = draft.document
   local fields = fields_of(document)
@@ -72,12 +82,12 @@ local function model_of(draft, t, form, err)
   local format = shown.text(document.format)
   fields.template = document.template and shown.text(document.template)
   fields.format_label = t["format_" .. (format ~= "" and format or "text")] or format
-  local errors = err and errors_of(fields, err, t)
+  local errors, addresses = err and errors_of(fields, err, t), {}
+  for i, name in ipairs(RECIPIENTS) do addresses[i] = line_of(name, fields, errors or {}, t) end
   return {
-    id = draft.id, subject = shown.draft(draft, t).subject, title = t.edit_title,
-    is_review = true, is_template = fields.template ~= nil, fields = fields, errors = errors,
-    preview_action = ("/review/%s/preview"):format(draft.id),
-    html_src = ("/review/%s/html"):format(draft.id),
+    id = draft.id, subject = shown.draft(draft, t).subject, is_review = true,
+    addresses = addresses, subject_line = line_of("subject", fields, errors or {}, t),
+    is_template = fields.template ~= nil, fields = fields, errors = errors,
   }
 end
 
@@ -110,7 +120,8 @@ local function again(req, draft, form, err)
   model.etag, model.edition = form.etag, form.edition
   if err.code == "changed_since_review" then
     local view = viewing.open(draft)
-    model.changed = history.since(draft, math.tointeger(tonumber(form.edition)) or 0, t)
+    model.changed = history.since(draft, form.edition, t)
+    model.changed.hint = t.changed_save_hint
     model.etag, model.edition = view and view.etag or "", editions.number(draft.document)
   end
   return page.reply(req, "edit", model, err.code)
@@ -142,7 +153,7 @@ pages.preview = page.form(function(req, form)
     view, err = viewing.build(draft.id,
       drafts.merged(draft.document, edit.members, edit.removed), contents)
   end
-  if not view then return page.foreign("<p>" .. text.escape(err.message)) end
+  if not view then return page.foreign_error(err) end
   return page.foreign(viewing.html(view))
 end)
 

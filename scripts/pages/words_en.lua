@@ -44,7 +44,6 @@ return {
   searched_all = "Looked through all %d drafts.",
   older = "Older drafts",
   by = "by",
-  from = "from",
   held = "Held:",
   failed = "Failed:",
   select_all = "All",
@@ -185,7 +184,6 @@ return {
   diff_same = "Lines that are the same: %d",
   diff_removed = "Lines removed, not shown: %d",
   diff_added = "Lines added, not shown: %d",
-  edition = "Version %d",
   edition_by = "Version %d, by %s",
 
   -- a selection

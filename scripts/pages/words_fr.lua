@@ -45,7 +45,6 @@ return {
   searched_all = "Recherche dans l’ensemble des %d brouillons.",
   older = "Brouillons plus anciens",
   by = "par",
-  from = "de",
   held = "Retenu :",
   failed = "Échec :",
   select_all = "Tout",
@@ -186,7 +185,6 @@ return {
   diff_same = "Lignes identiques : %d",
   diff_removed = "Lignes supprimées, non affichées : %d",
   diff_added = "Lignes ajoutées, non affichées : %d",
-  edition = "Version %d",
   edition_by = "Version %d, par %s",
 
   -- a selection
