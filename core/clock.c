@@ -139,3 +139,19 @@ int clock_parse(const char *s, size_t n, int64_t *us) {
     *us = ((int64_t)seconds - offset) * 1000000 + fraction;
     return 0;
 }
+
+int clock_parse_http(const char *s, int64_t *us) {
+    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
+                                        "%a %b %d %H:%M:%S %Y"};
+
+    for (size_t i = 0; i < COUNT_OF(forms); i++) {
+        struct tm tm = {0};
+        const char *end = strptime(s, forms[i], &tm);
+
+        if (end != NULL && *end == '\0') {
+            *us = (int64_t)timegm(&tm) * 1000000;
+            return 0;
+        }
+    }
+    return -1;
+}

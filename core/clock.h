@@ -1,5 +1,5 @@
 /*
- * clock.h - the wall clock, with RFC 3339 text in UTC, and a clock that never steps.
+ * clock.h - the wall clock, with its texts, and a clock that never steps.
  */
 #ifndef CLOCK_H
 #define CLOCK_H
@@ -21,5 +21,8 @@ void clock_format(char out[CLOCK_TEXT_SIZE], int64_t us);
 /* RFC 3339, any offset and precision (what is finer than microseconds is dropped); -1 if it is
  * none. */
 int clock_parse(const char *s, size_t n, int64_t *us);
+
+/* A date of HTTP (RFC 9110 §5.6.7, the obsolete forms too); -1 if it is none. */
+int clock_parse_http(const char *s, int64_t *us);
 
 #endif

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "clock.h"
 #include "encode.h"
@@ -78,19 +77,10 @@ static bool read_until(double at_s, int64_t now_us, int *out) {
     return s > 0;
 }
 
-/* RFC 9110 §5.6.7, the obsolete forms too. */
 static bool read_http_date(const char *s, int64_t now_us, int *out) {
-    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
-                                        "%a %b %d %H:%M:%S %Y"};
+    int64_t us;
 
-    for (size_t i = 0; i < COUNT_OF(forms); i++) {
-        struct tm tm = {0};
-        const char *end = strptime(s, forms[i], &tm);
-
-        if (end != NULL && *end == '\0')
-            return read_until((double)timegm(&tm), now_us, out);
-    }
-    return false;
+    return clock_parse_http(s, &us) == 0 && read_until((double)us / 1e6, now_us, out);
 }
 
 /* Gmail hides it: "User-rate limit exceeded.  Retry after 2026-03-10T17:41:45.544Z" */

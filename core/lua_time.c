@@ -1,5 +1,5 @@
 /*
- * lua_time.c - paraph.time: now, date, parse, format, monotonic.
+ * lua_time.c - paraph.time: now, date, parse, parse_http, format, monotonic.
  */
 #include <math.h>
 #include <time.h>
@@ -61,16 +61,29 @@ static int l_date(lua_State *L) {
     return 1;
 }
 
-static int l_parse(lua_State *L) {
-    size_t n;
-    const char *s = luaL_checklstring(L, 1, &n);
-    int64_t us;
-
-    if (clock_parse(s, n, &us) == 0)
+/* A time that was parsed, or was none. */
+static int push_seconds(lua_State *L, int status, int64_t us) {
+    if (status == 0)
         lua_pushnumber(L, (lua_Number)us / 1e6);
     else
         lua_pushnil(L);
     return 1;
+}
+
+static int l_parse(lua_State *L) {
+    size_t n;
+    const char *s = luaL_checklstring(L, 1, &n);
+    int64_t us = 0;
+    int status = clock_parse(s, n, &us);
+
+    return push_seconds(L, status, us);
+}
+
+static int l_parse_http(lua_State *L) {
+    int64_t us = 0;
+    int status = clock_parse_http(luaL_checkstring(L, 1), &us);
+
+    return push_seconds(L, status, us);
 }
 
 static int l_format(lua_State *L) {
@@ -88,9 +101,10 @@ static int l_monotonic(lua_State *L) {
 }
 
 int lua_time_open(lua_State *L) {
-    static const luaL_Reg functions[] = {
-        {"now", l_now},       {"date", l_date},           {"parse", l_parse},
-        {"format", l_format}, {"monotonic", l_monotonic}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"now", l_now},       {"date", l_date},
+                                         {"parse", l_parse},   {"parse_http", l_parse_http},
+                                         {"format", l_format}, {"monotonic", l_monotonic},
+                                         {NULL, NULL}};
 
     luaL_newlib(L, functions);
     return 1;

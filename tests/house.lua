@@ -297,6 +297,23 @@ local function check_words(path, text)
   end
 end
 
+-- A word of the pages is printed as t.word, or named in a text, or is one of those that begin as a
+-- text does: t["status_" .. stage].
+local function check_page_words()
+  local used = {}
+  for _, path in ipairs(list("find scripts/lib scripts/pages templates/pages -type f "
+      .. "! -name '*_test.lua' ! -name 'words_*'")) do
+    local text = read(path)
+    for name in text:gmatch("%f[%w_.]t%.([%l%d_]+)") do used[name] = true end
+    for name in text:gmatch('"(%l+_[%l%d_]*)"') do used[name] = true end
+  end
+  for name in read("scripts/pages/words_en.lua"):gmatch("%f[%w_]([%l%d_]+) =") do
+    local start = name
+    while start and not used[start] do start = start:match("^(.*_)[^_]+_?$") end
+    if not start then fault("scripts/pages/words_en.lua", "no page uses %s", name) end
+  end
+end
+
 for name, file in in_order(files) do
   check_includes(name, file)
   check_opening(name, file)
@@ -307,6 +324,7 @@ check_cycles()
 check_resume()
 check_stubs()
 check_collections()
+check_page_words()
 for _, path in ipairs(list("find scripts templates -type f")) do check_size(path, read(path)) end
 for _, path in ipairs(list("find core scripts templates tests dev .ci CMakeLists.txt -type f "
     .. "! -path 'tests/node_modules/*' ! -name package-lock.json")) do

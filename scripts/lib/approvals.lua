@@ -21,8 +21,6 @@ local time = require "paraph.time"
 
 local approvals = {}
 
-local UNDO_MAX_S = 86400
-
 local AT_ONCE = 16 -- sends of one round; the mailbox has a line of its own
 
 -- --- sending what was reviewed -------------------------------------------------------------------
@@ -98,8 +96,7 @@ local function wake(seconds)
 end
 
 local function write_down(draft, etag, reviewer)
-  local seconds = math.min(settings.undo_seconds, UNDO_MAX_S)
-  local now = time.now()
+  local seconds, now = settings.undo_seconds, time.now()
   local members = {
     waiting = "approved",
     waiting_before = draft.document.waiting,

@@ -8,6 +8,7 @@ local editions = require "lib.editions"
 local fail = require "lib.fail"
 local json = require "paraph.json"
 local shown = require "lib.shown"
+local statistics = require "lib.statistics"
 local store = require "paraph.store"
 local time = require "paraph.time"
 
@@ -51,13 +52,14 @@ end
 
 --- The rows of what differs between two editions, one field after the other.
 local function rows_between(old, new, t)
-  local rows = {}
+  local rows, room = {}, diff.room()
   for _, field in ipairs(FIELDS) do
-    local lines, differs =
-      diff.lines(text_of(field, old.document[field]), text_of(field, new.document[field]))
-    if differs then
-      rows[#rows + 1] = row("title", t["field_" .. field] or field)
-      for _, line in ipairs(lines) do rows[#rows + 1] = row(line.kind, line.text) end
+    local lines =
+      diff.lines(text_of(field, old.document[field]), text_of(field, new.document[field]), room)
+    if lines[1] then rows[#rows + 1] = row("title", t["field_" .. field] or field) end
+    for _, line in ipairs(lines) do
+      rows[#rows + 1] = line.text and row(line.kind, line.text)
+        or row("skipped", t["diff_" .. line.kind]:format(line.count))
     end
   end
   return rows
@@ -91,11 +93,11 @@ end
 --- What has become of a draft since somebody saw an edition of it.
 ---@async
 ---@param draft draft
----@param seen integer
+---@param edition? string   its number, as a form has it
 ---@param t table<string, string>
 ---@return { by: string, at?: table, rows: table[] }
-function history.since(draft, seen, t)
-  local latest = editions.latest(draft.document)
+function history.since(draft, edition, t)
+  local latest, seen = editions.latest(draft.document), math.tointeger(tonumber(edition)) or 0
   local old = seen < latest.number and editions.load(draft, seen) or nil
   local rows = old and rows_between(old, latest, t) or {}
   if not rows[1] then rows[1] = row("same", t.changed_elsewhere) end
@@ -159,22 +161,20 @@ function history.pixel(document)
   return pixel, not pixel and type(err) == "table" and err or nil
 end
 
-local KINDS = { "person", "proxy", "prefetch", "scanner", "sender", "unknown" }
-
 local LINE = { width = 640, height = 80, left = 10, right = 630, top = 10, bottom = 50 }
 local BAR = 3
 
 --- Each kind has its colour and pattern, on all plots the same.
 local function class_of(kind)
-  for i, known in ipairs(KINDS) do
+  for i, known in ipairs(statistics.kinds) do
     if kind == known then return "series-" .. i end
   end
-  return "series-" .. #KINDS
+  return "series-" .. #statistics.kinds
 end
 
 local function kinds_of(pixel, t)
   local kinds = {}
-  for _, kind in ipairs(KINDS) do
+  for _, kind in ipairs(statistics.kinds) do
     local n = math.tointeger(pixel["opens_" .. kind]) or 0
     if n > 0 then kinds[#kinds + 1] = { kind = kind, label = t["stats_kind_" .. kind], n = n } end
   end

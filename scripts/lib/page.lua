@@ -4,6 +4,7 @@
 local config = require "paraph.config"
 local crypto = require "paraph.crypto"
 local csrf = require "lib.csrf"
+local escape = require("paraph.text").escape
 local fail = require "lib.fail"
 local form = require "lib.form"
 local language = require "lib.language"
@@ -69,7 +70,7 @@ end
 local function common(req, nonce)
   local t, lang = page.words(req)
   local shown = {
-    t = t, lang = lang, nonce = nonce, path = req.path, no_send = config.no_send,
+    t = t, lang = lang, nonce = nonce, no_send = config.no_send,
     style = asset_url("style.css"), script = asset_url("review.js"),
     refused = scripts.refused(),
   }
@@ -136,6 +137,13 @@ function page.foreign(html, with_images)
       ["Cache-Control"] = "no-store",
     },
   }
+end
+
+--- What stands in a frame whose message cannot be built.
+---@param err paraph.err
+---@return paraph.reply
+function page.foreign_error(err)
+  return page.foreign("<p>" .. escape(err.message))
 end
 
 -- --- handlers ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ local environ = require "paraph.environ"
 ---@class setting
 ---@field type "text"|"number"|"boolean"|"list"
 ---@field default? any
+---@field range? number[]   the least and the most of a number
 
 local function items_of(text)
   local items = {}
@@ -28,21 +29,33 @@ local wanted = {
   text = "a text", number = "a number", boolean = "true or false", list = "a list with commas",
 }
 
+local function wanted_of(setting)
+  local range = setting.range
+  return wanted[setting.type] .. (range and (" from %s to %s"):format(range[1], range[2]) or "")
+end
+
+--- The value that a text is; nil: it is none, or out of range.
+local function value_of(text, setting)
+  local value, range = readers[setting.type](text), setting.range
+  if value and range and (value < range[1] or value > range[2]) then return nil end
+  return value
+end
+
 local function read(name, setting)
-  local reader = type(setting) == "table" and readers[setting.type]
-  if not reader or type(name) ~= "string" or not name:find("^[a-z][a-z0-9_]*$") then
+  local is_setting = type(setting) == "table" and readers[setting.type]
+  if not is_setting or type(name) ~= "string" or not name:find("^[a-z][a-z0-9_]*$") then
     error(("settings.lua: %s is no name = { type = \"text\", \"number\", \"boolean\" or \"list\" }")
       :format(tostring(name)), 0)
   end
   local variable = "POLICY_" .. name:upper()
   local text = environ(variable)
   if not text and setting.default == nil then
-    error(("settings.lua: %s is not set: it must be %s"):format(variable, wanted[setting.type]), 0)
+    error(("settings.lua: %s is not set: it must be %s"):format(variable, wanted_of(setting)), 0)
   end
   if not text then return setting.default end
-  local value = reader(text)
+  local value = value_of(text, setting)
   if value == nil then
-    error(("settings.lua: %s: '%s' is not %s"):format(variable, text, wanted[setting.type]), 0)
+    error(("settings.lua: %s: '%s' is not %s"):format(variable, text, wanted_of(setting)), 0)
   end
   return value
 end

@@ -148,15 +148,15 @@ end
 
 local function count_review(period, document)
   local day = day_of(period, document.reviewed_at)
+  if not day then return end
+  if document.status == "rejected" then day.rejected = day.rejected + 1 end
   local created = seconds_of(document.created_at)
-  if not day or not created then return end
-  local wait = seconds_of(document.reviewed_at) - created
-  if wait < 0 then return end -- of clocks that disagree, or made up
+  local wait = created and seconds_of(document.reviewed_at) - created
+  if not wait or wait < 0 then return end -- of clocks that disagree, or made up
   day.waits[#day.waits + 1] = wait
   period.all.waits[#period.all.waits + 1] = wait
   local waits = template_of(period, document.template).waits
   waits[#waits + 1] = wait
-  if document.status == "rejected" then day.rejected = day.rejected + 1 end
 end
 
 local function count_draft(period, document)

@@ -80,6 +80,14 @@ tests["how long reviews took, of what was sent and what was not"] = function()
   expect.equal({ day_of(figures, "03-29").rejected, figures.all.rejected }, { 1, 1 })
 end
 
+tests["what was rejected counts, whatever its clocks say"] = function()
+  local figures = figures_of { drafts = {
+    draft { status = "rejected", created_at = "2026-03-30T08:00:00.500Z",
+      reviewed_at = "2026-03-30T08:00:00Z", sent_at = false },
+  } }
+  expect.equal({ figures.days[7].rejected, figures.all.review.count }, { 1, 0 })
+end
+
 tests["opens by kind, each on its day"] = function()
   local figures = figures_of { pixels = { { opens_person = 2, opens_scanner = 1, opens = {
     { at = "2026-03-30T09:00:00Z", kind = "person" },

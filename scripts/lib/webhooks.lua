@@ -28,6 +28,7 @@ local MEMBER_MAX = 32768 -- bytes of JSON
 local RETRY_S = { 5, 30, 120, 600, 1800, 3600 } -- after each attempt; from then on, the last
 local RETRY_AFTER_MAX_S = 3600
 local KEPT_S = 3 * 24 * 60 * 60
+local PAUSE_MAX_S = 2 * RETRY_AFTER_MAX_S -- none is as long
 local LEASE_S = 30 -- longer than an attempt and its writes
 local PAGE = 48
 local AT_ONCE = 8 -- attempts of one endpoint; a whole number of them is a page
@@ -184,16 +185,25 @@ local function age_of(row)
   return created and now_s() - created or math.huge
 end
 
---- Seconds until an event is due.
+--- Seconds until an event is due. A pause longer than there are any is of a clock that has been set
+--- back since, and nothing to wait for.
 local function left_of(row)
   local due = type(row.document.due_at) == "string" and time.parse(row.document.due_at)
-  return due and math.max(0, due - now_s()) or 0
+  local left = due and due - now_s() or 0
+  return left <= PAUSE_MAX_S and math.max(0, left) or 0
+end
+
+--- Seconds for which an endpoint wants to be left alone; nil: it does not say.
+local function asked_by(reply)
+  local text = reply and reply.headers["retry-after"] or ""
+  local date = time.parse_http(text)
+  return date and date - now_s() or tonumber(text:match("^%d+$"))
 end
 
 --- Seconds until the next attempt: many that failed together do not come back together.
 local function delay_after(attempt, reply)
   local seconds = RETRY_S[math.min(attempt, #RETRY_S)] * (0.9 + 0.2 * math.random())
-  local asked = reply and tonumber((reply.headers["retry-after"] or ""):match("^%d+$"))
+  local asked = asked_by(reply)
   return asked and math.max(seconds, math.min(asked, RETRY_AFTER_MAX_S)) or seconds
 end
 

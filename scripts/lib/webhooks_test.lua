@@ -139,6 +139,8 @@ end
 
 tests["Retry-After is heeded, within bounds"] = testing.cases({
   { asked = "100", waits = 100 }, { asked = "1", waits = 4.5 }, { asked = "86400", waits = 3600 },
+  { asked = "Thu, 01 Jan 2026 00:01:40 GMT", waits = 100 },
+  { asked = "Fri, 02 Jan 2026 00:00:00 GMT", waits = 3600 },
   { asked = "Fri, 31 Dec 1999 23:59:59 GMT", waits = 4.5 }, { asked = "-5", waits = 4.5 },
   { asked = "nan", waits = 4.5 }, { asked = "0x10", waits = 4.5 },
 }, function(row)
@@ -175,13 +177,26 @@ tests["what another instance is delivering is left to it, for a while"] = functi
   expect.equal(#posts, 1)
 end
 
+--- The event that waits becomes due at a time, after an attempt.
+local function put_off(world, due_at)
+  local outbox = config.draft_collection .. "_webhooks"
+  local id, event = next(world.all(outbox))
+  event.due_at, event.attempts = due_at, 1
+  world.put(outbox, id, event)
+end
+
+tests["an event is not left waiting by a clock that was set back"] = function()
+  local world, posts = world_with(status(200))
+  draft(world)
+  put_off(world, "2026-01-01T02:00:01Z")
+  webhooks.deliver(1)
+  expect.equal(#posts, 1)
+end
+
 tests["an event whose deliverer is gone is delivered by another"] = function()
   local world, posts = world_with(status(200))
   draft(world)
-  local outbox = config.draft_collection .. "_webhooks"
-  local id, event = next(world.all(outbox))
-  event.due_at, event.attempts = "2026-01-01T00:00:30Z", 1
-  world.put(outbox, id, event)
+  put_off(world, "2026-01-01T00:00:30Z")
   webhooks.deliver(1)
   expect.equal(#posts, 0)
   world.advance(31)

@@ -12,7 +12,6 @@ local marks = require "lib.marks"
 local page = require "lib.page"
 local shown = require "lib.shown"
 local task = require "paraph.task"
-local text = require "paraph.text"
 local time = require "paraph.time"
 local url = require "lib.url"
 local viewing = require "lib.viewing"
@@ -40,7 +39,6 @@ local function rule_of(document, t)
   return {
     verdict_label = t["verdict_" .. verdict] or verdict,
     reason = shown.text(decision.reason), name = shown.line(decision.rule),
-    at = shown.text(decision.at),
   }
 end
 
@@ -80,7 +78,7 @@ local function model_of(draft, req, t)
   local message = view and viewing.model(view, draft.id, t, req.query.images == "1")
     or { build_error = view_err.message }
   for name, value in pairs(message) do model[name] = value end
-  model.title, model.is_review = model.subject, true
+  model.is_review = true
   model.edition = editions.number(draft.document)
   model.is_edited = model.edition > 0
   model.rule, model.reviewed = rule_of(draft.document, t), reviewed_of(draft.document, t)
@@ -110,7 +108,7 @@ pages.html = page.handler(function(req)
   if not draft then return nil, err end
   local view
   view, err = viewing.open(draft)
-  if not view then return page.foreign("<p>" .. text.escape(err.message)) end
+  if not view then return page.foreign_error(err) end
   local with_images = req.query.images == "1"
   return page.foreign(viewing.html(view, with_images), with_images)
 end)
@@ -146,17 +144,16 @@ pages.changes = page.handler(function(req)
   model, err = history.changes(draft, math.tointeger(tonumber(req.query.from)),
     math.tointeger(tonumber(req.query.to)), t)
   if not model then return nil, err end
-  model.id, model.is_review = draft.id, true
+  model.is_review, model.id = true, draft.id
   model.subject = shown.draft(draft, t).subject
-  model.title, model.back_href = model.subject, "/review/" .. draft.id
   return page.reply(req, "changes", model)
 end)
 
 -- --- what is done to it --------------------------------------------------------------------------
 
 --- Back to a page, which tells what was done.
-local function told(path, said, id)
-  return page.redirect(path .. url.query { said = said, of = id })
+local function told(path, said, id, to)
+  return page.redirect(path .. url.query { said = said, of = id, to = to })
 end
 
 --- On to the next draft, which the page has named, or to the list.
@@ -173,7 +170,8 @@ local function show_change(req, fields)
   local model
   model, err = model_of(draft, req, t)
   if not model then return nil, err end
-  model.changed = history.since(draft, math.tointeger(tonumber(fields.edition)) or 0, t)
+  model.changed = history.since(draft, fields.edition, t)
+  model.changed.hint = t.changed_hint
   return page.reply(req, "draft", model, "changed_since_review")
 end
 
@@ -215,11 +213,10 @@ end)
 
 --- POST /review/{id}/test
 pages.test = page.form(function(req, fields)
-  local to = fields.to or ""
-  local sent, err = copies.send(req.params.id, to)
+  local id, to = req.params.id, fields.to or ""
+  local sent, err = copies.send(id, to)
   if not sent then return nil, err end
-  local id = req.params.id
-  return page.redirect("/review/" .. id .. url.query { said = "tested", of = id, to = to })
+  return told("/review/" .. id, "tested", id, to)
 end)
 
 return pages

@@ -8,7 +8,6 @@ local history = require "lib.history"
 local json = require "paraph.json"
 local page = require "lib.page"
 local shown = require "lib.shown"
-local text = require "paraph.text"
 local url = require "lib.url"
 local viewing = require "lib.viewing"
 
@@ -64,11 +63,27 @@ local function model_of(draft, t, form)
   fields.template = document.template and shown.text(document.template)
   fields.format_label = t["format_" .. (format ~= "" and format or "text")] or format
   return {
-    id = draft.id, subject = shown.draft(draft, t).subject, title = t.edit_title,
-    is_review = true, is_template = fields.template ~= nil, fields = fields,
-    preview_action = ("/review/%s/preview"):format(draft.id),
-    html_src = ("/review/%s/html"):format(draft.id),
+    id = draft.id, subject = shown.draft(draft, t).subject, is_review = true,
+    is_template = fields.template ~= nil, fields = fields,
   }
+end
+
+--- A field of one line, as the form shows it.
+local function line_of(name, model, t)
+  local id, is_address, error = name:gsub("_", "-"), name ~= "subject", (model.errors or {})[name]
+  local described_by = {}
+  if is_address then described_by[1] = "addresses" end
+  if error then described_by[#described_by + 1] = id .. "-wrong" end
+  return { id = id, name = name, label = t["field_" .. name], value = model.fields[name],
+    is_address = is_address, error = error or false,
+    described_by = described_by[1] and table.concat(described_by, " ") or false }
+end
+
+local function reply_with(req, model, code)
+  local t = page.words(req)
+  model.addresses, model.subject_line = {}, line_of("subject", model, t)
+  for i, name in ipairs(RECIPIENTS) do model.addresses[i] = line_of(name, model, t) end
+  return page.reply(req, "edit", model, code)
 end
 
 local function load(req)
@@ -83,11 +98,10 @@ end
 pages.show = page.handler(function(req)
   local draft, err = load(req)
   if not draft then return nil, err end
-  local t = page.words(req)
-  local model = model_of(draft, t)
+  local model = model_of(draft, page.words(req))
   local view = viewing.open(draft)
   model.etag, model.edition = view and view.etag or "", editions.number(draft.document)
-  return page.reply(req, "edit", model)
+  return reply_with(req, model)
 end)
 
 -- --- what it posts -------------------------------------------------------------------------------
@@ -107,7 +121,8 @@ local function tell_why(model, draft, form, err, t)
     model.wrong, model.readonly = t.edit_decided, "readonly"
   elseif err.code == "changed_since_review" then
     local view = viewing.open(draft)
-    model.changed = history.since(draft, math.tointeger(tonumber(form.edition)) or 0, t)
+    model.changed = history.since(draft, form.edition, t)
+    model.changed.hint = t.changed_save_hint
     model.etag, model.edition = view and view.etag or "", editions.number(draft.document)
   elseif model.fields[err.field or ""] then
     model.wrong, model.errors = t.edit_errors, { [err.field] = error_of(err.field, err, t) }
@@ -124,7 +139,7 @@ local function again(req, form, err)
   local model = model_of(draft, t, form)
   model.is_unsaved, model.etag, model.edition = true, form.etag, form.edition
   tell_why(model, draft, form, err, t)
-  return page.reply(req, "edit", model, err.code)
+  return reply_with(req, model, err.code)
 end
 
 --- POST /review/{id}/edit
@@ -152,7 +167,7 @@ pages.preview = page.form(function(req, form)
     view, err = viewing.build(draft.id,
       drafts.merged(draft.document, edit.members, edit.removed), contents)
   end
-  if not view then return page.foreign("<p>" .. text.escape(err.message)) end
+  if not view then return page.foreign_error(err) end
   return page.foreign(viewing.html(view))
 end)
 

@@ -61,7 +61,6 @@ local function shown_tabs(current, counts, t)
   local all = {}
   for i, tab in ipairs(tabs) do
     all[i] = {
-      name = tab.name,
       label = t["tab_" .. tab.name],
       count = shown_count(counts[i] and counts[i][1]),
       is_current = tab == current,
@@ -83,7 +82,6 @@ local function row_of(draft, facts, found_marks, t)
   row.to, row.more_to = recipients_of(facts, t)
   row.version = draft.version
   row.marks = found_marks
-  row.selectable = row.waits
   return row
 end
 
@@ -175,7 +173,7 @@ local function failure_of(item, err, t)
   local known = FAILURES[err.code]
   local refused = err.code == "forbidden" or err.code == "refused_by_policy"
   return {
-    id = item.id, href = "/review/" .. item.id, is_ok = err.counted == true,
+    href = "/review/" .. item.id, is_ok = err.counted == true,
     subject = draft and shown.draft(draft, t).subject or item.id,
     outcome_label = t[err.counted and "outcome_counted" or known
       or refused and "outcome_refused" or "outcome_failed"],
@@ -187,7 +185,7 @@ local function success_of(draft, t)
   local row = shown.draft(draft, t)
   local leaves = row.leaves
   return {
-    id = draft.id, href = row.href, subject = row.subject, is_ok = true,
+    href = row.href, subject = row.subject, is_ok = true,
     outcome_label = leaves and t.outcome_approved:format(leaves.seconds)
       or t["outcome_" .. row.status] or row.status_label,
     undo = leaves and { action = row.href .. "/undo", seconds = leaves.seconds },
@@ -210,12 +208,12 @@ local function bulk(req, fields, text)
   if not actions[fields.action] then
     return fail("invalid_field", "action: is approve or reject", "action")
   end
-  local back = "/review" .. url.query { tab = tab_named(fields.tab).name }
+  local tab = tab_named(fields.tab).name
   local items, results, err
   items, err = items_of(text)
   if not items then return nil, err end
   if #items == 0 then
-    return page.redirect("/review" .. url.query { tab = fields.tab, said = "nothing" })
+    return page.redirect("/review" .. url.query { tab = tab, said = "nothing" })
   end
   local reason
   reason, err = drafts.reason_of(fields.reason)
@@ -223,7 +221,7 @@ local function bulk(req, fields, text)
   results, err = do_all(items, fields.action, req, reason, t)
   if not results then return nil, err end
   return page.reply(req, "bulk",
-    { title = t.bulk_title, is_review = true, results = results, back_href = back })
+    { is_review = true, results = results, back_href = "/review" .. url.query { tab = tab } })
 end
 review.bulk = page.form(bulk)
 

@@ -1,16 +1,15 @@
 --- The page of figures: what its template is given, in each language.
 
 local expect = require "lib.expect"
+local statistics = require "lib.statistics"
 local stats = require "pages.stats"
 local words = require "pages.words"
 
 local tests = {}
 
-local KINDS = { "person", "proxy", "prefetch", "scanner", "sender", "unknown" }
-
 local function opens_of(count)
   local opens = {}
-  for i, kind in ipairs(KINDS) do opens[kind] = count * i end
+  for i, kind in ipairs(statistics.kinds) do opens[kind] = count * i end
   return opens
 end
 

@@ -47,7 +47,6 @@ return {
   searched_all = "Looked through all %d drafts.",
   older = "Older drafts",
   by = "by",
-  from = "from",
   held = "Held:",
   failed = "Failed:",
   select_all = "All",
@@ -188,7 +187,9 @@ return {
   cancel = "Cancel",
   preview = "Preview",
   changes_title = "What changed",
-  edition = "Version %d",
+  diff_same = "Lines that are the same: %d",
+  diff_removed = "Lines removed, not shown: %d",
+  diff_added = "Lines added, not shown: %d",
   edition_by = "Version %d, by %s",
 
   -- a selection
@@ -286,6 +287,8 @@ return {
     "Opened: the share of mail with a pixel that a person or a proxy has opened.",
   stats_bounded =
     "Only the newest %d documents of a kind were read: before %s, figures are too low.",
+  stats_lead = "Mail written more than a week before this period is left out, even if it was "
+    .. "reviewed, sent or opened in it.",
   stats_seconds = "%d s", stats_minutes = "%d min", stats_hours = "%d h", stats_day_count = "%d d",
   stats_in_seconds = "seconds", stats_in_minutes = "minutes", stats_in_hours = "hours",
   stats_in_days = "days",

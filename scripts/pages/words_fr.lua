@@ -48,7 +48,6 @@ return {
   searched_all = "Recherche dans l’ensemble des %d brouillons.",
   older = "Brouillons plus anciens",
   by = "par",
-  from = "de",
   held = "Retenu :",
   failed = "Échec :",
   select_all = "Tout",
@@ -189,7 +188,9 @@ return {
   cancel = "Abandonner",
   preview = "Aperçu",
   changes_title = "Changements",
-  edition = "Version %d",
+  diff_same = "Lignes identiques : %d",
+  diff_removed = "Lignes supprimées, non affichées : %d",
+  diff_added = "Lignes ajoutées, non affichées : %d",
   edition_by = "Version %d, par %s",
 
   -- a selection
@@ -288,6 +289,8 @@ return {
     "Ouverts : la part des messages avec pixel qu’une personne ou un proxy a ouverts.",
   stats_bounded = "Seuls les %d documents les plus récents de chaque sorte ont été lus : avant le "
     .. "%s, les chiffres sont trop bas.",
+  stats_lead = "Les messages écrits plus d’une semaine avant cette période ne sont pas comptés, "
+    .. "même s’ils y ont été relus, envoyés ou ouverts.",
   stats_seconds = "%d s", stats_minutes = "%d min", stats_hours = "%d h", stats_day_count = "%d j",
   stats_in_seconds = "secondes", stats_in_minutes = "minutes", stats_in_hours = "heures",
   stats_in_days = "jours",

@@ -137,6 +137,10 @@ function time.date(seconds) end
 ---@param s string
 ---@return number?
 function time.parse(s) end
+--- The same of a date of HTTP, e.g. "Sun, 01 Mar 2026 09:30:00 GMT".
+---@param s string
+---@return number?
+function time.parse_http(s) end
 --- The reverse of parse.
 ---@param seconds number
 ---@return string

@@ -59,7 +59,9 @@ test("settings.lua says what policies may read from the environment", async (t) 
   const service = await start(t, env);
   assert.equal((await service.post("/", letter)).json.held, "a+b1");
   for (const [more, pattern] of [[{ POLICY_FRIENDS: undefined }, /POLICY_FRIENDS is not set/],
-    [{ POLICY_MOST: "many" }, /POLICY_MOST: 'many' is not a number/]]) {
+    [{ POLICY_MOST: "many" }, /POLICY_MOST: 'many' is not a number/],
+    [{ POLICY_UNDO_SECONDS: "-5" }, /POLICY_UNDO_SECONDS: '-5' is not a number from 0 to 86400/],
+    [{ POLICY_UNDO_SECONDS: "86401" }, /'86401' is not a number from 0 to 86400/]]) {
     const { code, stderr } = await run(t, ["serve"], { ...env, ...more });
     assert.equal(code, 1, stderr);
     assert.match(stderr, pattern);

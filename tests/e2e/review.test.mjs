@@ -135,6 +135,27 @@ test("an edit is an edition; one of what has changed is not made", async (t) => 
   assertRefused(await service.get(`/drafts/${id}-0`), 404, "draft_not_found");
 });
 
+test("however long a message is, there is a page of its changes", async (t) => {
+  const service = await start(t);
+  const changed = async (message, patch) => {
+    const id = await service.draft({ subject: "Before", message });
+    const edited = await service.patch(`/drafts/${id}`, patch);
+    assert.equal(edited.status, 200, edited.text);
+    const reply = await service.get(`/review/${id}/changes`);
+    assert.equal(reply.status, 200, reply.text);
+    return reply.text;
+  };
+  const lines = (letter) => `${letter.repeat(10)}\n`.repeat(50000);
+  const replaced = await changed(lines("x"), { message: lines("y") });
+  assert.match(replaced, /<del>x+<\/del>[^]*Lines removed, not shown: \d+[^]*<ins>y+<\/ins>/);
+  assert.match(replaced, /Lines added, not shown: \d+/);
+  const breaks = "\n".repeat(448000);
+  assert.match(await changed(`${breaks}a`, { subject: "After" }), /<del>Before<\/del>/);
+  assert.match(await changed(`${breaks}a`, { message: `${breaks}b` }),
+    /Lines that are the same: 447997[^]*<del>a<\/del>/);
+  await changed("'".repeat(800000), { message: "<".repeat(800000) });
+});
+
 test("what is wrong with an edit is said in the language of the page", async (t) => {
   const service = await start(t);
   const id = await service.draft();

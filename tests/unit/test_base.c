@@ -229,6 +229,24 @@ static void clock_parses_and_formats(void **state) {
     assert_true(clock_now_us() > 1772357400250000);
 }
 
+static void clock_parses_dates_of_http(void **state) {
+    static const char *const same[] = {"Sun, 01 Mar 2026 09:30:00 GMT",
+                                       "Sunday, 01-Mar-26 09:30:00 GMT",
+                                       "Sun Mar  1 09:30:00 2026"};
+    static const char *const none[] = {"", "120", "2026-03-01T09:30:00Z",
+                                       "Sun, 01 Mar 2026 09:30:00 GMT and more",
+                                       "Sun, 01 Mar 2026 09:30:00"};
+    int64_t us;
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(same); i++) {
+        assert_int_equal(clock_parse_http(same[i], &us), 0);
+        assert_int_equal(us, 1772357400000000);
+    }
+    for (size_t i = 0; i < COUNT_OF(none); i++)
+        assert_int_equal(clock_parse_http(none[i], &us), -1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(err_fills_and_names),
@@ -241,6 +259,7 @@ int main(void) {
         cmocka_unit_test(empty_buf_can_be_taken),
         cmocka_unit_test(blob_is_released_by_its_last_holder),
         cmocka_unit_test(clock_parses_and_formats),
+        cmocka_unit_test(clock_parses_dates_of_http),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
