@@ -72,6 +72,9 @@ end
 function approvals.taken_back(document)
   if not approvals.is_approved(document) then return { members = {}, removed = {} } end
   local before = document.waiting_before
+  if not document.approved_as then -- earlier versions did not write down why it waited
+    before = document.held and "held" or document.error and "failed" or nil
+  end
   return { members = { waiting = before }, removed = before and drafts.approval or drafts.waiting }
 end
 

@@ -71,6 +71,15 @@ tests["taken back, it waits for what it waited for last"] = function()
   expect.equal({ draft.document.waiting, draft.document.waiting_before }, { "failed" })
 end
 
+tests["an approval of an earlier version that is taken back"] = function()
+  local world = world_with { held = "many recipients", waiting = "held" }
+  assert(approve())
+  local stored = world.get("drafts", ID)
+  stored.approved_as, stored.waiting_before = nil, nil
+  world.put("drafts", ID, stored)
+  expect.equal(assert(approvals.undo(ID)).document.waiting, "held")
+end
+
 tests["but not after it has left"] = function()
   local world = world_with()
   assert(approve())

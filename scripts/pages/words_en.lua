@@ -14,8 +14,9 @@ return {
   no_send = "Sending is switched off (NO_SEND): what you approve does not leave.",
   lose = "Leave without saving what you wrote?",
   signed_out = "Your session is over, and nothing was done. Sign in in another tab, then do it "
-    .. "again here: what you wrote is still there.",
-  unanswered = "No answer came: it may have been done all the same. What you wrote is still there.",
+    .. "again.",
+  unanswered = "No answer came: it may have been done all the same.",
+  kept = "What you wrote is still there.",
   request_id = "Request",
 
   -- keys

@@ -15,8 +15,9 @@ return {
   no_send = "L’envoi est coupé (NO_SEND) : ce que vous approuvez ne part pas.",
   lose = "Quitter sans enregistrer ce que vous avez écrit ?",
   signed_out = "Votre session est terminée et rien n’a été fait. Connectez-vous dans un autre "
-    .. "onglet, puis recommencez ici : votre texte est toujours là.",
-  unanswered = "Aucune réponse : cela a pu être fait malgré tout. Votre texte est toujours là.",
+    .. "onglet, puis recommencez.",
+  unanswered = "Aucune réponse : cela a pu être fait malgré tout.",
+  kept = "Votre texte est toujours là.",
   request_id = "Requête",
 
   -- keys

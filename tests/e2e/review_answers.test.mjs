@@ -155,3 +155,40 @@ test("a late refusal does not take what is being written on the next page", asyn
   assert.match(await link.innerText(), /^Changed/);
   assert.deepEqual(posts.filter((name) => name === "approve"), ["approve"]);
 });
+
+test("the reason of a rejection that nobody answers is still there", async (t) => {
+  const { page, ids } = await desk(t, "", ["Next", "Letter"]);
+  await until(page, () => page.evaluate("Boolean(ahead?.page)"), "that the next draft is there");
+  await page.route("**/reject", (route) => route.abort("connectionreset"));
+  await page.keyboard.press("r");
+  await page.locator("#reason").fill(TEXT);
+  await page.keyboard.press("Enter");
+  await notice(page, "No answer came");
+  assert.equal(new URL(page.url()).pathname, `/review/${ids[0]}`);
+  assert.equal(await page.locator("#reason").inputValue(), TEXT);
+  assert.notEqual(await page.locator("#notice .error").evaluate((one) =>
+    getComputedStyle(one).backgroundColor), await page.evaluate(() => {
+    const good = document.querySelector("#notice").appendChild(document.createElement("div"));
+    good.className = "notice";
+    return getComputedStyle(good).backgroundColor;
+  }), "it looks like a success");
+});
+
+test("what came of a selection is shown to whoever types meanwhile", async (t) => {
+  const { service, keys, page, ids } = await desk(t, "", ["One", "Two"]);
+  await page.goto(`${service.url}/review`);
+  let open;
+  const gate = new Promise((resolve) => { open = resolve; });
+  await page.route("**/bulk", async (route) => {
+    await gate;
+    await route.continue();
+  });
+  for (const box of await page.locator("[name=draft]").all()) await box.check();
+  await service.patch(`/drafts/${ids[0]}`, { subject: "Another" }, bearer(keys.bob));
+  const asked = page.waitForRequest("**/bulk");
+  await page.keyboard.press("a");
+  await asked;
+  await page.locator("[type=search]").pressSequentially("x");
+  open();
+  await page.getByText("It has changed").waitFor();
+});
