@@ -34,8 +34,8 @@ struct http_head {
  * closes the connection without a word, though the work is done. */
 int http_head_check_size(const struct http_head *h, struct err *e);
 
-/* 0, or why the request has to be refused and its connection closed.  Of one that is taken, the
- * values end where their white space began. */
+/* The size is right: 0, or why the request has to be refused and its connection closed.  Of one
+ * that is taken, the values end where their white space began. */
 int http_head_check(struct http_head *h, struct err *e);
 
 /* Of a head that has been checked: the Content-Length (0 if it has none; SIZE_MAX stands for all

@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     raw[size] = '\0';
     if (!split_head(raw, size, target, &h))
         return 0;
-    if (http_head_check(&h, &e) == 0) {
+    if (http_head_check_size(&h, &e) == 0 && http_head_check(&h, &e) == 0) {
         check_lines((const char *)data, h.size);
         check_body(&h);
         check_origin(&h);
