@@ -27,6 +27,7 @@
 #define INFLIGHT_MAX 20000 /* requests waiting; more are 503 */
 #define ROUTE_MAX    64    /* of its pattern, in the metrics */
 #define NEXT_MAX     1000  /* of a target that /sign-in leads on to */
+#define LOCATION_MAX 1900  /* with that in it, encoded: REPLY_HEADER_BYTES is not much more */
 
 struct request {
     struct request *next, **link; /* of all under way */
@@ -48,6 +49,10 @@ static struct request *requests;
 static unsigned inflight;
 static bool stopping;
 static struct loop_timer *drain_timer;
+
+static bool is_get(const struct request *q) {
+    return strcmp(q->http->method, "GET") == 0;
+}
 
 /* --- the reply ------------------------------------------------------------------------------- */
 
@@ -94,7 +99,9 @@ static void on_task_done(lua_State *co, int status, int nres, const char *trace,
     } else if (!reply_from_raised(&r, co, q->scope.request_id)) {
         log_policy_error(q, trace);
     }
-    if (r.status == 401 && caller_failed(&q->caller, &e) != 0)
+    /* A form to sign in by; what was refused before has been counted. */
+    if (r.status == 401 && !is_get(q) && q->caller.why == NULL &&
+        caller_failed(&q->caller, &e) != 0)
         reply_error(&r, &e, q->scope.request_id, NULL);
     if (r.err.code != ERR_NONE && r.status >= 500 && r.err.code != ERR_POLICY_ERROR)
         LOG(LOG_WARNING, &q->scope, "request failed", LOG_S("route", q->match.route->pattern),
@@ -103,47 +110,6 @@ static void on_task_done(lua_State *co, int status, int nres, const char *trace,
 }
 
 /* --- the request as Lua sees it -------------------------------------------------------------- */
-
-static bool is_secret(const char *name) {
-    static const char *const secret[] = {"authorization",
-                                         "cookie",
-                                         "proxy-authorization",
-                                         "x-api-key",
-                                         "x-goog-iap-jwt-assertion",
-                                         "x-serverless-authorization"};
-
-    for (size_t i = 0; i < COUNT_OF(secret); i++)
-        if (strcmp(name, secret[i]) == 0)
-            return true;
-    return false;
-}
-
-/* A value that is not UTF-8 is there all the same, as U+FFFD: a key or a condition that cannot be
- * read must not look like none. */
-static void push_header(const char *name, const char *value, void *arg) {
-    lua_State *L = arg;
-    int headers = lua_gettop(L), key = headers + 1, text = headers + 2;
-    char lower[128];
-    size_t n = 0, len = strlen(value);
-
-    for (; name[n] != '\0' && n < sizeof(lower) - 1; n++)
-        lower[n] = (char)(name[n] >= 'A' && name[n] <= 'Z' ? name[n] + 32 : name[n]);
-    lower[n] = '\0';
-    if (is_secret(lower))
-        return;
-    lua_pushlstring(L, lower, n);
-    if (encode_utf8_error(value, len) == len)
-        lua_pushlstring(L, value, len);
-    else
-        lua_pushliteral(L, "\xEF\xBF\xBD");
-    lua_pushvalue(L, key);
-    if (lua_rawget(L, headers) == LUA_TSTRING) { /* one field in several lines */
-        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, text));
-        lua_replace(L, text);
-    }
-    lua_settop(L, text);
-    lua_rawset(L, headers);
-}
 
 /* Protected; leaves the handler and its argument. */
 static int l_push_request(lua_State *L) {
@@ -161,8 +127,7 @@ static int l_push_request(lua_State *L) {
     lua_setfield(L, 2, "path");
     request_push_query(L, q->http->target);
     lua_setfield(L, 2, "query");
-    lua_createtable(L, 0, 8);
-    http_each_header(q->http, push_header, L);
+    request_push_headers(L, q->http);
     lua_setfield(L, 2, "headers");
     request_push_params(L, &q->match);
     lua_setfield(L, 2, "params");
@@ -207,10 +172,6 @@ static void start_task(struct request *q) {
 
 /* --- people at browsers ---------------------------------------------------------------------- */
 
-static bool is_get(const struct request *q) {
-    return strcmp(q->http->method, "GET") == 0;
-}
-
 /* He asks for HTML, and does not send but what a form sends. */
 static bool is_person(const struct request *q) {
     static const char form[] = "application/x-www-form-urlencoded";
@@ -235,21 +196,18 @@ static bool take_page(struct request *q, const char *path) {
 
 static void send_to_sign_in(struct request *q, const struct err *e) {
     const char *target = q->http->target;
-    struct buf location;
+    struct buf next;
     struct reply r;
 
-    buf_init(&location, 4 * KIB);
-    buf_adds(&location, "/sign-in");
-    if (strlen(target) <= NEXT_MAX) {
-        buf_adds(&location, "?next=");
-        encode_percent(&location, target, strlen(target));
-    }
+    buf_init(&next, LOCATION_MAX);
+    buf_adds(&next, "/sign-in?next=");
+    encode_percent(&next, target, strlen(target));
     reply_init(&r);
     r.status = 303;
     r.err = *e;
-    if (!buf_failed(&location))
-        reply_header(&r, "Location", location.data);
-    buf_free(&location);
+    reply_header(&r, "Location",
+                 strlen(target) > NEXT_MAX || buf_failed(&next) ? "/sign-in" : next.data);
+    buf_free(&next);
     send_reply(q, &r);
 }
 
@@ -310,8 +268,20 @@ static int admit(struct request *q, struct err *e) {
     return 0;
 }
 
+/* What only waits for a client is not begun for one who has left, nor at the end. */
+static bool is_in_vain(const struct request *q, struct err *e) {
+    if (!q->match.route->waits || !(q->gone || stopping))
+        return false;
+    if (stopping)
+        err_set(e, ERR_SHUTTING_DOWN, "the service is shutting down; try again");
+    else
+        err_set(e, ERR_CANCELLED, "the client has left");
+    return true;
+}
+
 static void on_caller(const struct err *e, void *arg) {
     struct request *q = arg;
+    struct err vain;
 
     q->owner = (struct task_owner){.trace = &q->scope.trace,
                                    .request_id = q->scope.request_id,
@@ -319,7 +289,9 @@ static void on_caller(const struct err *e, void *arg) {
                                    .method = env_auth_name(q->caller.who.method),
                                    .session = q->caller.who.session,
                                    .roles = q->caller.who.roles};
-    if (e->code == ERR_NONE)
+    if (e->code == ERR_NONE && is_in_vain(q, &vain))
+        send_error(q, &vain);
+    else if (e->code == ERR_NONE)
         start_task(q);
     else if (!ask_to_sign_in(q, e))
         send_error(q, e);

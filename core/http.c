@@ -348,7 +348,8 @@ void http_reply(struct http_request *pub, int status, const struct http_header *
     r->replied = true;
     pub->reply_length = body != NULL ? body->len : 0;
     if (r->raw) {
-        http_raw_reply(fd_of(r->mhd), status, headers, nheaders, body);
+        http_raw_reply(fd_of(r->mhd), status, headers, nheaders,
+                       strcmp(pub->method, "HEAD") == 0 ? NULL : body);
         return;
     }
     if ((response = make_response(body)) != NULL) {

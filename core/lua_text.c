@@ -2,10 +2,12 @@
  * lua_text.c - paraph.text: bodies from one form to another.
  */
 #include <lauxlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "bindings.h"
 #include "encode.h"
+#include "frozen.h"
 #include "html.h"
 #include "task.h"
 #include "text.h"
@@ -167,7 +169,7 @@ static void push_tag(lua_State *L, struct html *h, bool closes, const char *html
 }
 
 static bool is_wanted(const struct html *h, const char *name) {
-    return name == NULL || (strncasecmp(h->s, name, h->n) == 0 && name[h->n] == '\0');
+    return name == NULL || (strlen(name) == h->n && strncasecmp(h->s, name, h->n) == 0);
 }
 
 /* Upvalues: the HTML, the names of attributes, the name of tags or nil, a buffer, how far it was
@@ -199,6 +201,7 @@ static int l_tags(lua_State *L) {
     luaL_checktype(L, 2, LUA_TTABLE);
     luaL_optstring(L, 3, NULL);
     lua_settop(L, 3);
+    frozen_resolve(L, 2);
     begin(L, &n, &value);
     lua_pushinteger(L, 0);
     lua_pushcclosure(L, next_tag, 5);

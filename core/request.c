@@ -86,6 +86,52 @@ void request_push_query(lua_State *L, const char *target) {
     }
 }
 
+static bool is_secret(const char *name) {
+    static const char *const secret[] = {"authorization",
+                                         "cookie",
+                                         "proxy-authorization",
+                                         "x-api-key",
+                                         "x-goog-iap-jwt-assertion",
+                                         "x-serverless-authorization"};
+
+    for (size_t i = 0; i < COUNT_OF(secret); i++)
+        if (strcmp(name, secret[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A value that is not UTF-8 is there all the same, as U+FFFD: a key or a condition that cannot be
+ * read must not look like none. */
+static void push_header(const char *name, const char *value, void *arg) {
+    lua_State *L = arg;
+    int headers = lua_gettop(L), key = headers + 1, text = headers + 2;
+    char lower[128];
+    size_t n = 0, len = strlen(value);
+
+    for (; name[n] != '\0' && n < sizeof(lower) - 1; n++)
+        lower[n] = (char)(name[n] >= 'A' && name[n] <= 'Z' ? name[n] + 32 : name[n]);
+    lower[n] = '\0';
+    if (is_secret(lower))
+        return;
+    lua_pushlstring(L, lower, n);
+    if (encode_utf8_error(value, len) == len)
+        lua_pushlstring(L, value, len);
+    else
+        lua_pushliteral(L, "\xEF\xBF\xBD");
+    lua_pushvalue(L, key);
+    if (lua_rawget(L, headers) == LUA_TSTRING) { /* one field in several lines */
+        lua_pushfstring(L, "%s, %s", lua_tostring(L, -1), lua_tostring(L, text));
+        lua_replace(L, text);
+    }
+    lua_settop(L, text);
+    lua_rawset(L, headers);
+}
+
+void request_push_headers(lua_State *L, const struct http_request *http) {
+    lua_createtable(L, 0, 8);
+    http_each_header(http, push_header, L);
+}
+
 void request_push_params(lua_State *L, const struct route_match *m) {
     lua_createtable(L, 0, (int)m->nparams);
     for (size_t i = 0; i < m->nparams; i++) {

@@ -11,6 +11,7 @@
 
 #include "err.h"
 #include "gen.h"
+#include "http.h"
 #include "route.h"
 #include "task.h"
 
@@ -27,6 +28,8 @@ int request_access(const struct gen_route *route, const struct task_owner *owner
 
 /* Members of the request as scripts see it. */
 void request_push_query(lua_State *L, const char *target);
+void request_push_headers(lua_State *L,
+                          const struct http_request *http); /* but for the secret ones */
 void request_push_params(lua_State *L, const struct route_match *m);
 void request_push_caller(lua_State *L, const struct task_owner *owner);
 

@@ -1,11 +1,14 @@
 // ID tokens of Google and of IAP: what is accepted, and the keys that they are checked with.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
 import {
-  AUDIENCE, bearer, googleClaims, IAP_AUDIENCE, keyPair, now, publisher, token,
+  AUDIENCE, bearer, googleClaims, IAP_AUDIENCE, keyPair, now, publisher, ROLES_BY_NAME,
+  token,
 } from "./lib/identity.mjs";
-import { assertRefused, start } from "./lib/service.mjs";
+import { assertRefused, overlay, start } from "./lib/service.mjs";
+import { connection, get as wireGet } from "./lib/wire.mjs";
 
 const EMAIL = "ann@example.com";
 const MESSAGE = { to: "bob@example.com", subject: "Hello", message: "Hi!", mode: "draft" };
@@ -182,6 +185,30 @@ test("the time that a request has is for its caller's keys as well", async (t) =
   const service = await start(t, { ...issuer.env, REQUEST_TIMEOUT: "1" });
   assertRefused(await service.get("/drafts", bearer(issuer.googleToken("review@example.com"))), 504,
     "timeout");
+});
+
+test("who leaves before he is known begins nothing that only waits for him", async (t) => {
+  const issuer = await publisher(t);
+  let open;
+  issuer.open = new Promise((resolve) => { open = resolve; });
+  const service = await start(t, { ...issuer.env, SCRIPTS_DIR: await overlay(t, {
+    ...ROLES_BY_NAME, "routes.lua": `
+      local log = require "paraph.log"
+      return { { "GET", "/news", access = "review", waits = true, handler = function()
+        log.info("begun")
+        return { json = {} }
+      end } }` }) });
+  const reader = `Authorization: Bearer ${issuer.googleToken("review@example.com")}\r\n`;
+  const { socket } = connection(service, wireGet(reader, "/news"));
+  while (issuer.asked["/google"] === 0) await new Promise(setImmediate);
+  socket.destroy();
+  await once(socket, "close");
+  const another = connection(service, wireGet("Connection: close\r\n" + reader, "/news"));
+  await another.connected;
+  open();
+  assert.match(await another.closed, /^HTTP\/1.1 200 /);
+  await service.event((e) => e.status === 499);
+  assert.equal(service.log.filter((e) => e.message === "begun").length, 1);
 });
 
 test("keys that are not fit are passed over", async (t) => {

@@ -149,6 +149,13 @@ test("what leaves no room for its answer is refused before anything is done", as
   assert.ok(done > 100, `${done} were done`);
 });
 
+test("an answer to HEAD has no body, though it passes libmicrohttpd by", async (t) => {
+  const service = await start(t);
+  const headers = Array.from({ length: 70 }, (_, i) => `X-${i}: y\r\n`).join("");
+  assert.match(await service.raw(get(headers).replace("GET", "HEAD")),
+    /^HTTP\/1\.1 431 [^]*\r\n\r\n$/);
+});
+
 test("white space behind a header is no part of it", async (t) => {
   const { keys, env } = await apiKeys(t, { ann: ["ops"] });
   const service = await start(t, env);

@@ -62,6 +62,7 @@ test("where a browser was is remembered only as far as one goes on there", async
   for (const more of [1, 1100, 2000, 7000]) {
     assert.equal(await ledFrom(longest + "&".repeat(more)), "/sign-in");
   }
+  assert.equal(await ledFrom(`/review?${"/".repeat(900)}`), "/sign-in"); // three times as long, encoded
 });
 
 test("what a browser posts without a session is told on a page, and can be sent again", async (t) => {

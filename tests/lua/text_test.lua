@@ -48,6 +48,17 @@ return {
       .. "href: h?a&b: HREF=\"&#104;?a&amp;b\"", table.concat(written, "\n"))
   end,
 
+  ["a NUL in a name ends it for nobody"] = function()
+    local html = "<a\0" .. ("b"):rep(5000) .. ">"
+    assert(text.tags(html, {}, "a")() == nil)
+    assert(#text.tags(html, {})().name == 5002)
+  end,
+
+  ["names of attributes may come from another module"] = function()
+    local tag = text.tags('<a cancel="x">', require("pages.words").en, "a")()
+    assert(tag.attributes.cancel.value == "x")
+  end,
+
   ["tags of one name"] = function()
     local places = {}
     local html = "<abbr><A href><b></A ><a/>"
