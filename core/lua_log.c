@@ -61,7 +61,6 @@ static void check_name(lua_State *L) {
             luaL_error(L, "field '%s' is set by the log itself", name);
 }
 
-/* Whether anything is written or not: what is wrong shows in a test. */
 static void check_arguments(lua_State *L) {
     luaL_checkstring(L, 1);
     lua_settop(L, 2);
@@ -69,12 +68,15 @@ static void check_arguments(lua_State *L) {
         return;
     luaL_checktype(L, 2, LUA_TTABLE);
     frozen_resolve(L, 2);
+}
+
+/* Of what is not written, so that what is wrong shows in a test. */
+static void check_names(lua_State *L) {
     lua_pushnil(L);
     for (size_t n = 0; n < FIELDS_MAX && lua_next(L, 2) != 0; n++) {
         check_name(L);
         lua_pop(L, 1);
     }
-    lua_settop(L, 2);
 }
 
 static int write_event(lua_State *L, enum log_level level) {
@@ -83,13 +85,17 @@ static int write_event(lua_State *L, enum log_level level) {
     size_t n = 0;
 
     check_arguments(L);
-    if (!log_on(level) || gen_is_test(L)) /* what a test rehearses is no event */
+    if (!log_on(level) || gen_is_test(L)) { /* what a test rehearses is no event */
+        if (!lua_isnil(L, 2))
+            check_names(L);
         return 0;
+    }
     message = lua_log_text(L, 1);
     if (!lua_isnil(L, 2)) {
         luaL_checkstack(L, 2 * FIELDS_MAX + 4, NULL);
         lua_newtable(L); /* keeps the texts made by luaL_tolstring() */
         for (lua_pushnil(L); n < FIELDS_MAX && lua_next(L, 2) != 0; lua_pop(L, 1)) {
+            check_name(L); /* here: a __tostring may have added it */
             if (lua_isboolean(L, -1)) {
                 fields[n] = LOG_B(lua_tostring(L, -2), lua_toboolean(L, -1));
             } else if (lua_isinteger(L, -1)) {
